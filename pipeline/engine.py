@@ -1,0 +1,72 @@
+"""The Ibis connection on which all relational steps run: DuckDB embedded. Expressions stay portable to Spark."""
+
+from collections.abc import Iterable
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import ibis
+import ibis.expr.types as ir
+import pyarrow as pa
+from ibis.backends.duckdb import Backend
+
+from pipeline.contracts.table import Table
+from pipeline.errors import NoData
+
+
+def connect(threads: int, memory_gib: float = 4.0) -> Backend:
+    """A fresh in-process engine with its own memory bound; it spills to disk past that and loads no extensions.
+
+    Args:
+        threads: worker threads.
+        memory_gib: memory the engine may hold, in GiB.
+    """
+    connection = ibis.duckdb.connect(threads=threads, memory_limit=f"{memory_gib}GiB",
+                                     autoload_known_extensions="false", autoinstall_known_extensions="false")
+    connection.raw_sql("SET TimeZone = 'UTC'")
+    connection.raw_sql("SET preserve_insertion_order = false")
+    return connection
+
+
+def read(connection: Backend, paths: Iterable[Path], contract: Table) -> ir.Table:
+    """Parquet files of one contract as a table, without copying them.
+
+    Raises:
+        NoData: there is no file.
+    """
+    files = [str(path) for path in paths]
+    if not files:
+        raise NoData(f"{contract.name}: nothing has landed; run the ingest stage for a date with arrivals")
+    return connection.read_parquet(files, hive_partitioning=False)
+
+
+def arrow(table: ir.Table, contract: Table) -> pa.Table:
+    """Compute an expression and hold it to its contract (types, nulls, key, order)."""
+    return contract.enforce(table.to_pyarrow())
+
+
+def day_start(day: date, zone: ZoneInfo) -> datetime:
+    """The UTC instant at which a local day begins."""
+    return datetime.combine(day, time(), tzinfo=zone).astimezone(UTC)
+
+
+def local_day(moment: ir.TimestampValue, zone: ZoneInfo, first: date, last: date) -> ir.DateValue:
+    """The shop's local day of UTC instants between two days, the same on every engine.
+
+    Engines differ in how they convert zones, so the zone's offset changes in the range are spelled out as cases.
+    """
+    offsets = [(day, day_start(day, zone)) for day in (first + timedelta(n) for n in range((last - first).days + 2))]
+    changes: list[tuple[datetime, timedelta]] = []
+    for day, begins in offsets:
+        offset = datetime.combine(day, time(12), tzinfo=zone).utcoffset() or timedelta()
+        if not changes or changes[-1][1] != offset:
+            # A change of offset happens inside the day; midday's offset holds from two hours after local midnight.
+            changes.append((begins + timedelta(hours=2), offset))
+    naive = moment.cast("timestamp")
+
+    def shifted(offset: timedelta) -> ir.TimestampValue:
+        return naive + ibis.interval(seconds=int(offset.total_seconds()))
+
+    branches = [(naive >= ibis.timestamp(at.replace(tzinfo=None)), shifted(offset)) for at, offset in changes[:0:-1]]
+    local = ibis.cases(*branches, else_=shifted(changes[0][1])) if branches else shifted(changes[0][1])
+    return local.date()

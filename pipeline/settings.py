@@ -1,0 +1,242 @@
+"""A shop's settings (shop.yaml), checked at start, and where its files lie. Frozen: nothing changes them in a run."""
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from datetime import date
+from importlib import resources
+from pathlib import Path
+from typing import Literal
+from zoneinfo import ZoneInfo, available_timezones
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from pipeline.errors import ConfigError
+
+
+class Section(BaseModel):
+    """A frozen part of the settings that refuses keys it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Training(Section):
+    """One fine-tuning run under the shared harness (`learning.harness`)."""
+
+    steps: int = Field(gt=0, description="optimiser steps of a first night")
+    warm_steps: int = Field(gt=0, description="optimiser steps when a champion is carried on")
+    batch_size: int = Field(gt=1)
+    learning_rate: float = Field(gt=0)
+    warm_learning_rate: float = Field(gt=0)
+    eval_steps: int = Field(gt=0)
+    patience: int = Field(gt=0, description="evaluations without gain before stopping")
+
+
+class EncoderSettings(Section):
+    """The text encoder: which checkpoint, how items become text, how it is tuned."""
+
+    checkpoint: str = Field(description="embedded:NAME | path:/dir | hf:org/name@revision")
+    item_text: str = Field(description="template over item columns")
+    max_tokens: int = Field(gt=4, le=512)
+    pairs: int = Field(gt=0, description="co-purchase pairs sampled for contrastive training")
+    training: Training
+
+
+class RecommenderSettings(Section):
+    """The sequential transformer and the lists made of it."""
+
+    width: int = Field(gt=0)
+    layers: int = Field(gt=0)
+    heads: int = Field(gt=0)
+    history: int = Field(gt=1, description="items of history the transformer reads")
+    negatives: int = Field(gt=0)
+    min_purchases: int = Field(gt=0, description="items with fewer purchases are reached by text and repeats only")
+    candidates: int = Field(gt=0, description="candidates a user brings to fusion")
+    list_size: int = Field(gt=0)
+    email_size: int = Field(gt=0)
+    email_rest_days: int = Field(ge=0, description="items bought in the last days stay out of e-mail")
+    training: Training
+
+    @model_validator(mode="after")
+    def _heads_divide_width(self) -> "RecommenderSettings":
+        if self.width % self.heads:
+            raise ValueError("width must be a multiple of heads")
+        return self
+
+
+class CartSettings(Section):
+    """Complements by lift."""
+
+    min_together: int = Field(gt=0)
+    list_size: int = Field(gt=0)
+    max_basket: int = Field(gt=1, description="larger baskets are stock-ups and say little about pairs")
+
+
+class AudienceSettings(Section):
+    """The response model and the audiences made of it."""
+
+    holdout_share: float = Field(ge=0, lt=0.5)
+    min_size: int = Field(ge=100, description="audiences below are withheld; under 1,000 only in a demo profile")
+    match_rate: float = Field(gt=0, le=1, description="share of an audience a platform is assumed to match")
+    min_evaluation_sends: int = Field(gt=0)
+    cost_per_contact: float = Field(ge=0)
+
+
+class Thresholds(Section):
+    """What judge asks of a challenger; without these it refuses."""
+
+    recommendations_min_ndcg_gain: float = Field(description="over the best single baseline, relative")
+    recommendations_max_champion_loss: float = Field(ge=0, description="NDCG@10 lost against the champion, relative")
+    encoder_min_recall_gain: float = Field(description="recall@10 over the champion encoder, absolute")
+    audiences_min_auc_gain: float = Field(description="AUC over recency-frequency regression, absolute")
+    audiences_max_calibration_error: float = Field(gt=0, le=1)
+
+
+class Shop(Section):
+    """One shop: where its data comes from and how its night runs."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    adapter: Literal["grocer"]
+    profile: Literal["production", "demo"]
+    timezone: str
+    currency: str = Field(pattern=r"^[A-Z]{3}$")
+    provenance: str
+    consent_without_flags: Literal["denied", "granted"] = "denied"
+    seed: int = 7
+    threads: int = Field(default=2, gt=0, description="compute threads; part of what makes two runs equal")
+    first_day: date = Field(description="the first arrival day that is read")
+    holdout_days: int = Field(gt=0, description="days judged, and as many before them for learning fusion weights")
+    min_history_days: int = Field(gt=0)
+    max_users: int | None = Field(default=None, gt=0, description="a fixed cohort for trials; none reads all")
+    encoder: EncoderSettings
+    recommender: RecommenderSettings
+    cart: CartSettings
+    audiences: AudienceSettings
+    thresholds: Thresholds | None = None
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, zone: str) -> str:
+        if zone not in available_timezones():
+            raise ValueError(f"'{zone}' is no IANA time zone")
+        return zone
+
+    @model_validator(mode="after")
+    def _demo_only(self) -> "Shop":
+        if self.profile != "demo":
+            if self.consent_without_flags == "granted":
+                raise ValueError("consent_without_flags: granted is for the demo profile only")
+            if self.audiences.min_size < 1000:
+                raise ValueError("audiences.min_size below 1000 is for the demo profile only")
+        return self
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The shop's time zone: a business day is a local day."""
+        return ZoneInfo(self.timezone)
+
+    @property
+    def policy_hash(self) -> str:
+        """SHA-256 of the settings: two nights with the same hash were run under the same policy."""
+        return hashlib.sha256(json.dumps(self.model_dump(mode="json"), sort_keys=True).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Night:
+    """One run of one shop's business day, and the folders it owns. Everything a stage needs beyond its inputs."""
+
+    shop: Shop
+    day: date
+    home: Path
+    run: str = "night"
+
+    @property
+    def root(self) -> Path:
+        """All of the shop's files."""
+        return self.home / self.shop.name
+
+    @property
+    def feeds(self) -> Path:
+        """Clean arrivals and their quarantine, one folder a feed and day; kept from night to night."""
+        return self.root / "feeds"
+
+    @property
+    def embeddings(self) -> Path:
+        """Text vectors by encoder version and content hash; kept from night to night."""
+        return self.root / "embeddings"
+
+    @property
+    def models(self) -> Path:
+        """The model store: one immutable folder a version."""
+        return self.root / "models"
+
+    @property
+    def warehouse(self) -> Path:
+        """Published snapshots."""
+        return self.root / "warehouse"
+
+    @property
+    def work(self) -> Path:
+        """This run's intermediate results."""
+        return self.root / "work" / f"{self.day}-{self.run}"
+
+    @property
+    def record(self) -> Path:
+        """This night's notes, plots, Data Docs and report."""
+        return self.root / "nights" / f"{self.day}-{self.run}"
+
+
+def home() -> Path:
+    """The folder that holds all shops' data: `SHOPKEEL_HOME`, else `var` in the working directory."""
+    return Path(os.environ.get("SHOPKEEL_HOME") or "var").resolve()
+
+
+def known_shops() -> dict[str, Path]:
+    """Shop names and their settings files: the built-in ones, then those in the folder `SHOPKEEL_SHOPS`."""
+    folders = [Path(str(resources.files("pipeline.shops")))]
+    if extra := os.environ.get("SHOPKEEL_SHOPS"):
+        if not Path(extra).is_dir():
+            raise ConfigError(f"SHOPKEEL_SHOPS={extra}: no such folder; point it at a folder of shop .yaml files")
+        folders.append(Path(extra))
+    return {path.stem: path for folder in folders for path in sorted(folder.glob("*.yaml"))}
+
+
+def load_shop(name: str) -> Shop:
+    """Read and check one shop's settings.
+
+    Args:
+        name: a known shop, or the path of a .yaml file.
+
+    Raises:
+        ConfigError: unknown shop, unreadable file, or a key that is missing, unknown or wrong.
+    """
+    path = Path(name) if name.endswith((".yaml", ".yml")) else known_shops().get(name)
+    if path is None or not path.is_file():
+        raise ConfigError(f"shop '{name}': unknown; choose one of {', '.join(known_shops())} or give a .yaml path")
+    try:
+        loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: not readable YAML ({str(error).splitlines()[0]}); mend the file") from error
+    if not isinstance(loaded, dict):
+        raise ConfigError(f"{path}: expected a mapping of settings; see the built-in grocer.yaml for the layout")
+    try:
+        return Shop(**loaded)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "settings"
+        raise ConfigError(f"{path}: {where}: {first['msg']}; mend this key") from error
+
+
+def open_night(shop: str, day: str | date, run: str = "night") -> Night:
+    """The night of one shop and business day.
+
+    Raises:
+        ConfigError: unknown shop, bad settings, or a day that is not YYYY-MM-DD.
+    """
+    try:
+        parsed = day if isinstance(day, date) else date.fromisoformat(day)
+    except ValueError as error:
+        raise ConfigError(f"date '{day}': not a day; write it as YYYY-MM-DD") from error
+    return Night(shop=load_shop(shop), day=parsed, home=home(), run=run)
