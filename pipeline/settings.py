@@ -109,6 +109,7 @@ class Shop(Section):
     first_day: date = Field(description="the first arrival day that is read")
     holdout_days: int = Field(gt=0, description="days judged, and as many before them for learning fusion weights")
     min_history_days: int = Field(gt=0)
+    never_recommend: tuple[str, ...] = Field(default=(), description="widest categories that stand in no list")
     max_users: int | None = Field(default=None, gt=0, description="a fixed cohort for trials; none reads all")
     encoder: EncoderSettings
     recommender: RecommenderSettings

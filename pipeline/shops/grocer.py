@@ -74,7 +74,7 @@ class Grocer:
     def _lines(self) -> ir.Table:
         lines = self._read("transactions")
         moment = lines.transaction_timestamp
-        return lines.mutate(ts=moment.cast("timestamp('UTC')"),
+        return lines.mutate(ts=moment.cast("timestamp('UTC', 6)"),
                             ds=local_day(moment, self.shop.zone, self.shop.first_day, LAST_DAY))
 
     def _cohort(self, rows: ir.Table) -> ir.Table:
@@ -114,7 +114,7 @@ class Grocer:
             # A unit of fuel is a thousandth of a gallon: a price of one piece means nothing.
             price_cents=ibis.ifelse(fuel, ibis.null("int64"), product.price_cents), price_is_derived=ibis.literal(True),
             currency=ibis.literal(self.shop.currency), in_stock=ibis.null("boolean"), package_size=product.package_size,
-            sold_by_measure=fuel, updated_at=product.ds.cast("timestamp('UTC')"), ds=product.ds,
+            sold_by_measure=fuel, updated_at=product.ds.cast("timestamp('UTC', 6)"), ds=product.ds,
         )
 
     def _users(self) -> ir.Table:
@@ -164,7 +164,7 @@ class Grocer:
             ts=redeemed.redemption_date, ds=day,
         )
         # Days only: midday UTC lies within the same local day. Sending was targeted, so no propensity is known.
-        return sent.union(responses).mutate(ts=(_.ts + ibis.interval(hours=17)).cast("timestamp('UTC')"),
+        return sent.union(responses).mutate(ts=(_.ts + ibis.interval(hours=17)).cast("timestamp('UTC', 6)"),
                                             is_randomised=ibis.literal(False), contact_propensity=ibis.null("float64"))
 
     def _placements(self, after: date | None, upto: date) -> ir.Table:

@@ -1,0 +1,44 @@
+"""What is bought together: pairs of items in one basket, and the users' last baskets."""
+
+from datetime import date
+
+import ibis
+import ibis.expr.types as ir
+from ibis import _
+
+from pipeline.features.behaviour import age_days
+from pipeline.features.split import known_by
+
+
+def pairs(lines: ir.Table, as_of: date, *, max_basket: int, min_together: int, window_days: int = 180) -> ir.Table:
+    """item_id, other_id, together, item_baskets, other_baskets, all_baskets: pairs in one basket, both directions.
+
+    Args:
+        lines: purchases.
+        as_of: last day that counts.
+        max_basket: larger baskets are left out; a stock-up pairs everything with everything.
+        min_together: rarer pairs are left out.
+        window_days: days up to `as_of` that count.
+    """
+    known = known_by(lines, as_of).filter(age_days(_.ds, as_of) < window_days)
+    once = known.select("basket_id", "item_id").distinct()
+    sizes = once.group_by("basket_id").agg(size=_.count()).filter(_.size.between(2, max_basket))
+    once = once.semi_join(sizes, "basket_id")
+    counts = once.group_by("item_id").agg(n=_.count()).filter(_.n >= min_together)
+    once = once.semi_join(counts, "item_id")
+    left, right = once, once.view()
+    both = left.join(right, "basket_id").select(item_id=left.item_id, other_id=right.item_id)
+    together = both.filter(_.item_id != _.other_id).group_by("item_id", "other_id").agg(together=_.count())
+    frequent = together.filter(_.together >= min_together)
+    with_item = frequent.join(counts.select("item_id", item_baskets="n"), "item_id")
+    with_both = with_item.join(counts.select(other_id="item_id", other_baskets="n"), "other_id")
+    return with_both.cross_join(sizes.agg(all_baskets=_.count()))
+
+
+def last_baskets(lines: ir.Table, as_of: date) -> ir.Table:
+    """user_key, basket_id, item_id: each user's newest basket."""
+    known = known_by(lines, as_of)
+    moments = known.group_by("user_key", "basket_id").agg(ts=_.ts.max())
+    newest = ibis.window(group_by="user_key", order_by=[_.ts.desc(), _.basket_id.desc()])
+    last = moments.mutate(place=ibis.row_number().over(newest)).filter(_.place == 0)
+    return known.semi_join(last, ["user_key", "basket_id"]).select("user_key", "basket_id", "item_id").distinct()

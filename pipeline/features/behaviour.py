@@ -1,0 +1,59 @@
+"""What users bought and how items sell, as of a day. Sums run on integers, so they are the same in any order."""
+
+from datetime import date
+
+import ibis
+import ibis.expr.types as ir
+from ibis import _
+
+from pipeline.features.split import known_by
+
+HALF_LIFE_DAYS = 30
+RECENT_DAYS = 28
+MILLIONTHS = 1_000_000
+
+
+def purchases(events: ir.Table) -> ir.Table:
+    """One row a basket line: user_key, item_id, basket_id, ds, ts, quantity, amount_cents."""
+    return events.filter(_.kind == "purchase").select(
+        "user_key", "item_id", "basket_id", "ds", "ts", "quantity", "amount_cents")
+
+
+def age_days(day: ir.DateValue, as_of: date) -> ir.IntegerValue:
+    """Whole days from a day to the cut."""
+    return ibis.literal(as_of).delta(day, unit="day")
+
+
+def user_items(lines: ir.Table, as_of: date) -> ir.Table:
+    """Contract `user_items`: counts, recency and rhythm of each user's items.
+
+    Args:
+        lines: purchases.
+        as_of: last day that counts.
+    """
+    once = known_by(lines, as_of).select("user_key", "item_id", "basket_id", "ds").distinct()
+    weight = (2.0 ** (-age_days(once.ds, as_of).cast("float64") / HALF_LIFE_DAYS) * MILLIONTHS).round().cast("int64")
+    grouped = once.mutate(weight=weight).group_by("user_key", "item_id").agg(
+        baskets=_.count(), micro=_.weight.sum(), first_on=_.ds.min(), last_on=_.ds.max(), days=_.ds.nunique())
+    span = grouped.last_on.delta(grouped.first_on, unit="day").cast("float64")
+    return grouped.select(
+        "user_key", "item_id", "baskets", recent_weight=grouped.micro / float(MILLIONTHS), first_on="first_on",
+        last_on="last_on", gap_days=ibis.ifelse(grouped.days > 1, span / (grouped.days - 1), ibis.null("float64")),
+    )
+
+
+def item_sales(lines: ir.Table, as_of: date) -> ir.Table:
+    """item_id, baskets, buyers, buyers_recent: sales of each item as of a day."""
+    known = known_by(lines, as_of)
+    recent = age_days(known.ds, as_of) < RECENT_DAYS
+    return known.group_by("item_id").agg(
+        baskets=_.basket_id.nunique(), buyers=_.user_key.nunique(), buyers_recent=_.user_key.nunique(where=recent))
+
+
+def promoted(placements: ir.Table | None, as_of: date) -> ir.Table | None:
+    """item_id, stores: stores that display or mail the item in the week of a day; None without placements."""
+    if placements is None:
+        return None
+    running = known_by(placements, as_of).filter(
+        (_.starts_on <= ibis.literal(as_of)) & (age_days(_.starts_on, as_of) < 7))
+    return running.group_by("item_id").agg(stores=_.store_count.sum())

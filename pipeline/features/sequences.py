@@ -1,0 +1,43 @@
+"""Each user's purchases in order, as Arrow lists and as index arrays for the sequential model."""
+
+from datetime import date
+
+import ibis
+import ibis.expr.types as ir
+import numpy as np
+import pyarrow as pa
+from ibis import _
+
+from pipeline.features.behaviour import age_days
+from pipeline.features.split import known_by
+
+
+def recent_lines(lines: ir.Table, as_of: date, limit: int) -> pa.Table:
+    """user_key, item_id, age: each user's last `limit` basket lines, oldest first, as of a day.
+
+    Lines of one basket are ordered by a hash of basket and item: the source's order within a basket (item id) would be
+    learned as if it were behaviour.
+    """
+    once = known_by(lines, as_of).group_by("user_key", "item_id", "basket_id", "ds").agg(ts=_.ts.min())
+    mixed = once.mutate(mix=(once.basket_id + once.item_id).hexdigest("md5"))
+    newest = ibis.window(group_by="user_key", order_by=[_.ts.desc(), _.basket_id.desc(), _.mix.desc()])
+    last = mixed.mutate(place=ibis.row_number().over(newest)).filter(_.place < limit)
+    ordered = last.order_by("user_key", ibis.desc("place"))
+    return ordered.select("user_key", "item_id", "basket_id", age=age_days(ordered.ds, as_of)).to_pyarrow()
+
+
+def offsets(keys: pa.ChunkedArray) -> np.ndarray:
+    """Start of each run of equal keys, and the end: shape [runs + 1]."""
+    runs = pa.compute.run_end_encode(keys.combine_chunks())
+    return np.concatenate([[0], runs.run_ends.to_numpy()]).astype(np.int64)
+
+
+def sequences(recent: pa.Table) -> pa.Table:
+    """Contract `sequences` from `recent_lines`."""
+    starts = offsets(recent.column("user_key"))
+    bounds = pa.array(starts, pa.int32())
+    return pa.table({
+        "user_key": recent.column("user_key").take(pa.array(starts[:-1])),
+        "sequence": pa.ListArray.from_arrays(bounds, recent.column("item_id").combine_chunks()),
+        "sequence_days": pa.ListArray.from_arrays(bounds, recent.column("age").combine_chunks().cast(pa.int64())),
+    })

@@ -1,0 +1,48 @@
+"""Holding an arrival's columns and types to the contract, by the feed's drift verdict."""
+
+import ibis
+import ibis.expr.datatypes as dt
+import ibis.expr.types as ir
+
+from pipeline.contracts.table import Drift, Table
+from pipeline.errors import DataError
+
+BAD_TYPE = "bad_type"
+
+
+def conform(rows: ir.Table, contract: Table) -> tuple[ir.Table, list[str]]:
+    """Give rows exactly the contract's columns and types, plus `ds` and a flag `bad_type`.
+
+    Returns:
+        The rows, and a note for each difference that was tolerated.
+
+    Raises:
+        DataError: the contract freezes its columns and they differ, or a column that must be there is gone.
+    """
+    wanted = {field.name: dt.dtype(field.type) for field in contract.schema}
+    have = dict(rows.schema().items())
+    missing = [name for name in wanted if name not in have]
+    extra = sorted(set(have) - set(wanted) - {"ds"})
+    frozen = contract.drift is Drift.FREEZE
+    gone = [name for name in missing if frozen or name in contract.never_null]
+    if gone or (frozen and extra):
+        what = f"column {', '.join(gone)} is missing" if gone else f"column {', '.join(extra)} is not in the contract"
+        raise DataError(f"feed {contract.name}: {what} (drift verdict: {contract.drift}); mend the drop or change the contract")
+    columns: dict[str, ir.Value] = {}
+    misfits: list[ir.BooleanValue] = []
+    notes = [f"{contract.name}.{name}: missing, read as null" for name in missing]
+    notes += [f"{contract.name}.{name}: not in the contract, left aside" for name in extra]
+    for name, kind in wanted.items():
+        if name in missing:
+            columns[name] = ibis.null(kind)
+        elif have[name].copy(nullable=True) == kind.copy(nullable=True):
+            columns[name] = rows[name]
+        else:
+            notes.append(f"{contract.name}.{name}: came as {have[name]}, read as {kind}")
+            if frozen:
+                raise DataError(f"feed {contract.name}: column {name} is {have[name]}, the contract says {kind} "
+                                f"(drift verdict: {contract.drift}); mend the drop or change the contract")
+            columns[name] = rows[name].try_cast(kind.copy(nullable=True))
+            misfits.append(rows[name].notnull() & columns[name].isnull())
+    bad = ibis.or_(*misfits) if misfits and contract.drift is not Drift.DISCARD_VALUE else ibis.literal(False)
+    return rows.select(**columns, ds=rows.ds, **{BAD_TYPE: bad}), notes

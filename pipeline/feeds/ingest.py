@@ -1,0 +1,117 @@
+"""Landing arrivals: read only what is new, judge each row, keep the clean, quarantine the rest with a reason."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date, timedelta
+from pathlib import Path
+from types import MappingProxyType
+from zoneinfo import ZoneInfo
+
+import ibis
+import ibis.expr.types as ir
+import pyarrow as pa
+from ibis import _
+from ibis.backends.duckdb import Backend
+
+from pipeline.contracts.feeds import FEEDS, Feed, Reason
+from pipeline.contracts.table import Privacy
+from pipeline.feeds import campaigns, contacts, drift, events, items, partitions, placements, users
+from pipeline.feeds.rules import FeedRules, Known
+from pipeline.privacy.keys import user_keys
+from pipeline.shops.source import Source
+
+RULES: MappingProxyType[str, FeedRules] = MappingProxyType({
+    "events": events.RULES, "items": items.RULES, "users": users.RULES,
+    "campaigns": campaigns.RULES, "contacts": contacts.RULES, "placements": placements.RULES,
+})
+BATCH_DAYS = 92  # days landed at once: bounds memory on a first night
+
+
+def land(connection: Backend, source: Source, root: Path, feed: Feed, upto: date, *, first_day: date, zone: ZoneInfo,
+         secret: bytes, origin: str) -> list[str]:
+    """Land a feed's arrivals up to a day; those landed before are not read again.
+
+    Args:
+        connection: engine to compute on.
+        source: the shop's adapter.
+        root: folder of landed feeds.
+        feed: contract of the feed.
+        upto: last arrival day to read.
+        first_day: the shop's first arrival day.
+        zone: the shop's time zone.
+        secret: key of the user keys.
+        origin: goes to the rows' `source` column.
+
+    Returns:
+        Notes on tolerated drift.
+
+    Raises:
+        DataError: the arrival breaks the contract in a way its drift verdict does not tolerate.
+    """
+    after = partitions.through(root, feed.name)
+    notes: list[str] = []
+    for begin, end in _batches(after, first_day, upto):
+        arrived = source.arrivals(feed.name, begin, end)
+        if arrived is None:
+            return notes
+        known = _known(connection, root, end, first_day, zone)
+        rows, seen = drift.conform(arrived, feed.raw)
+        notes += [note for note in seen if note not in notes]
+        keyed = _pseudonymise(ibis.memtable(rows.to_pyarrow()), feed, secret)
+        before = partitions.landed(connection, root, feed.name, begin) if begin else None
+        judged = _judge(keyed, feed, known, before)
+        partitions.write(root, feed, judged.mutate(source=ibis.literal(origin)).to_pyarrow())
+        partitions.mark_through(root, feed.name, end)
+    return notes
+
+
+def _batches(after: date | None, first_day: date, upto: date) -> Iterator[tuple[date | None, date]]:
+    """Consecutive (after, upto] ranges of bounded length."""
+    begin = after
+    while begin is None or begin < upto:
+        end = min(upto, (begin or first_day) + timedelta(BATCH_DAYS))
+        yield begin, end
+        begin = end
+
+
+def _known(connection: Backend, root: Path, upto: date, first_day: date, zone: ZoneInfo) -> Known:
+    """What rows may refer to: all that has landed by a day (catalogue and campaigns land first)."""
+    known = Known(first_day, zone)
+    if (landed := partitions.landed(connection, root, "items", upto)) is not None:
+        known = replace(known, items=landed.group_by("item_id").agg(
+            sold_by_measure=_.sold_by_measure.any(), known_since=_.ds.min()))
+    if (landed := partitions.landed(connection, root, "campaigns", upto)) is not None:
+        known = replace(known, campaigns=landed.group_by("campaign_id").agg(known_since=_.ds.min()))
+    if (landed := partitions.landed(connection, root, "contacts", upto)) is not None:
+        known = replace(known, sends=landed.filter(_.contact_kind == "send").select(
+            "campaign_id", "user_key", sent_on=_.ds))
+    return known
+
+
+def _pseudonymise(rows: ir.Table, feed: Feed, secret: bytes) -> ir.Table:
+    """Replace the shop's user names by keys."""
+    if not any(column.privacy is Privacy.IDENTIFIER for column in feed.raw.columns):
+        return rows
+    names = rows.select("user_id").distinct().filter(_.user_id.notnull()).to_pyarrow().column("user_id").combine_chunks()
+    keys = ibis.memtable(pa.table({"user_id": names, "user_key": user_keys(secret, names)}))
+    return rows.left_join(keys, "user_id").drop("user_id", "user_id_right")
+
+
+def _judge(rows: ir.Table, feed: Feed, known: Known, before: ir.Table | None) -> ir.Table:
+    """Landed columns (source left out) plus `reason` (null when clean) and `is_duplicate`."""
+    rules, key = RULES[feed.name], list(feed.landed.key)
+    rows = rules.prepare(rows, known)
+    cases = [(rows[drift.BAD_TYPE], str(Reason.BAD_TYPE))]
+    cases += [(broken.fill_null(False), str(reason)) for reason, broken in rules.rules(rows, known)]
+    rows = rows.mutate(reason=ibis.cases(*cases, else_=ibis.null("string")))
+    names = [name for name in feed.landed.names if name != "source"]
+    # Of equal keys the earliest arrival stays; within a day the smallest row, so that order of arrival is no matter.
+    simple = [name for name in names if not rows[name].type().is_array() and name != "ds"]
+    group = [*key, *(["ds"] if rules.replaces else []), rows.reason.isnull()]
+    place = ibis.row_number().over(ibis.window(group_by=group, order_by=["ds", *simple]))
+    duplicate = rows.reason.isnull() & (place > 0)
+    if before is not None and not rules.replaces:
+        old = before.select(*key, landed_before=True)
+        rows = rows.mutate(place=place).left_join(old, key).drop(*(f"{name}_right" for name in key))
+        duplicate = rows.reason.isnull() & ((rows.place > 0) | rows.landed_before.fill_null(False))
+    return rows.mutate(is_duplicate=duplicate).select(*names, "reason", "is_duplicate")

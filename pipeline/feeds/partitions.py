@@ -1,0 +1,123 @@
+"""Landed arrivals on disk: one folder a feed and day with the rows, the quarantine and the counts, renamed into place whole.
+
+A day's folder is complete when it exists; the `through` file names the last day that was read, empty days included.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+from collections import Counter
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+
+import ibis
+import ibis.expr.types as ir
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from ibis.backends.duckdb import Backend
+
+from pipeline import engine
+from pipeline.contracts.feeds import FEEDS, Feed
+from pipeline.errors import DataError
+
+ROWS, QUARANTINE, COUNTS, THROUGH = "rows.parquet", "quarantine.parquet", "counts.json", "through"
+
+
+def through(root: Path, feed: str) -> date | None:
+    """The last day whose arrivals of a feed were read; None before the first."""
+    path = root / feed / THROUGH
+    return date.fromisoformat(path.read_text()) if path.exists() else None
+
+
+def mark_through(root: Path, feed: str, day: date) -> None:
+    """Note that all arrivals up to a day have landed."""
+    folder = root / feed
+    folder.mkdir(parents=True, exist_ok=True)
+    temporary = folder / f".{THROUGH}-{os.getpid()}"
+    temporary.write_text(day.isoformat())
+    temporary.replace(folder / THROUGH)
+
+
+def days(root: Path, feed: str, upto: date, after: date | None = None) -> list[Path]:
+    """Folders of the days with arrivals, in order."""
+    folders = sorted((root / feed).glob("ds=*"))
+    return [folder for folder in folders if (after is None or folder.name[3:] > str(after)) and folder.name[3:] <= str(upto)]
+
+
+def landed(connection: Backend, root: Path, feed: str, upto: date) -> ir.Table | None:
+    """All clean rows of a feed that had arrived by a day; None when there are none."""
+    folders = days(root, feed, upto)
+    if not folders:
+        return None
+    return engine.read(connection, [folder / ROWS for folder in folders], FEEDS[feed].landed)
+
+
+def latest(rows: ir.Table, key: str) -> ir.Table:
+    """The newest arrival of each key."""
+    place = ibis.row_number().over(ibis.window(group_by=key, order_by=ibis.desc("ds")))
+    return rows.mutate(place=place).filter(lambda t: t.place == 0).drop("place")
+
+
+def counts(root: Path, feed: str, upto: date, after: date | None = None) -> Counter[str]:
+    """Sums of arrived, published, quarantined, deduplicated and `reason/…` over the days' counts."""
+    total: Counter[str] = Counter(arrived=0, published=0, quarantined=0, deduplicated=0)
+    for folder in days(root, feed, upto, after):
+        day = json.loads((folder / COUNTS).read_text())
+        total.update({name: day[name] for name in ("arrived", "published", "quarantined", "deduplicated")})
+        total.update({f"reason/{reason}": rows for reason, rows in day["reasons"].items()})
+    return total
+
+
+def digest(root: Path, feed: str, upto: date) -> str:
+    """SHA-256 over what landed: equal for equal arrivals."""
+    sums = hashlib.sha256()
+    for folder in days(root, feed, upto):
+        sums.update(f"{folder.name} {json.loads((folder / COUNTS).read_text())['sha256']}\n".encode())
+    return sums.hexdigest()
+
+
+def write(root: Path, feed: Feed, rows: pa.Table) -> None:
+    """Write judged rows (landed columns plus `reason`, `is_duplicate`), one folder a day.
+
+    Raises:
+        DataError: the counts do not add up.
+    """
+    for day, arrived in _by_day(rows):
+        duplicate = arrived.column("is_duplicate")
+        bad = pc.is_valid(arrived.column("reason"))
+        clean = feed.landed.enforce(arrived.filter(pc.invert(pc.or_(duplicate, bad))).select(feed.landed.names))
+        refused = arrived.filter(bad).drop_columns("is_duplicate")
+        reasons = Counter(refused.column("reason").to_pylist())
+        facts = {"arrived": len(arrived), "published": len(clean), "quarantined": len(refused),
+                 "deduplicated": pc.sum(duplicate).as_py(), "reasons": dict(sorted(reasons.items()))}
+        if facts["arrived"] != facts["published"] + facts["quarantined"] + facts["deduplicated"]:
+            raise DataError(f"feed {feed.name}, {day}: rows do not add up: {facts}; report this with the drop")
+        _place(root / feed.name / f"ds={day}", clean, refused, facts)
+
+
+def _by_day(rows: pa.Table) -> Iterator[tuple[date, pa.Table]]:
+    rows = rows.sort_by("ds")
+    starts: dict[date, list[int]] = {}
+    runs = pc.run_end_encode(rows.column("ds").combine_chunks())
+    begin = 0
+    for day, end in zip(runs.values.to_pylist(), runs.run_ends.to_pylist(), strict=True):
+        starts[day] = [begin, end]
+        begin = end
+    for day, (first, last) in starts.items():
+        yield day, rows.slice(first, last - first)
+
+
+def _place(folder: Path, clean: pa.Table, refused: pa.Table, facts: dict) -> None:
+    temporary = folder.with_name(f".{folder.name}-{os.getpid()}")
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir(parents=True)
+    pq.write_table(clean, temporary / ROWS, compression="zstd")
+    if len(refused):
+        pq.write_table(refused, temporary / QUARANTINE, compression="zstd")
+    facts["sha256"] = hashlib.sha256((temporary / ROWS).read_bytes()).hexdigest()
+    (temporary / COUNTS).write_text(json.dumps(facts, indent=1, sort_keys=True))
+    shutil.rmtree(folder, ignore_errors=True)
+    temporary.rename(folder)

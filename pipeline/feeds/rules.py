@@ -1,0 +1,66 @@
+"""What a feed file says about its rows: how to prepare them and which reasons send a row to quarantine."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+import ibis
+import ibis.expr.types as ir
+
+from pipeline.contracts.feeds import Reason
+
+Rule = tuple[Reason, ir.BooleanValue]
+
+
+@dataclass(frozen=True)
+class Known:
+    """What has arrived so far that rows may refer to (None where the shop has no such feed).
+
+    Attributes:
+        first_day: the shop's first arrival day.
+        zone: the shop's time zone.
+        items: item_id, sold_by_measure, known_since.
+        campaigns: campaign_id, known_since.
+        sends: campaign_id, user_key pairs that were contacted.
+    """
+
+    first_day: date
+    zone: ZoneInfo
+    items: ir.Table | None = None
+    campaigns: ir.Table | None = None
+    sends: ir.Table | None = None
+
+
+@dataclass(frozen=True)
+class FeedRules:
+    """The cleaning of one feed.
+
+    Attributes:
+        rules: reasons in order of precedence, each with the rows it concerns; rows may carry helper columns.
+        prepare: joins what the rules need and mends units; must neither add nor drop rows.
+        replaces: a later arrival of a key replaces the earlier one; otherwise it is a duplicate.
+    """
+
+    rules: Callable[[ir.Table, Known], list[Rule]]
+    prepare: Callable[[ir.Table, Known], ir.Table] = lambda rows, _: rows
+    replaces: bool = False
+
+
+def absent(rows: ir.Table, *names: str) -> Rule:
+    """A value that must be there is missing."""
+    return Reason.MISSING_VALUE, ibis.or_(*(rows[name].isnull() for name in names))
+
+
+def refers(rows: ir.Table, known: ir.Table, key: str) -> ir.Table:
+    """Rows with a flag `{key}_known`: the referred key had arrived by the row's own arrival day."""
+    arrived = known.select(key, known_since="known_since")
+    joined = rows.left_join(arrived, key)
+    return joined.mutate(**{f"{key}_known": (joined.known_since <= joined.ds).fill_null(False)}).drop(
+        "known_since", f"{key}_right")
+
+
+def day_end(rows: ir.Table, known: Known) -> ir.TimestampValue:
+    """The UTC instant at which the row's arrival day is over everywhere in the shop's zone (offsets change by an hour)."""
+    offset = datetime.combine(known.first_day, time(12), tzinfo=known.zone).utcoffset() or timedelta()
+    return rows.ds.cast("timestamp('UTC')") + ibis.interval(seconds=int((timedelta(hours=25) - offset).total_seconds()))
