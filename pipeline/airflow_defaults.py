@@ -1,0 +1,84 @@
+"""What every DAG of ours shares: owner, retries by exception, whom to tell, which night, which asset.
+
+The one module that imports Airflow. Not here: DAGs (dags/) and anything a stage does.
+"""
+
+import logging
+import os
+from datetime import timedelta
+from typing import Any
+
+from airflow.sdk import Asset, ExceptionRetryPolicy, RetryAction, RetryRule, get_current_context
+
+from pipeline.errors import ConfigError
+from pipeline.settings import Night, load_shop, open_night
+
+log = logging.getLogger(__name__)
+
+SNAPSHOT = Asset(name="published_snapshot", uri="shopkeel://published_snapshot", group="shopkeel")
+"""Announced by `publish` alone; the event's extra holds `shop`, `day` and `snapshot`. One asset, as readers see whole nights."""
+
+GPU: dict[str, str] = {"pool": "gpu", "queue": os.environ.get("SHOPKEEL_GPU_QUEUE", "gpu")}
+"""Where training runs: one at a time per slot of the pool, on workers that listen to the queue (an executor of one machine has no queues)."""
+
+RETRY = ExceptionRetryPolicy(
+    rules=[
+        RetryRule(
+            exception="pipeline.errors.CommitStateUnknown",
+            action=RetryAction.RETRY,
+            retry_delay=timedelta(seconds=30),
+            reason="the commit may or may not have happened: a rerun resolves it",
+        ),
+        RetryRule(
+            exception="pipeline.errors.ShopkeelError",
+            action=RetryAction.FAIL,
+            reason="data, contract or setting: a rerun meets it again",
+        ),
+        RetryRule(
+            exception=[OSError, MemoryError],
+            action=RetryAction.RETRY,
+            retry_delay=timedelta(minutes=2),
+            reason="the machine: it may have recovered",
+        ),
+    ]
+)
+
+
+def tell_owner(context: Any) -> None:
+    """Log a task's final failure in one line; runs without a date (assets, manual ones) have it too."""
+    task, params = context["ti"].task_id, context.get("params") or {}
+    log.error(
+        "shop %s: task %s failed: %s; the last good snapshot stays, see the DAG's page for what to do",
+        params.get("shop"),
+        task,
+        context.get("exception"),
+    )
+
+
+DEFAULT_ARGS: dict[str, Any] = {
+    "owner": "personalisation",
+    "retries": 2,
+    "retry_delay": timedelta(minutes=5),
+    "retry_policy": RETRY,
+    "execution_timeout": timedelta(hours=2),
+    "on_failure_callback": tell_owner,
+}
+
+
+def tonight() -> Night:
+    """The night this task run belongs to: the `shop` param and its business day.
+
+    The day is the `day` param if given, else the shop's local day on which the data interval starts.
+    Never the logical date: a scheduled and a manual run mean different days by it, and some runs have none.
+
+    Raises:
+        ConfigError: unknown shop, a malformed day, or a run with neither `day` nor data interval.
+    """
+    context = get_current_context()
+    shop, day = context["params"]["shop"], context["params"].get("day")
+    if day is None:
+        start = context.get("data_interval_start")
+        if start is None:
+            raise ConfigError("this run has no data interval; trigger it with --conf '{\"day\": \"YYYY-MM-DD\"}'")
+        day = start.astimezone(load_shop(shop).zone).date()
+    return open_night(shop, day)
