@@ -1,0 +1,49 @@
+"""File operations that a kill or a power cut leaves done or not done, never half done. Local file systems only."""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pipeline.warehouse.failpoints import Step, reached
+
+LOCK = ".lock"
+
+
+def sync(folder: Path) -> None:
+    """Make names in a folder survive a power cut."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def move(source: Path, target: Path, step: Step) -> None:
+    """Rename a file or folder; a file in the way is replaced."""
+    reached(f"before-{step}")
+    source.replace(target)
+    sync(target.parent)
+    if source.parent != target.parent:
+        sync(source.parent)
+    reached(f"after-{step}")
+
+
+def put(path: Path, text: str, step: Step) -> None:
+    """Write or replace a small file. Only under the lock: the partial file has a fixed name, so none is left behind."""
+    partial = path.with_name(f".{path.name}.partial")
+    with partial.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    move(partial, path, step)
+
+
+@contextmanager
+def locked(root: Path) -> Iterator[None]:
+    """Hold a warehouse alone; waits for the holder, whose death releases it."""
+    root.mkdir(parents=True, exist_ok=True)
+    with (root / LOCK).open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,160 @@
+"""The only writer: a run's tables beside what readers see, until a commit takes them whole.
+
+A staging folder holds `tables/` (what a commit renames into a snapshot) and `facts/` (what was written, kept after
+the commit so that a repeated one finds its outcome). Not here: what may be published (`commit`).
+"""
+
+import hashlib
+import io
+import json
+import os
+import re
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipeline.contracts.table import Table
+from pipeline.errors import ConfigError, NoData
+from pipeline.warehouse import durable
+from pipeline.warehouse.failpoints import Step
+from pipeline.warehouse.manifest import TableFile
+
+FOLDER, TABLES, FACTS, MODELS = "staging", "tables", "facts", "models.json"
+ROW_GROUP = 122_880  # rows; what DuckDB hands to one thread
+RUN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:+-]*")
+
+# All that shapes the bytes is pinned: the same rows under the same lock file give the same file.
+FORMAT: dict[str, Any] = {
+    "version": "2.6", "data_page_version": "1.0", "compression": "zstd", "compression_level": 3,
+    "use_dictionary": True, "write_statistics": True, "write_page_index": True, "row_group_size": ROW_GROUP,
+}
+
+
+@dataclass(frozen=True)
+class Staging:
+    """One run's staged tables; any process may reopen it by root, day and run."""
+
+    root: Path
+    day: date
+    run: str
+
+    @classmethod
+    def open(cls, root: Path, day: date, run: str, *, fresh: bool = False) -> "Staging":
+        """Open a run's staging folder, or start it.
+
+        Args:
+            root: the warehouse's folder.
+            day: business day.
+            run: name of the run, unique among live runs of the day.
+            fresh: forget what an earlier attempt of the same run staged.
+
+        Raises:
+            ConfigError: the run's name cannot be a folder's.
+        """
+        if not RUN.fullmatch(run):
+            raise ConfigError(f"run '{run}': not a name; use letters, digits, '_', '.', ':', '+' and '-'")
+        staging = cls(root, day, run)
+        if fresh:
+            staging.discard()
+        for folder in (TABLES, FACTS):
+            (staging.folder / folder).mkdir(parents=True, exist_ok=True)
+        return staging
+
+    @property
+    def folder(self) -> Path:
+        """Where this run stages."""
+        return self.root / FOLDER / f"{self.day}-{self.run}"
+
+    def write(self, contract: Table, rows: pa.Table) -> TableFile:
+        """Hold rows to their contract and stage them, replacing an earlier attempt.
+
+        Args:
+            contract: the table's contract.
+            rows: in any order; the file has the contract's.
+
+        Returns:
+            What was written; hash and size are taken on the way to disk.
+
+        Raises:
+            DataError: the rows break the contract; nothing is staged.
+        """
+        clean = contract.enforce(rows)
+        temporary = self.folder / f".{contract.name}-{os.getpid()}.parquet"
+        try:
+            with temporary.open("wb") as file:
+                sink = _Measured(file)
+                order = pq.SortingColumn.from_ordering(clean.schema, [(name, "ascending") for name in contract.order])
+                pq.write_table(clean, pa.PythonFile(sink, "w"), sorting_columns=order, **FORMAT)
+                file.flush()
+                os.fsync(file.fileno())
+            facts = TableFile(name=contract.name, file=f"{contract.name}.parquet", rows=len(clean), bytes=sink.bytes,
+                              sha256=sink.sha256.hexdigest(), fingerprint=contract.fingerprint)
+            with durable.locked(self.root):
+                # A table without facts is not staged: a kill between the two cannot pair them wrongly.
+                self._facts(contract.name).unlink(missing_ok=True)
+                self.path(contract.name).parent.mkdir(exist_ok=True)
+                durable.move(temporary, self.path(contract.name), Step.TABLE)
+                durable.put(self._facts(contract.name), facts.to_json(), Step.FACTS)
+        finally:
+            temporary.unlink(missing_ok=True)
+        return facts
+
+    def path(self, name: str) -> Path:
+        """Where a table's file is staged."""
+        return self.folder / TABLES / f"{name}.parquet"
+
+    def read(self, name: str, columns: list[str] | None = None) -> pa.Table:
+        """A staged table.
+
+        Raises:
+            NoData: it has not been staged, or has been committed since.
+        """
+        if not (self._facts(name).exists() and self.path(name).exists()):
+            raise NoData(f"staging {self.folder.name}: no table {name}; run the stage that writes it")
+        return pq.read_table(self.path(name), columns=columns, partitioning=None)
+
+    def tables(self) -> dict[str, TableFile]:
+        """What has been staged, by table; known after a commit, too."""
+        paths = sorted((self.folder / FACTS).glob("*.json"))
+        return {path.stem: TableFile.from_json(path.read_text(), str(path)) for path in paths}
+
+    def note_models(self, versions: Mapping[str, str]) -> None:
+        """Note the models behind the tables, beside those already noted."""
+        with durable.locked(self.root):
+            durable.put(self.folder / MODELS, json.dumps(self.models() | dict(versions), sort_keys=True), Step.MODELS)
+
+    def models(self) -> dict[str, str]:
+        """Models noted so far, name to version."""
+        path = self.folder / MODELS
+        return json.loads(path.read_text()) if path.exists() else {}
+
+    def discard(self) -> None:
+        """Forget all that was staged."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _facts(self, name: str) -> Path:
+        return self.folder / FACTS / f"{name}.json"
+
+
+class _Measured(io.RawIOBase):
+    """A file that hashes and counts what is written to it."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.file, self.bytes, self.sha256 = file, 0, hashlib.sha256()
+
+    def write(self, data: Any) -> int:
+        self.sha256.update(data)
+        self.bytes += len(data)
+        return self.file.write(data)
+
+    def tell(self) -> int:
+        return self.bytes
+
+    def writable(self) -> bool:
+        return True
