@@ -13,7 +13,7 @@ GENERATED = "<!-- Written by `shopkeel docs` from pipeline/contracts; edit the c
 
 PRIVACY_WORDS = {
     Privacy.PUBLIC: "About the shop, not about a person.",
-    Privacy.PSEUDONYM: "A keyed hash that stands for a person; without the key it cannot be traced back to the shop's name.",
+    Privacy.PSEUDONYM: "A keyed hash that stands for a person; without the key nobody can tell whom.",
     Privacy.PERSONAL: "About one person; published only beside a pseudonym.",
     Privacy.IDENTIFIER: "Names a person; replaced by the pseudonym as a row lands and never kept.",
     Privacy.AUDIT: "For audits of fairness only; never reaches a model or a published table.",
@@ -24,6 +24,7 @@ DRIFT_WORDS = {
     Drift.DISCARD_ROW: "Rows whose values do not fit go to quarantine; the rest lands.",
     Drift.DISCARD_VALUE: "Values that do not fit become null and extra columns are dropped; the rows land.",
 }
+VALUES = {"kind": KINDS, "surface": SURFACES, "device": DEVICES}
 STATUS_WORDS = {
     "produced": "the model wrote it",
     "fallback": "the baseline wrote it, because the model was refused or knew nothing",
@@ -63,7 +64,7 @@ def feeds_page() -> str:
         f"What a shop hands over, partitioned by the local day of arrival (`ds`): {names}.",
         "Times are UTC, amounts whole hundredths of the currency. What happened after the business day is never read.",
         "",
-        f"`kind` is one of {', '.join(KINDS)}; `surface` one of {', '.join(SURFACES)}; `device` one of {', '.join(DEVICES)}.",
+        *(f"- `{column}` is one of {', '.join(values)}." for column, values in VALUES.items()),
         "",
         "## Drift verdicts",
         "",

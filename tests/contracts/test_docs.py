@@ -23,7 +23,9 @@ def test_every_class_verdict_and_status_is_explained():
     assert tuple(STATUS_WORDS) == STATUS
 
 
-@pytest.mark.parametrize(("page", "tables"), [("tables.md", TABLES), ("feeds.md", {n: f.raw for n, f in FEEDS.items()})])
+@pytest.mark.parametrize(
+    ("page", "tables"), [("tables.md", TABLES), ("feeds.md", {n: f.raw for n, f in FEEDS.items()})]
+)
 def test_page_holds_every_table_and_column(page, tables):
     text = PAGES[page]()
     for table in tables.values():

@@ -13,7 +13,9 @@ from pipeline.errors import DataError
 SHOP, ITEM = Column("shop", pa.string(), "Shop."), Column("item", pa.int64(), "Item.")
 PRICE = Column("price", pa.float64(), "Price.", Privacy.PERSONAL, "cents")
 NOTE = Column("note", pa.string(), "Note.")
-PRICES = Table("prices", "one item", "Prices.", (SHOP, ITEM, PRICE, NOTE), ("shop", "item"), ("shop", "item"), "owner", ("price",))
+PRICES = Table(
+    "prices", "one item", "Prices.", (SHOP, ITEM, PRICE, NOTE), ("shop", "item"), ("shop", "item"), "owner", ("price",)
+)
 
 
 def rows(**changed: list) -> pa.Table:
@@ -102,7 +104,11 @@ def test_fingerprint_changes_when_a_reader_could_notice(change):
 
 @pytest.mark.parametrize(
     "change",
-    [{"owner": "else"}, {"sentence": "Else."}, {"columns": (SHOP, ITEM, replace(PRICE, sentence="Else.", unit=""), NOTE)}],
+    [
+        {"owner": "else"},
+        {"sentence": "Else."},
+        {"columns": (SHOP, ITEM, replace(PRICE, sentence="Else.", unit=""), NOTE)},
+    ],
 )
 def test_fingerprint_stays_when_only_words_change(change):
     assert replace(PRICES, **change).fingerprint == PRICES.fingerprint

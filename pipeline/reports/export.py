@@ -1,0 +1,121 @@
+"""Writes one campaign's audience to a file for marketing: csv, xlsx or parquet.
+
+Not here: who belongs to an audience and whether it may be published (`tables`, `privacy.floors`).
+"""
+
+import csv
+import difflib
+import os
+from collections.abc import Iterable, Iterator
+from datetime import datetime, time
+from pathlib import Path
+from typing import Any, Literal
+
+import pyarrow as pa
+import pyarrow.dataset as dataset
+import pyarrow.parquet as pq
+
+from pipeline.contracts.tables import AD_AUDIENCE_SUMMARY, AD_AUDIENCES
+from pipeline.errors import ConfigError, DataError, Refused
+from pipeline.warehouse.snapshot import Snapshot
+
+Format = Literal["csv", "xlsx", "parquet"]
+FORMATS: tuple[Format, ...] = ("csv", "xlsx", "parquet")
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+XLSX_ROWS = 1_048_576
+
+
+def export_audience(
+    snapshot: Snapshot, campaign: str, file_format: Format, out: Path, *, include_holdout: bool = False
+) -> int:
+    """Write one campaign's audience, likeliest first, and return how many users it holds.
+
+    Args:
+        snapshot: the published snapshot to read.
+        campaign: a campaign id of `ad_audience_summary`.
+        file_format: csv and xlsx hold neutralised text, so a spreadsheet runs none of it; parquet holds rows as is.
+        out: the file; it appears whole or not at all.
+        include_holdout: also write users held out of contact, whose contact would spoil the measurement of effect.
+
+    Raises:
+        ConfigError: unknown campaign, a folder that does not exist, or more rows than a sheet holds.
+        Refused: the audience is withheld.
+    """
+    _demand_published(snapshot, campaign)
+    if not out.parent.is_dir():
+        raise ConfigError(f"audience {campaign}: folder {out.parent} does not exist; create it or choose another --out")
+    wanted = dataset.field("campaign_id") == campaign
+    if not include_holdout:
+        wanted &= ~dataset.field("is_holdout")
+    # One campaign's rows lie together in the file, so only theirs are read; the order of the table is kept.
+    rows = dataset.dataset(snapshot.path(AD_AUDIENCES.name)).to_table(filter=wanted).sort_by("rank")
+    partial = out.with_name(f".{out.name}.{os.getpid()}.part")
+    try:
+        if file_format == "csv":
+            _write_csv(rows, partial)
+        elif file_format == "xlsx":
+            _write_xlsx(rows, partial, datetime.combine(snapshot.manifest.day, time()))
+        else:
+            pq.write_table(rows, partial, compression="zstd")
+        partial.replace(out)
+    finally:
+        partial.unlink(missing_ok=True)
+    return len(rows)
+
+
+def neutral(cell: Any) -> Any:
+    """A cell no spreadsheet takes for a formula: text that starts like one gets an apostrophe in front.
+
+    Source: OWASP, CSV Injection.
+    """
+    if isinstance(cell, str) and cell.startswith(FORMULA_STARTS):
+        return f"'{cell}"
+    return cell
+
+
+def _demand_published(snapshot: Snapshot, campaign: str) -> None:
+    columns = ["campaign_id", "is_published", "withheld_reason"]
+    summary = {row["campaign_id"]: row for row in snapshot.table(AD_AUDIENCE_SUMMARY.name, columns=columns).to_pylist()}
+    if campaign not in summary:
+        known = difflib.get_close_matches(campaign, summary, n=3, cutoff=0.4) or sorted(summary)[:10]
+        choices = f"did you mean {', '.join(known)}?" if known else "no campaign is live in this snapshot"
+        raise ConfigError(f"audience {campaign}: no such campaign in snapshot {snapshot.id}; {choices}")
+    if not summary[campaign]["is_published"]:
+        reason = summary[campaign]["withheld_reason"]
+        raise Refused(f"audience {campaign}: withheld ({reason}); widen the campaign or wait for more consenting users")
+
+
+def _cells(rows: pa.Table) -> Iterator[list[Any]]:
+    yield rows.column_names
+    for batch in rows.to_batches(max_chunksize=10_000):
+        yield from ([neutral(cell) for cell in row.values()] for row in batch.to_pylist())
+
+
+def _write_csv(rows: pa.Table, out: Path) -> None:
+    with out.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows(_cells(rows))
+
+
+def _write_xlsx(rows: pa.Table, out: Path, created: datetime) -> None:
+    """Write one sheet; `created` is stamped into the file instead of the clock, so that equal rows give equal files."""
+    if len(rows) >= XLSX_ROWS:
+        raise ConfigError(f"audience: {len(rows)} rows do not fit a sheet of {XLSX_ROWS}; choose csv or parquet")
+    from xlsxwriter import Workbook
+
+    with Workbook(str(out), {"constant_memory": True}) as book:
+        book.set_properties({"created": created})
+        sheet = book.add_worksheet("audience")
+        for line, cells in enumerate(_cells(rows)):
+            _write_line(sheet, line, cells)
+        sheet.freeze_panes(1, 0)
+        sheet.autofilter(0, 0, max(len(rows), 1), rows.num_columns - 1)
+
+
+def _write_line(sheet: Any, line: int, cells: Iterable[Any]) -> None:
+    for column, cell in enumerate(cells):
+        if cell is None:
+            continue
+        # write_string keeps text text; the general write() would make numbers, links and formulas of it.
+        failed = sheet.write_string(line, column, cell) if isinstance(cell, str) else sheet.write(line, column, cell)
+        if failed:
+            raise DataError(f"audience: row {line}, column {column + 1} does not fit a cell; choose csv or parquet")
