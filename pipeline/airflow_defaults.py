@@ -16,10 +16,10 @@ from pipeline.settings import Night, load_shop, open_night
 log = logging.getLogger(__name__)
 
 SNAPSHOT = Asset(name="published_snapshot", uri="shopkeel://published_snapshot", group="shopkeel")
-"""Announced by `publish` alone; the event's extra holds `shop`, `day` and `snapshot`. One asset, as readers see whole nights."""
+"""Announced by `publish` alone, its event carrying `shop`, `day` and `snapshot`: one asset, as nights are whole."""
 
-GPU: dict[str, str] = {"pool": "gpu", "queue": os.environ.get("SHOPKEEL_GPU_QUEUE", "gpu")}
-"""Where training runs: one at a time per slot of the pool, on workers that listen to the queue (an executor of one machine has no queues)."""
+GPU: dict[str, Any] = {"pool": "gpu", "queue": os.environ.get("SHOPKEEL_GPU_QUEUE", "gpu")}
+"""Where training runs: one task a slot of the pool, on workers that listen to the queue (LocalExecutor has none)."""
 
 RETRY = ExceptionRetryPolicy(
     rules=[
@@ -79,6 +79,6 @@ def tonight() -> Night:
     if day is None:
         start = context.get("data_interval_start")
         if start is None:
-            raise ConfigError("this run has no data interval; trigger it with --conf '{\"day\": \"YYYY-MM-DD\"}'")
+            raise ConfigError("this run has no data interval to take the day from; give it the param day=YYYY-MM-DD")
         day = start.astimezone(load_shop(shop).zone).date()
     return open_night(shop, day)

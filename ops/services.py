@@ -1,0 +1,229 @@
+"""Airflow and MLflow on this machine: `up` for a person, `once SHOP DAY` for one night through the scheduler.
+
+Everything started here stops with it, on Ctrl-C as on SIGTERM. The environment comes from ops/airflow.sh.
+Not here: containers (docker-compose.yml), and anything of the pipeline.
+"""
+
+import argparse
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+BIN = Path(sys.executable).parent
+HOME = Path(os.environ["SHOPKEEL_HOME"])
+LOGS = HOME / "services"
+PID = LOGS / "up.pid"
+AIRFLOW = f"http://127.0.0.1:{os.environ['AIRFLOW_PORT']}"
+MLFLOW = f"http://127.0.0.1:{os.environ['MLFLOW_PORT']}"
+PASSWORDS = Path(os.environ["AIRFLOW_HOME"]) / "simple_auth_manager_passwords.json.generated"
+
+AIRFLOW_SERVICES: dict[str, list[str]] = {
+    "airflow-api-server": ["airflow", "api-server"],
+    "airflow-scheduler": ["airflow", "scheduler"],
+    "airflow-dag-processor": ["airflow", "dag-processor"],
+}
+MLFLOW_SERVICE: dict[str, list[str]] = {
+    "mlflow": [
+        *("mlflow", "server", "--host", "127.0.0.1", "--port", os.environ["MLFLOW_PORT"], "--workers", "1"),
+        *("--backend-store-uri", f"sqlite:///{HOME}/mlflow.db"),
+        *("--default-artifact-root", f"{HOME}/mlflow-artifacts"),
+    ]
+}
+
+# Loopback only: a proxy of the environment has no part in it.
+http = httpx.Client(trust_env=False, timeout=10)
+Processes = Mapping[str, subprocess.Popen[bytes]]
+
+
+@contextmanager
+def running(services: Mapping[str, list[str]]) -> Iterator[Processes]:
+    """Run services, each in its own session and log file, and stop them all at the end."""
+    LOGS.mkdir(parents=True, exist_ok=True)
+    processes: dict[str, subprocess.Popen[bytes]] = {}
+    try:
+        for name, (program, *arguments) in services.items():
+            with (LOGS / f"{name}.log").open("wb") as log:
+                processes[name] = subprocess.Popen(
+                    [str(BIN / program), *arguments], stdout=log, stderr=log, start_new_session=True
+                )
+        yield processes
+    finally:
+        stop(processes)
+
+
+def stop(processes: Processes, patience: float = 30) -> None:
+    """Interrupt each service's process group, wait, and end what is left: SIGTERM would orphan Airflow's children."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    signal_groups(processes, signal.SIGINT)
+    deadline = time.monotonic() + patience
+    for process in processes.values():
+        try:
+            process.wait(max(0.1, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            continue
+    signal_groups(processes, signal.SIGKILL)
+
+
+def signal_groups(processes: Processes, number: int) -> None:
+    """Signal the services' process groups; one that is gone needs none."""
+    for process in processes.values():
+        try:
+            os.killpg(process.pid, number)
+        except ProcessLookupError:
+            continue
+
+
+def refuse_taken_ports() -> None:
+    """End with a remedy where another program already listens on one of our ports."""
+    for variable in ("AIRFLOW_PORT", "MLFLOW_PORT"):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", int(os.environ[variable])))
+            except OSError:
+                sys.exit(f"port {os.environ[variable]} is taken: choose another, as in `make up {variable}=18080`")
+
+
+def wait(what: str, ready: Callable[[], bool], processes: Processes, patience: float = 180) -> None:
+    """Wait until `ready()`; end with the log's last lines if a service dies, with the logs' folder if time runs out."""
+    deadline = time.monotonic() + patience
+    while time.monotonic() < deadline:
+        for name, process in processes.items():
+            if process.poll() is not None:
+                tail = "\n".join((LOGS / f"{name}.log").read_text(errors="replace").splitlines()[-15:])
+                sys.exit(f"{tail}\n{name} ended with code {process.returncode}; its log: {LOGS / name}.log")
+        try:
+            if ready():
+                return
+        except (httpx.HTTPError, ValueError, KeyError):
+            pass  # not up yet
+        time.sleep(1)
+    sys.exit(f"{what} not ready after {patience:.0f} s; logs: {LOGS}")
+
+
+def airflow_is_healthy() -> bool:
+    """Whether the API answers and the scheduler and DAG processor beat."""
+    health = http.get(f"{AIRFLOW}/api/v2/monitor/health").json()
+    return all(health[part]["status"] == "healthy" for part in ("metadatabase", "scheduler", "dag_processor"))
+
+
+def mlflow_is_healthy() -> bool:
+    """Whether the tracking server answers."""
+    return http.get(f"{MLFLOW}/health").status_code == 200
+
+
+def login() -> tuple[str, str]:
+    """User and generated password of the local Airflow."""
+    user, password = next(iter(json.loads(PASSWORDS.read_text()).items()))
+    return user, password
+
+
+def up() -> None:
+    """Start everything, say where it is, and stay until interrupted."""
+    refuse_taken_ports()
+    LOGS.mkdir(parents=True, exist_ok=True)
+    PID.write_text(str(os.getpid()))
+    try:
+        with running(AIRFLOW_SERVICES | MLFLOW_SERVICE) as processes:
+            print("starting Airflow and MLflow ...", flush=True)
+            wait("Airflow", airflow_is_healthy, processes)
+            wait("MLflow", mlflow_is_healthy, processes)
+            user, password = login()
+            print(f"Airflow  {AIRFLOW}   user {user}, password {password}   (kept in {PASSWORDS})")
+            print(f"MLflow   {MLFLOW}")
+            print(f"logs     {LOGS}\nCtrl-C, or `make down` elsewhere, stops both.", flush=True)
+            wait("nothing", lambda: False, processes, patience=float("inf"))
+    except KeyboardInterrupt:
+        print("stopped")
+    finally:
+        PID.unlink(missing_ok=True)
+
+
+def down() -> None:
+    """Interrupt a running `up`, and wait until it has stopped its services."""
+    if not PID.exists():
+        sys.exit("nothing to stop: `make up` is not running here")
+    os.kill(int(PID.read_text()), signal.SIGINT)
+    deadline = time.monotonic() + 45
+    while PID.exists() and time.monotonic() < deadline:
+        time.sleep(0.5)
+
+
+def once(shop: str, day: str) -> None:
+    """Run one night through the scheduler and end with its state: 0 for success.
+
+    Raises:
+        SystemExit: the run failed, or a service did.
+    """
+    refuse_taken_ports()
+    with running(AIRFLOW_SERVICES) as processes:
+        wait("Airflow", airflow_is_healthy, processes)
+        user, password = login()
+        token = http.post(f"{AIRFLOW}/auth/token", json={"username": user, "password": password}).json()
+        http.headers["Authorization"] = f"Bearer {token['access_token']}"
+        dag = f"{AIRFLOW}/api/v2/dags/nightly"
+        wait("the DAG", lambda: http.get(dag).status_code == 200, processes)
+        http.patch(dag, json={"is_paused": False}).raise_for_status()
+        asked = {"logical_date": None, "conf": {"shop": shop, "day": day}}
+        run = http.post(f"{dag}/dagRuns", json=asked).raise_for_status().json()
+        print(f"run {run['dag_run_id']} of {shop} {day}", flush=True)
+        state = follow(f"{dag}/dagRuns/{run['dag_run_id']}", processes)
+    print(f"run ended: {state}")
+    sys.exit(0 if state == "success" else 1)
+
+
+def follow(run: str, processes: Processes) -> str:
+    """Print each change of a task's state until the run has ended; its final state."""
+    seen: dict[str, Any] = {}
+    state = "queued"
+
+    def ended() -> bool:
+        nonlocal state
+        for task in http.get(f"{run}/taskInstances").json()["task_instances"]:
+            name = task["task_id"] if task["map_index"] < 0 else f"{task['task_id']}[{task['map_index']}]"
+            if task["state"] and seen.get(name) != task["state"]:
+                seen[name] = task["state"]
+                print(f"  {name:<12} {task['state']}", flush=True)
+        state = http.get(run).json()["state"]
+        return state in ("success", "failed")
+
+    wait("the run", ended, processes, patience=6 * 3600)
+    return state
+
+
+def interrupt(*_: object) -> None:
+    """Turn a signal into the exception that unwinds `running`; also where a shell started us with SIGINT ignored."""
+    raise KeyboardInterrupt
+
+
+def main() -> None:
+    """Read the command and run it."""
+    parser = argparse.ArgumentParser(description="Airflow and MLflow on this machine.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("up", help="start both, stay until Ctrl-C")
+    commands.add_parser("down", help="stop a running `up`")
+    one = commands.add_parser("once", help="run one night through the scheduler")
+    one.add_argument("shop")
+    one.add_argument("day", help="YYYY-MM-DD")
+    arguments = parser.parse_args()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, interrupt)
+    if arguments.command == "once":
+        once(arguments.shop, arguments.day)
+    else:
+        {"up": up, "down": down}[arguments.command]()
+
+
+if __name__ == "__main__":
+    main()
