@@ -7,7 +7,7 @@ import typer
 
 from pipeline.cli.app import ShopOption, a_night, app, err, parse_day, print_facts, unknown
 from pipeline.cli.progress import NightProgress
-from pipeline.errors import ConfigError, NoData
+from pipeline.errors import ConfigError, NoData, ShopkeelError
 from pipeline.record import last_values
 from pipeline.settings import Night, open_night
 
@@ -46,7 +46,11 @@ def backfill(
     while day <= until:
         night = open_night(shop, day, run_name)
         err.print(f"{day}", style="bold")
-        _run(night, None, None)
+        try:
+            _run(night, None, None)
+        except ShopkeelError:
+            err.print(f"stopped at {day}: mend what the error says, then continue with --from {day}", soft_wrap=True)
+            raise
         typer.echo(f"{day}  {_snapshot(night) or 'not published'}")
         day += timedelta(days=1)
 

@@ -60,7 +60,9 @@ def test_status_without_a_snapshot_fails_and_still_shows_the_nights(shopkeel, no
     result = shopkeel("status")
     assert result.exit_code == 4
     assert "nothing is published" in result.stderr
-    published, refused = [line.strip().split(maxsplit=4) for line in result.stdout.splitlines() if line.startswith("2017")]
+    published, refused = [
+        line.strip().split(maxsplit=4) for line in result.stdout.splitlines() if line.startswith("2017")
+    ]
     assert published == ["2017-11-29", "night", "published", "60", "2017-11-29-abc"]
     assert refused == ["2017-11-30", "night", "refused", "60", "audit: recommendations: 3 of 40 expectations failed"]
 

@@ -1,0 +1,114 @@
+"""Commands about nights; the nights themselves are tested where they are made."""
+
+from datetime import date
+
+import pytest
+
+from pipeline import nightly
+from pipeline.errors import Refused
+from pipeline.record import JsonRecorder
+
+
+@pytest.fixture
+def asked(monkeypatch, publish):
+    """Nights that publish at once; a list of what was asked for. Days in `refused` are refused."""
+    calls = []
+
+    def run_night(night, first=None, last=None, progress=None):
+        calls.append((str(night.day), night.run, first, last))
+        progress("ingest")
+        progress("score", "recommendations")
+        if night.day == date(2017, 12, 31):
+            raise Refused("gate features: 1 of 3 expectations failed; mend the data")
+        note = JsonRecorder(night.record)
+        note.tags({"day": str(night.day), "status": "running"})
+        if last is None:
+            note.tags({"status": "published", "snapshot": publish(str(night.day)).snapshot})
+            (night.record / "report.html").write_text("report")
+        return {}
+
+    monkeypatch.setattr(nightly, "run_night", run_night)
+    return calls
+
+
+def facts(result):
+    assert result.exit_code == 0, result.stderr
+    return dict(line.split(maxsplit=1) for line in result.stdout.splitlines())
+
+
+def test_run_says_where_everything_is(shopkeel, asked, home):
+    end = facts(shopkeel("run", "--date", "2017-11-30"))
+    assert asked == [("2017-11-30", "night", None, None)]
+    assert end["snapshot"].startswith("2017-11-30-")
+    assert end["tables"] == str(home / "grocer" / "warehouse" / "snapshots" / end["snapshot"])
+    assert end["report"] == str(home / "grocer" / "nights" / "2017-11-30-night" / "report.html")
+    assert end["mlflow"]
+
+
+def test_run_passes_stages_and_run_on_and_says_when_nothing_was_published(shopkeel, asked):
+    end = facts(shopkeel("run", "--date", "2017-11-30", "--from", "features", "--to", "score", "--run", "trial"))
+    assert asked == [("2017-11-30", "trial", "features", "score")]
+    assert end["snapshot"].startswith("none")
+    assert "tables" not in end
+
+
+def test_run_shows_each_stage_on_stderr_only(shopkeel, asked):
+    result = shopkeel("run", "--date", "2017-12-31")
+    assert result.exit_code == 5
+    assert not result.stdout
+    first, second, error = result.stderr.splitlines()
+    assert first.startswith("ingest: done in ")
+    assert second.startswith("score recommendations: failed in ")
+    assert error == "error: gate features: 1 of 3 expectations failed; mend the data"
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["--date", "yesterday"], "YYYY-MM-DD"),
+        (["--date", "2017-11-30", "--from", "ingset"], "did you mean ingest"),
+        (["--date", "2017-11-30", "--to", "zzz"], "choose one of"),
+        (["--date", "2017-11-30", "--from", "score", "--to", "ingest"], "comes after"),
+        (["--date", "2017-11-30", "--shop", "butcher"], "grocer"),
+    ],
+)
+def test_run_of_what_cannot_be_run_is_one_error_and_runs_nothing(shopkeel, asked, words, says):
+    result = shopkeel("run", *words)
+    assert result.exit_code == 2
+    assert result.stderr.count("\n") == 1
+    assert says in result.stderr
+    assert not asked
+
+
+def test_backfill_runs_every_day_in_order(shopkeel, asked):
+    result = shopkeel("backfill", "--from", "2017-11-29", "--to", "2017-12-01")
+    assert result.exit_code == 0
+    assert [day for day, *_ in asked] == ["2017-11-29", "2017-11-30", "2017-12-01"]
+    assert [line.split()[0] for line in result.stdout.splitlines()] == ["2017-11-29", "2017-11-30", "2017-12-01"]
+
+
+def test_backfill_stops_at_the_first_day_that_fails(shopkeel, asked):
+    result = shopkeel("backfill", "--from", "2017-12-30", "--to", "2018-01-02")
+    assert result.exit_code == 5
+    assert [day for day, *_ in asked] == ["2017-12-30", "2017-12-31"]
+    assert "continue with --from 2017-12-31" in result.stderr
+
+
+def test_backfill_of_older_days_leaves_current_where_it_is(shopkeel, asked, publish):
+    current = publish("2017-12-05").snapshot
+    assert shopkeel("backfill", "--from", "2017-11-29", "--to", "2017-11-30").exit_code == 0
+    assert shopkeel("path").stdout.strip().endswith(current)
+
+
+def test_backfill_backwards_is_an_error(shopkeel, asked):
+    assert shopkeel("backfill", "--from", "2017-12-01", "--to", "2017-11-30").exit_code == 2
+    assert not asked
+
+
+def test_report_gives_the_last_or_the_asked_for(shopkeel, asked):
+    assert shopkeel("report").exit_code == 4
+    for day in ("2017-11-30", "2017-11-29"):
+        shopkeel("run", "--date", day)
+    assert shopkeel("report").stdout.strip().endswith("2017-11-30-night/report.html")
+    assert shopkeel("report", "--date", "2017-11-29").stdout.strip().endswith("2017-11-29-night/report.html")
+    assert shopkeel("report", "--date", "2017-11-28").exit_code == 4
