@@ -69,7 +69,7 @@ def test_run_without_a_day_says_what_to_give(monkeypatch):
 @pytest.mark.parametrize(("shop", "day"), [("nowhere", "2017-11-30"), ("grocer", "30.11.2017")])
 def test_bad_params_are_config_errors(monkeypatch, shop, day):
     in_a_run(monkeypatch, day=day, shop=shop)
-    with pytest.raises(errors.ConfigError, match="nowhere|30.11.2017"):
+    with pytest.raises(errors.ConfigError, match=r"nowhere|30\.11\.2017"):
         tonight()
 
 
