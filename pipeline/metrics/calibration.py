@@ -57,7 +57,7 @@ def _checked(probabilities: ArrayLike, labels: ArrayLike) -> tuple[NDArray[np.fl
     predicted = np.asarray(probabilities, dtype=np.float64)
     observed = np.asarray(labels, dtype=np.float64)
     if predicted.ndim != 1 or predicted.shape != observed.shape or not predicted.size:
-        raise ValueError(f"probabilities are {predicted.shape}, labels {observed.shape}; pass equally many, at least one")
+        raise ValueError(f"{predicted.shape} probabilities, {observed.shape} labels; pass equally many, at least one")
     if not ((predicted >= 0) & (predicted <= 1)).all() or not np.isin(observed, (0, 1)).all():
         raise ValueError("probabilities must lie in 0 to 1 and labels be 0 or 1")
     return predicted, observed

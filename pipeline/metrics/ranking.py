@@ -29,14 +29,15 @@ def relevance(ranked_UK: NDArray[np.integer], truth: csr_matrix) -> NDArray[np.b
     if ranked_UK.ndim != 2 or len(ranked_UK) != users:
         raise ValueError(f"ranked lists are {ranked_UK.shape}, truth has {users} users; pass one list a user")
     if ranked_UK.size and (ranked_UK.min() < PAD or ranked_UK.max() >= items):
-        raise ValueError(f"ranked lists name items outside 0 to {items - 1}; use the truth's item indices, {PAD} to pad")
+        raise ValueError(f"ranked lists name items outside 0 to {items - 1}; use the truth's indices, {PAD} to pad")
     ordered = np.sort(ranked_UK, axis=1)
     if ((ordered[:, 1:] == ordered[:, :-1]) & (ordered[:, 1:] != PAD)).any():
         raise ValueError("a ranked list names an item twice; deduplicate it before measuring")
     rows, columns = truth.nonzero()
     wanted = rows.astype(np.int64) * items + columns
     places = np.arange(users, dtype=np.int64)[:, None] * items + ranked_UK
-    return np.isin(places, wanted) & (ranked_UK != PAD)
+    hits_UK: NDArray[np.bool_] = np.isin(places, wanted) & (ranked_UK != PAD)
+    return hits_UK
 
 
 def recall_at(relevance_UK: NDArray[np.bool_], truth_counts_U: NDArray[np.integer], k: int) -> NDArray[np.float64]:
@@ -46,7 +47,7 @@ def recall_at(relevance_UK: NDArray[np.bool_], truth_counts_U: NDArray[np.intege
         ValueError: k exceeds the lists, or a user's truth is empty.
     """
     hits_U = _first(relevance_UK, truth_counts_U, k).sum(axis=1)
-    return hits_U / truth_counts_U
+    return np.asarray(hits_U / truth_counts_U)
 
 
 def ndcg_at(relevance_UK: NDArray[np.bool_], truth_counts_U: NDArray[np.integer], k: int) -> NDArray[np.float64]:
