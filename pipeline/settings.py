@@ -40,7 +40,9 @@ class EncoderSettings(Section):
     checkpoint: str = Field(description="embedded:NAME | path:/dir | hf:org/name@revision")
     item_text: str = Field(description="template over item columns")
     max_tokens: int = Field(gt=4, le=512)
+    trained_layers: int = Field(gt=0, description="top layers that are tuned; the others stay pretrained")
     pairs: int = Field(gt=0, description="co-purchase pairs sampled for contrastive training")
+    judged_pairs: int = Field(gt=0, description="pairs of the judged week by which encoders are compared")
     training: Training
 
 

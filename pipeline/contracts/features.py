@@ -13,9 +13,9 @@ USER_ITEMS = Table(
 CATALOGUE = Table(
     "catalogue", "one item", "Items as models see them: text, price, sales and whether they may stand in a list.",
     (c.item_id, c.title, c.category, c.brand, c.price_cents, c.item_text, c.text_hash, c.baskets, c.buyers,
-     c.buyers_recent, c.is_recommendable),
+     c.buyers_recent, c.is_listable, c.is_recommendable),
     ("item_id",), ("item_id",), OWNER,
-    ("title", "item_text", "text_hash", "baskets", "buyers", "buyers_recent", "is_recommendable"),
+    ("title", "item_text", "text_hash", "baskets", "buyers", "buyers_recent", "is_listable", "is_recommendable"),
 )
 SEQUENCES = Table(
     "sequences", "one user", "Each user's purchases in order.",

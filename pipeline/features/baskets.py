@@ -20,7 +20,8 @@ def pairs(lines: ir.Table, as_of: date, *, max_basket: int, min_together: int, w
         min_together: rarer pairs are left out.
         window_days: days up to `as_of` that count.
     """
-    known = known_by(lines, as_of).filter(age_days(_.ds, as_of) < window_days)
+    known = known_by(lines, as_of)
+    known = known.filter(age_days(known.ds, as_of) < window_days)
     once = known.select("basket_id", "item_id").distinct()
     sizes = once.group_by("basket_id").agg(size=_.count()).filter(_.size.between(2, max_basket))
     once = once.semi_join(sizes, "basket_id")

@@ -54,6 +54,5 @@ def promoted(placements: ir.Table | None, as_of: date) -> ir.Table | None:
     """item_id, stores: stores that display or mail the item in the week of a day; None without placements."""
     if placements is None:
         return None
-    running = known_by(placements, as_of).filter(
-        (_.starts_on <= ibis.literal(as_of)) & (age_days(_.starts_on, as_of) < 7))
-    return running.group_by("item_id").agg(stores=_.store_count.sum())
+    known = known_by(placements, as_of)
+    return known.filter(age_days(known.starts_on, as_of).between(0, 6)).group_by("item_id").agg(stores=_.store_count.sum())

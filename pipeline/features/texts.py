@@ -40,9 +40,10 @@ def catalogue(items: ir.Table, sales: ir.Table, template: str, never: tuple[str,
     joined = items.left_join(sales, "item_id").drop("item_id_right")
     text = item_text(joined, template)
     counts = {name: joined[name].fill_null(0) for name in ("baskets", "buyers", "buyers_recent")}
+    goods = listable(joined, never)
     return joined.select(
         "item_id", "title", "category", "brand", "price_cents", item_text=text, text_hash=text.hexdigest("sha256"), **counts,
-        is_recommendable=listable(joined, never) & (counts["buyers_recent"] > 0) & joined.price_cents.notnull()
+        is_listable=goods, is_recommendable=goods & (counts["buyers_recent"] > 0) & joined.price_cents.notnull()
         & joined.in_stock.fill_null(True),
     )
 

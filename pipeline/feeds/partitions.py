@@ -55,6 +55,11 @@ def landed(connection: Backend, root: Path, feed: str, upto: date) -> ir.Table |
     return engine.read(connection, [folder / ROWS for folder in folders], FEEDS[feed].landed)
 
 
+def read_rows(folder: Path) -> pa.Table:
+    """The clean rows of one day's folder."""
+    return pq.read_table(folder / ROWS, partitioning=None)
+
+
 def latest(rows: ir.Table, key: str) -> ir.Table:
     """The newest arrival of each key."""
     place = ibis.row_number().over(ibis.window(group_by=key, order_by=ibis.desc("ds")))

@@ -1,0 +1,1 @@
+"""How models are trained and kept: pretrained checkpoints, one Trainer set-up, the model store and its champions."""

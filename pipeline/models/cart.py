@@ -1,0 +1,88 @@
+"""What goes with what: complements by lift with its uncertainty, and what completes a basket."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import scipy.sparse as sp
+
+from pipeline.features.history import History, Items
+
+SURE = 1.96
+PERSONAL = 0.5  # a basket's complements and the user's own habit, both on a log scale
+
+
+@dataclass(frozen=True)
+class Complements:
+    """Pairs that stand together more often than chance, as arrays: item places, lift, its lower bound, joint baskets."""
+
+    item: np.ndarray
+    other: np.ndarray
+    lift: np.ndarray
+    sure: np.ndarray
+    together: np.ndarray
+
+    def matrix(self, items: int) -> sp.csr_matrix:
+        """Log of the lower bound of lift: CSR [I, I]."""
+        return sp.csr_matrix((np.log(self.sure), (self.item, self.other)), shape=(items, items))
+
+
+def complements(pairs: pa.Table, space: Items, listable: np.ndarray) -> Complements:
+    """Pairs whose lift is above 1 with 95 % confidence (Poisson bound on the joint count) and whose second item may be listed.
+
+    Args:
+        pairs: `features.baskets.pairs`.
+        space: the items.
+        listable: bool [I].
+    """
+    item, other = space.index(pairs.column("item_id")), space.index(pairs.column("other_id"))
+    together = pairs.column("together").to_numpy().astype(np.float64)
+    expected = (pairs.column("item_baskets").to_numpy().astype(np.float64) * pairs.column("other_baskets").to_numpy()
+                / pairs.column("all_baskets").to_numpy())
+    sure = (together - SURE * np.sqrt(together)) / expected
+    kept = (item >= 0) & (other >= 0) & (sure > 1) & listable[other]
+    return Complements(item[kept], other[kept], (together / expected)[kept], sure[kept], together[kept].astype(np.int64))
+
+
+def best_for_items(found: Complements, k: int) -> np.ndarray:
+    """Rows of `found` to publish, by item then rank: the k surest lifts of each item, ties by item."""
+    order = np.lexsort((found.other, -np.round(found.sure, 6), found.item))
+    item = found.item[order]
+    rank = np.arange(len(order)) - np.searchsorted(item, item)
+    return order[rank < k]
+
+
+def complete(baskets: sp.csr_matrix, history: History, rows: np.ndarray, lifts: sp.csr_matrix, listable: np.ndarray, k: int
+             ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """What completes each user's open basket: item places int [U, k] (-1 pads), scores [U, k], leading basket item [U, k].
+
+    Score: sum over the basket of log lift, plus a share of the log of the user's own recent baskets with the item.
+
+    Args:
+        baskets: bool CSR [U, I].
+        history: for the users' own habits.
+        rows: int [U] each user's row of the history.
+        lifts: `Complements.matrix`.
+        listable: bool [I].
+        k: places.
+    """
+    users = baskets.shape[0]
+    items, scores = np.full((users, k), -1, np.int64), np.zeros((users, k))
+    leads = np.full((users, k), -1, np.int64)
+    for user in range(users):
+        held = baskets[user].indices
+        if not len(held):
+            continue
+        pulls = lifts[held]
+        own = history.weight[rows[user]]
+        score = np.asarray(pulls.sum(0)).ravel()
+        score[own.indices] += PERSONAL * np.log1p(own.data)
+        score[~listable] = 0
+        score[held] = 0
+        score = np.round(score, 6)
+        near = np.flatnonzero(score > 0)
+        best = near[np.lexsort((near, -score[near]))][:k]
+        items[user, : len(best)], scores[user, : len(best)] = best, score[best]
+        strongest = pulls[:, best].toarray()
+        leads[user, : len(best)] = np.where(strongest.max(0) > 0, held[strongest.argmax(0)], -1)
+    return items, scores, leads

@@ -1,0 +1,187 @@
+"""The text encoder: a pretrained sentence transformer, contrastively fine-tuned on what the shop's baskets hold together.
+
+Loss: InfoNCE over in-batch negatives (van den Oord et al. 2018; MultipleNegativesRankingLoss in Sentence-Transformers).
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+from transformers import AutoModel, AutoTokenizer
+
+from pipeline.learning import champions, harness
+from pipeline.record import Recorder
+from pipeline.settings import EncoderSettings
+
+TEMPERATURE = 0.05
+ENCODE_BATCH = 128
+KEEP_FREQUENCY = 1e-3  # texts more frequent than this are sampled less often (word2vec's subsampling)
+
+
+class Encoder(torch.nn.Module):
+    """A transformer with mean pooling and unit-length output; `forward` is the contrastive loss over pairs."""
+
+    def __init__(self, folder: Path, max_tokens: int) -> None:
+        """Load a Hugging Face directory in float32; a pooler is never used, so none is made."""
+        super().__init__()
+        self.tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        self.body = AutoModel.from_pretrained(folder, local_files_only=True, add_pooling_layer=False, dtype=torch.float32)
+        self.max_tokens = max_tokens
+
+    def tune_top(self, layers: int) -> None:
+        """Leave only the top layers trainable; the rest stays as pretrained, which halves the cost of a step."""
+        for parameter in self.body.parameters():
+            parameter.requires_grad = False
+        for layer in self.body.encoder.layer[-layers:]:
+            layer.requires_grad_(True)
+
+    def tokens(self, texts: Sequence[str]) -> dict[str, torch.Tensor]:
+        """Token ids and mask of some texts, padded to the longest."""
+        encoded = self.tokenizer(list(texts), padding=True, truncation=True, max_length=self.max_tokens, return_tensors="pt")
+        return {name: encoded[name] for name in ("input_ids", "attention_mask")}
+
+    def vectors(self, tokens: dict[str, torch.Tensor]) -> torch.Tensor:
+        """Unit vectors [B, H] of tokenised texts."""
+        hidden = self.body(**tokens).last_hidden_state
+        mask = tokens["attention_mask"].unsqueeze(-1).to(hidden.dtype)
+        pooled = (hidden * mask).sum(1) / mask.sum(1).clamp(min=1e-9)
+        return torch.nn.functional.normalize(pooled, dim=-1)
+
+    def forward(self, tokens: dict[str, torch.Tensor], texts: torch.Tensor, return_loss: bool = True) -> dict[str, torch.Tensor]:
+        """InfoNCE of pairs: rows 2i and 2i+1 belong together; equal texts elsewhere are no negatives.
+
+        Args:
+            tokens: ids and mask of 2B texts.
+            texts: [2B] index of each text.
+            return_loss: read by the Trainer, which then takes the loss in evaluation too.
+        """
+        vectors = self.vectors(tokens)
+        left, right = vectors[::2], vectors[1::2]
+        scores = left @ right.T / TEMPERATURE
+        same = (texts[1::2].unsqueeze(0) == texts[1::2].unsqueeze(1)) | (texts[::2].unsqueeze(1) == texts[1::2].unsqueeze(0))
+        same.fill_diagonal_(False)
+        labels = torch.arange(len(left), device=scores.device)
+        loss = torch.nn.functional.cross_entropy
+        forward, backward = scores.masked_fill(same, -1e4), scores.T.masked_fill(same.T, -1e4)
+        return {"loss": (loss(forward, labels) + loss(backward, labels)) / 2}
+
+    @torch.inference_mode()
+    def encode(self, texts: Sequence[str]) -> np.ndarray:
+        """Unit vectors float32 [N, H]; texts are batched by length so that little is padded."""
+        device = harness.device()
+        self.to(device).eval()
+        order = sorted(range(len(texts)), key=lambda i: (len(texts[i]), i))
+        out = np.zeros((len(texts), self.body.config.hidden_size), np.float32)
+        for start in range(0, len(order), ENCODE_BATCH):
+            rows = order[start : start + ENCODE_BATCH]
+            tokens = {name: value.to(device) for name, value in self.tokens([texts[i] for i in rows]).items()}
+            out[rows] = self.vectors(tokens).float().cpu().numpy()
+        return out
+
+    def save(self, folder: Path) -> None:
+        """Write weights, configuration and tokenizer as a Hugging Face directory."""
+        self.body.save_pretrained(folder)
+        self.tokenizer.save_pretrained(folder)
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Texts and the pairs among them that baskets held together: indices [N, 2]."""
+
+    texts: list[str]
+    pairs: np.ndarray
+
+
+def sample_pairs(basket_text: pa.Table, texts: list[str], count: int, seed: int) -> Pairs:
+    """Draw pairs of different texts from one basket each, frequent texts less often.
+
+    Args:
+        basket_text: basket_id (sorted) and text index, one row a distinct text of a basket.
+        texts: all texts.
+        count: pairs to draw at most.
+        seed: of the drawing.
+    """
+    draw = np.random.default_rng(seed)
+    index = basket_text.column("text").to_numpy().astype(np.int64)
+    share = np.bincount(index, minlength=len(texts)) / max(1, len(index))
+    kept = draw.random(len(index)) < np.sqrt(KEEP_FREQUENCY / np.maximum(share[index], KEEP_FREQUENCY))
+    index = index[kept]
+    baskets = basket_text.column("basket").to_numpy()[kept]
+    starts = np.flatnonzero(np.r_[True, baskets[1:] != baskets[:-1]]) if len(baskets) else np.zeros(0, np.int64)
+    sizes = np.diff(np.r_[starts, len(baskets)])
+    starts, sizes = starts[sizes > 1], sizes[sizes > 1]
+    if not len(starts):
+        return Pairs(texts, np.zeros((0, 2), np.int64))
+    chosen = draw.integers(len(starts), size=count)
+    first = draw.integers(sizes[chosen])
+    second = (first + 1 + draw.integers(sizes[chosen] - 1)) % sizes[chosen]
+    return Pairs(texts, np.stack([index[starts[chosen] + first], index[starts[chosen] + second]], 1))
+
+
+def train(encoder: Encoder, fit: Pairs, valid: Pairs, settings: EncoderSettings, *, warm: bool, folder: Path, seed: int,
+          recorder: Recorder, progress: Callable[[int, int], None] | None = None) -> Encoder:
+    """Fine-tune on pairs and return the encoder at its best validation loss."""
+
+    def collate(rows: list[np.ndarray]) -> dict[str, Any]:
+        flat = np.concatenate(rows)
+        return {"tokens": encoder.tokens([fit.texts[i] for i in flat]), "texts": torch.from_numpy(flat)}
+
+    encoder.tune_top(settings.trained_layers)
+    tuned = harness.fine_tune(encoder, fit.pairs, valid.pairs, collate, settings=settings.training, warm=warm, folder=folder,
+                              seed=seed, recorder=recorder, progress=progress)
+    assert isinstance(tuned, Encoder)
+    return tuned
+
+
+def partner_hits(vectors: np.ndarray, pairs: np.ndarray, k: int = 10) -> np.ndarray:
+    """Whether each pair's second text is among the k nearest of its first: float [N], 1 for a hit."""
+    scores = vectors[pairs[:, 0]] @ vectors.T
+    scores[np.arange(len(pairs)), pairs[:, 0]] = -np.inf
+    own = scores[np.arange(len(pairs)), pairs[:, 1]]
+    return ((scores > own[:, None]).sum(1) < k).astype(np.float64)
+
+
+class EmbeddingCache:
+    """Text vectors by content hash under one encoder version; only unseen texts are encoded."""
+
+    def __init__(self, root: Path, version: str) -> None:
+        """Open (or start) the cache of one encoder version."""
+        self.path = root / version / "vectors.parquet"
+
+    def vectors(self, hashes: list[str], texts: list[str], encoder: Callable[[], Encoder]) -> np.ndarray:
+        """Vectors [N, H] of texts; `encoder` is loaded only when something is missing."""
+        known = self._read()
+        missing = [i for i, name in enumerate(hashes) if name not in known]
+        if missing:
+            fresh = encoder().encode([texts[i] for i in missing])
+            known.update({hashes[i]: row for i, row in zip(missing, fresh, strict=True)})
+            self._write(known)
+        return np.stack([known[name] for name in hashes]) if hashes else np.zeros((0, 0), np.float32)
+
+    def _read(self) -> dict[str, np.ndarray]:
+        if not self.path.exists():
+            return {}
+        table = pq.read_table(self.path)
+        rows = table.column("vector").combine_chunks()
+        matrix = rows.values.to_numpy().reshape(len(table), -1)
+        return dict(zip(table.column("hash").to_pylist(), matrix, strict=True))
+
+    def _write(self, known: dict[str, np.ndarray]) -> None:
+        names = sorted(known)
+        values = pa.array(np.concatenate([known[name] for name in names]))
+        width = len(next(iter(known.values())))
+        table = pa.table({"hash": names, "vector": pa.FixedSizeListArray.from_arrays(values, width)})
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = self.path.with_suffix(".incoming")
+        pq.write_table(table, temporary, compression="zstd")
+        temporary.replace(self.path)
+
+
+def load(store: Path, version: str, max_tokens: int) -> Encoder:
+    """A kept encoder version."""
+    return Encoder(champions.folder(store, "encoder", version), max_tokens)

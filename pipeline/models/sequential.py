@@ -1,0 +1,242 @@
+"""The text-aware sequential transformer: reads a user's latest purchases, predicts the next basket.
+
+Items enter and leave as the sum of an id vector and a projection of their text vector, so an item never seen in training
+is still reached by its text (SASRec, Kang and McAuley 2018; text as input, UniSRec, Hou et al. 2022). Loss: sampled
+softmax with the sampling correction (Bengio and Senécal 2008). Shapes: B batch, L positions, D width, V vocabulary.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+from transformers import GPT2Config, GPT2Model
+
+from pipeline.features.history import History
+from pipeline.learning import champions, harness
+from pipeline.record import Recorder
+from pipeline.settings import RecommenderSettings
+
+DROPOUT = 0.2
+SMOOTHING = 0.75  # negatives are drawn by count to this power (word2vec)
+
+
+class Vocabulary:
+    """Item ids that have an id vector; ids are only ever appended, so a champion's rows keep their meaning. 0 is none."""
+
+    def __init__(self, ids: list[str]) -> None:
+        self.ids = ids
+        self.row = {item: row for row, item in enumerate(ids, start=1)}
+
+    def extended(self, more: list[str]) -> "Vocabulary":
+        """The same ids with the new ones after them, in order."""
+        return Vocabulary(self.ids + sorted(set(more) - set(self.row)))
+
+    def rows(self, ids: list[str]) -> np.ndarray:
+        """Row of each id, 0 where it has none."""
+        return np.array([self.row.get(item, 0) for item in ids], np.int64)
+
+
+class Sequential(torch.nn.Module):
+    """Causal transformer over items; `forward` is the training loss."""
+
+    def __init__(self, vocabulary: int, text_width: int, settings: RecommenderSettings) -> None:
+        super().__init__()
+        width = settings.width
+        self.item = torch.nn.Embedding(vocabulary + 1, width, padding_idx=0)
+        self.text = torch.nn.Linear(text_width, width, bias=False)
+        torch.nn.init.normal_(self.item.weight, std=width**-0.5)
+        torch.nn.init.zeros_(self.item.weight[0])
+        self.habit = torch.nn.Parameter(torch.ones(()))
+        self.body = GPT2Model(GPT2Config(
+            vocab_size=1, n_positions=settings.history, n_embd=width, n_layer=settings.layers, n_head=settings.heads,
+            resid_pdrop=DROPOUT, embd_pdrop=DROPOUT, attn_pdrop=DROPOUT, bos_token_id=None, eos_token_id=None))
+
+    def items(self, rows: torch.Tensor, texts: torch.Tensor) -> torch.Tensor:
+        """Item vectors [..., D] from vocabulary rows and text vectors."""
+        known = (rows > 0).unsqueeze(-1)
+        return self.item(rows) * known + self.text(texts)
+
+    def states(self, rows: torch.Tensor, texts: torch.Tensor) -> torch.Tensor:
+        """State after each position [B, L, D]; sequences are padded on the right, which causality hides.
+
+        The sum of all items read so far is added, scaled by a learned weight: a direct path for repeat purchases.
+        """
+        read = self.items(rows, texts)
+        hidden: torch.Tensor = self.body(inputs_embeds=read, use_cache=False).last_hidden_state
+        count = torch.arange(1, read.shape[1] + 1, device=read.device, dtype=read.dtype).sqrt()
+        return hidden + self.habit * read.cumsum(1) / count[None, :, None]
+
+    def forward(self, rows: torch.Tensor, texts: torch.Tensor, place: torch.Tensor, target: torch.Tensor,
+                target_texts: torch.Tensor, negative: torch.Tensor, negative_texts: torch.Tensor,
+                expected: torch.Tensor, return_loss: bool = True) -> dict[str, torch.Tensor]:
+        """Sampled-softmax loss at M positions.
+
+        Args:
+            rows: [B, L] vocabulary rows read.
+            texts: [B, L, T] their text vectors.
+            place: [M] positions with a target, counted over the flattened batch.
+            target: [M] rows to predict.
+            target_texts: [M, T].
+            negative: [N] rows drawn as negatives.
+            negative_texts: [N, T].
+            expected: [N] log of how often each negative is expected among the draws.
+            return_loss: read by the Trainer, which then takes the loss in evaluation too.
+        """
+        state = self.states(rows, texts).flatten(0, 1)[place]
+        positive = (state * self.items(target, target_texts)).sum(-1, keepdim=True)
+        others = state @ self.items(negative, negative_texts).T - expected
+        others = others.masked_fill(negative.unsqueeze(0) == target.unsqueeze(1), -1e4)
+        logits = torch.cat([positive, others], dim=1)
+        return {"loss": torch.nn.functional.cross_entropy(logits, logits.new_zeros(len(logits), dtype=torch.long))}
+
+
+class Windows:
+    """Training windows cut from users' sequences: items read, and at each position one item of the next basket."""
+
+    def __init__(self, read: np.ndarray, target: np.ndarray) -> None:
+        """Hold `read` and `target`, both int [W, L] catalogue places, -1 for none."""
+        self.read, self.target = read, target
+
+    def __len__(self) -> int:
+        """Number of windows."""
+        return len(self.read)
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        """One window."""
+        return self.read[index], self.target[index]
+
+
+def windows(history: History, length: int, target_age: int | None = None) -> Windows:
+    """Cut sequences into windows of `length`, the last one ending at the last purchase.
+
+    Each position's target is an item of the user's next basket, spread over that basket's items in turn.
+
+    Args:
+        history: sequences to cut.
+        length: positions a window.
+        target_age: only targets younger than this many days, and only each user's last window (for validation).
+    """
+    read, targets = [], []
+    for user in range(len(history.users)):
+        first, last = history.sequence_start[user], history.sequence_start[user + 1]
+        item, basket = history.sequence_item[first:last], history.sequence_basket[first:last]
+        begins = np.flatnonzero(np.r_[True, basket[1:] != basket[:-1]])
+        ends = np.r_[begins[1:], len(item)]
+        which = np.searchsorted(begins, np.arange(len(item)), side="right") - 1
+        later = np.minimum(which + 1, len(begins) - 1)
+        place = begins[later] + (np.arange(len(item)) - begins[which]) % (ends[later] - begins[later])
+        target = np.where(which + 1 < len(begins), item[place], -1)
+        if target_age is not None:
+            target = np.where(history.sequence_age[first:last][place] < target_age, target, -1)
+        for end in range(len(item), 0, -length):
+            begin = max(0, end - length)
+            if (target[begin:end] >= 0).any():
+                pad = length - (end - begin)
+                read.append(np.r_[item[begin:end], np.full(pad, -1)])
+                targets.append(np.r_[target[begin:end], np.full(pad, -1)])
+            if target_age is not None:
+                break
+    empty = np.zeros((0, length), np.int64)
+    return Windows(np.stack(read) if read else empty, np.stack(targets) if targets else empty)
+
+
+class Batches:
+    """Collates windows into batches and draws their negatives, the same for the same windows."""
+
+    def __init__(self, rows: np.ndarray, texts: np.ndarray, counts: np.ndarray, negatives: int, seed: int) -> None:
+        """Set up the drawing.
+
+        Args:
+            rows: int [I] vocabulary row of each catalogue place, 0 for none.
+            texts: float32 [I, T] text vectors.
+            counts: float [I] purchases by the training cut.
+            negatives: draws a batch.
+            seed: of the drawing.
+        """
+        share = np.where(rows > 0, counts, 0) ** SMOOTHING
+        self.share = share / share.sum()
+        self.cumulative = np.cumsum(self.share)
+        self.rows, self.texts, self.negatives, self.seed = rows, texts, negatives, seed
+
+    def __call__(self, batch: list[tuple[np.ndarray, np.ndarray]]) -> dict[str, Any]:
+        """A batch of the loss's arguments."""
+        read, target = np.stack([row[0] for row in batch]), np.stack([row[1] for row in batch])
+        useful = (target >= 0) & (self.rows[target] > 0)
+        goal = target[useful]
+        draw = np.random.default_rng([self.seed, int(read.sum()) & 0x7FFFFFFF])
+        negative = np.searchsorted(self.cumulative, draw.random(self.negatives) * self.cumulative[-1], side="right")
+        return {
+            "rows": torch.from_numpy(np.where(read >= 0, self.rows[read], 0)), "texts": self._texts(read),
+            "place": torch.from_numpy(np.flatnonzero(useful)), "target": torch.from_numpy(self.rows[goal]),
+            "target_texts": self._texts(goal), "negative": torch.from_numpy(self.rows[negative]),
+            "negative_texts": self._texts(negative),
+            "expected": torch.from_numpy(np.log(self.negatives * self.share[negative])).float(),
+        }
+
+    def _texts(self, items: np.ndarray) -> torch.Tensor:
+        return torch.from_numpy(self.texts[np.maximum(items, 0)] * (items >= 0)[..., None].astype(np.float32))
+
+
+def train(model: Sequential, fit: Windows, valid: Windows, batches: Batches, settings: RecommenderSettings, *, warm: bool,
+          folder: Path, seed: int, recorder: Recorder, progress: Callable[[int, int], None] | None = None) -> Sequential:
+    """Train and return the model at its best validation loss."""
+    tuned = harness.fine_tune(model, fit, valid, batches, settings=settings.training, warm=warm, folder=folder, seed=seed,
+                              recorder=recorder, progress=progress)
+    assert isinstance(tuned, Sequential)
+    return tuned
+
+
+@torch.inference_mode()
+def user_states(model: Sequential, history: History, rows: np.ndarray, texts: np.ndarray, length: int,
+                block: int = 256) -> np.ndarray:
+    """State after each user's last purchase: float32 [U, D]."""
+    device = harness.device()
+    model.to(device).eval()
+    out = np.zeros((len(history.users), model.item.embedding_dim), np.float32)
+    for start in range(0, len(out), block):
+        users = range(start, min(start + block, len(out)))
+        lines = [history.sequence_item[history.sequence_start[u] : history.sequence_start[u + 1]][-length:] for u in users]
+        read = np.stack([np.r_[line, np.full(length - len(line), -1)] for line in lines]).astype(np.int64)
+        seen = torch.from_numpy(np.where(read >= 0, rows[read], 0)).to(device)
+        text = torch.from_numpy(texts[np.maximum(read, 0)] * (read >= 0)[..., None].astype(np.float32)).to(device)
+        states = model.states(seen, text)
+        last = torch.tensor([len(line) - 1 for line in lines], device=device)
+        out[start : start + len(lines)] = states[torch.arange(len(lines), device=device), last].float().cpu().numpy()
+    return out
+
+
+@torch.inference_mode()
+def item_vectors(model: Sequential, rows: np.ndarray, texts: np.ndarray) -> np.ndarray:
+    """Output vectors of items: float32 [I, D]."""
+    model.cpu()
+    return model.items(torch.from_numpy(rows), torch.from_numpy(texts)).numpy()
+
+
+def save(model: Sequential, vocabulary: Vocabulary, settings: RecommenderSettings, encoder: str, folder: Path) -> None:
+    """Write safetensors and JSON: weights, sizes, vocabulary, and the encoder whose vectors the model reads."""
+    save_file({name: value.contiguous().cpu() for name, value in model.state_dict().items()}, folder / champions.WEIGHTS)
+    champions.write_json(folder / champions.CONFIG, {
+        "kind": "sequential", "text_width": model.text.in_features, "vocabulary": vocabulary.ids, "encoder": encoder,
+        "settings": settings.model_dump(mode="json")})
+
+
+def load(folder: Path) -> tuple[Sequential, Vocabulary, dict[str, Any]]:
+    """A kept model, its vocabulary and configuration."""
+    config = champions.config(folder)
+    vocabulary = Vocabulary(config["vocabulary"])
+    model = Sequential(len(vocabulary.ids), config["text_width"], RecommenderSettings(**config["settings"]))
+    model.load_state_dict(load_file(folder / champions.WEIGHTS))
+    return model.eval(), vocabulary, config
+
+
+def grown(champion: Sequential, old: Vocabulary, new: Vocabulary, settings: RecommenderSettings) -> Sequential:
+    """The champion with rows for appended ids; their id vectors start at zero, so at first their text speaks."""
+    model = Sequential(len(new.ids), champion.text.in_features, settings)
+    state = champion.state_dict()
+    rows = torch.zeros_like(model.item.weight)
+    rows[: len(old.ids) + 1] = state["item.weight"]
+    model.load_state_dict({**state, "item.weight": rows})
+    return model

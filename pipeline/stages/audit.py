@@ -1,0 +1,32 @@
+"""Judge the staged night as a whole before any reader may see it."""
+
+from typing import Any
+
+from pipeline import gates
+from pipeline.contracts.tables import RUN_STATUS, TABLES
+from pipeline.record import JsonRecorder
+from pipeline.settings import Night
+from pipeline.stages import desk
+from pipeline.stages.gate import judge_frames
+from pipeline.tables import run_status
+from pipeline.warehouse.staging import Staging
+
+SCORED = ("recommendations", "cart_recommendations", "ad_audiences", "user_profiles")
+
+
+def run(night: Night, _item: str | None, recorder: JsonRecorder, progress: desk.Progress) -> dict[str, Any]:
+    """Stage run_status, run every table's expectations, and note the verdict that publish asks for."""
+    desk.note(night, "verdict", {"passed": False})
+    facts = {name: desk.noted(night, f"scored-{name}") for name in SCORED}
+    rows = {table: count for scored in facts.values() for table, count in scored["rows"].items()}
+    fallbacks = {name: scored["fallback"] for name, scored in facts.items() if "fallback" in scored}
+    empties = {table: scored["empty"] for scored in facts.values() if "empty" in scored for table in scored["rows"]}
+    staging = Staging.open(night.warehouse, night.day, night.run)
+    staging.write(RUN_STATUS, run_status.rows(rows, fallbacks, empties))
+    frames = {name: staging.read(name) for name in TABLES}
+    full = {name: frame for name, frame in frames.items() if len(frame) or name not in empties}
+    progress(1, 2)
+    gates.require(judge_frames(full, recorder))
+    desk.note(night, "verdict", {"passed": True})
+    progress(2, 2)
+    return {"rows": rows, "fallbacks": fallbacks}

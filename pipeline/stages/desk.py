@@ -1,0 +1,120 @@
+"""What stages share: the night's intermediate files and how to open them."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import ibis
+import ibis.expr.types as ir
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from ibis.backends.duckdb import Backend
+
+from pipeline import engine
+from pipeline.contracts.features import CATALOGUE
+from pipeline.contracts.table import Table
+from pipeline.errors import DataError
+from pipeline.feeds import partitions
+from pipeline.settings import Night
+from pipeline.warehouse import snapshot
+
+Progress = Callable[[int, int], None]
+LINES = "lines"
+
+
+def write(night: Night, name: str, rows: pa.Table, contract: Table | None = None) -> pa.Table:
+    """Keep an intermediate table, held to its contract where it has one."""
+    rows = contract.enforce(rows) if contract else rows
+    target = night.work / f"{name}.parquet"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.with_suffix(".incoming")
+    pq.write_table(rows, temporary, compression="zstd")
+    temporary.replace(target)
+    return rows
+
+
+def read(night: Night, name: str) -> pa.Table:
+    """An intermediate table.
+
+    Raises:
+        DataError: the stage that writes it has not run.
+    """
+    path = night.work / f"{name}.parquet"
+    if not path.exists():
+        raise DataError(f"{path}: not there; run the night from its first stage")
+    return pq.read_table(path)
+
+
+def note(night: Night, name: str, facts: Any) -> None:
+    """Keep small facts for later stages as JSON."""
+    night.work.mkdir(parents=True, exist_ok=True)
+    temporary = night.work / f".{name}.json"
+    temporary.write_text(json.dumps(facts, indent=1, sort_keys=True))
+    temporary.replace(night.work / f"{name}.json")
+
+
+def noted(night: Night, name: str) -> Any:
+    """Facts an earlier stage kept.
+
+    Raises:
+        DataError: that stage has not run.
+    """
+    path = night.work / f"{name}.json"
+    if not path.exists():
+        raise DataError(f"{path}: not there; run the night from its first stage")
+    return json.loads(path.read_text())
+
+
+def parent(night: Night) -> snapshot.Snapshot | None:
+    """The newest published snapshot of an earlier day: where champions come from, whatever was run since."""
+    return snapshot.newest_before(night.warehouse, night.day)
+
+
+def champion(night: Night, model: str) -> str | None:
+    """The version of a model that served the night before."""
+    before = parent(night)
+    return before.manifest.models.get(model) if before else None
+
+
+def connect(night: Night) -> Backend:
+    """The night's engine."""
+    return engine.connect(night.shop.threads)
+
+
+def lines(night: Night) -> ir.Table:
+    """Purchases up to the business day, in memory."""
+    return ibis.memtable(read(night, LINES))
+
+
+def landed(connection: Backend, night: Night, feed: str) -> ir.Table | None:
+    """Clean rows of a feed up to the business day."""
+    return partitions.landed(connection, night.feeds, feed, night.day)
+
+
+def catalogue(night: Night) -> pa.Table:
+    """The catalogue as models see it."""
+    return read(night, CATALOGUE.name)
+
+
+def text_index(catalogue: pa.Table) -> tuple[list[str], list[str]]:
+    """Distinct text hashes in order, and their texts."""
+    hashes = pc.unique(catalogue.column("text_hash").combine_chunks()).sort()
+    first = pc.index_in(hashes, catalogue.column("text_hash").combine_chunks())
+    return hashes.to_pylist(), catalogue.column("item_text").take(first).to_pylist()
+
+
+def text_vectors(night: Night, catalogue: pa.Table, encoder: str) -> np.ndarray:
+    """Unit text vectors float32 [T, H] of the distinct texts under an encoder version; only unseen texts are encoded."""
+    from pipeline.models import encoder as encoders
+
+    hashes, texts = text_index(catalogue)
+    cache = encoders.EmbeddingCache(night.embeddings, encoder)
+    return cache.vectors(hashes, texts, lambda: encoders.load(night.models, encoder, night.shop.encoder.max_tokens))
+
+
+def checkpoints(night: Night, model: str) -> Path:
+    """Where a training run keeps what it needs to be resumed."""
+    return night.work / "checkpoints" / model

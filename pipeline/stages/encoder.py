@@ -1,0 +1,94 @@
+"""Fine-tune the text encoder, choose the one that serves, and hold every item text's vector ready."""
+
+import shutil
+from datetime import date, timedelta
+from typing import Any
+
+import ibis
+import ibis.expr.types as ir
+import numpy as np
+import pyarrow as pa
+from ibis import _
+
+from pipeline.errors import NoData, Refused
+from pipeline.features.split import Split, between, split
+from pipeline.learning import champions, checkpoints, harness
+from pipeline.learning.champions import Judgement
+from pipeline.metrics import intervals
+from pipeline.models import encoder as encoders
+from pipeline.record import JsonRecorder
+from pipeline.settings import Night
+from pipeline.stages import desk
+
+NAME = "encoder"
+PAIR_DAYS = 180
+
+
+def run(night: Night, _item: str | None, recorder: JsonRecorder, progress: desk.Progress) -> dict[str, Any]:
+    """Train a challenger from the champion (or the pretrained checkpoint), judge it, embed the catalogue's texts."""
+    shop, settings = night.shop, night.shop.encoder
+    harness.settle(shop.seed, shop.threads)
+    cut = split(night.day, shop.holdout_days, shop.first_day, shop.min_history_days)
+    catalogue = desk.catalogue(night)
+    _hashes, texts = desk.text_index(catalogue)
+    fit, valid, judged = _pairs(night, catalogue, texts, cut)
+    champion = desk.champion(night, NAME)
+    pretrained = checkpoints.resolve(settings.checkpoint, night.home)
+    frozen = champions.keep(night.models, NAME, encoders.Encoder(pretrained, settings.max_tokens).save)
+    model = encoders.load(night.models, champion or frozen, settings.max_tokens)
+    recorder.params({"encoder": settings.model_dump(exclude={"training"}), "encoder.start": champion or frozen})
+    folder = desk.checkpoints(night, NAME)
+    tuned = encoders.train(model, fit, valid, settings, warm=champion is not None, folder=folder, seed=shop.seed,
+                           recorder=recorder, progress=progress)
+    challenger = champions.keep(night.models, NAME, tuned.save)
+    shutil.rmtree(folder, ignore_errors=True)
+    hits = {"frozen": frozen, "challenger": challenger} | ({"champion": champion} if champion else {})
+    found = {who: encoders.partner_hits(desk.text_vectors(night, catalogue, version), judged) for who, version in hits.items()}
+    for who, values in found.items():
+        mean, low, high = intervals.bootstrap_mean(values, seed=shop.seed)
+        recorder.metrics({f"recall/{who}@10": mean, f"recall/{who}@10_low": low, f"recall/{who}@10_high": high})
+    judgement = _judge(night, challenger, champion, frozen, found)
+    desk.note(night, f"judgement-{NAME}", judgement.as_dict())
+    serves = judgement.serves or frozen
+    recorder.tags({"model/name": NAME, "model/version": serves, "model/verdict": judgement.verdict,
+                   "model/path": str((night.models / NAME / serves).relative_to(night.home))})
+    desk.text_vectors(night, catalogue, serves)
+    return {"serves": serves, "verdict": judgement.verdict, "why": judgement.why}
+
+
+def _pairs(night: Night, catalogue: pa.Table, texts: list[str], cut: Split) -> tuple[encoders.Pairs, encoders.Pairs, np.ndarray]:
+    """Pairs to fit on, to stop by, and to be judged by: each from its own days."""
+    lines, settings, seed = desk.lines(night), night.shop.encoder, night.shop.seed
+    listable = catalogue.filter(catalogue.column("is_listable")).select(["item_id", "item_text"])
+    place = ibis.memtable(pa.table({"item_text": texts, "text": np.arange(len(texts))}))
+    text_of = ibis.memtable(listable).join(place, "item_text").select("item_id", "text")
+
+    def drawn(after: date, upto: date, count: int, offset: int) -> encoders.Pairs:
+        return encoders.sample_pairs(_basket_texts(lines, text_of, after, upto), texts, count, seed + offset)
+
+    fit = drawn(cut.fit_end - timedelta(PAIR_DAYS), cut.fit_end, settings.pairs, 0)
+    valid = drawn(cut.fit_end, cut.tune_end, settings.training.batch_size * 10, 1)
+    judged = drawn(cut.tune_end, cut.day, settings.judged_pairs, 2)
+    if not (len(fit.pairs) and len(valid.pairs) and len(judged.pairs)):
+        raise NoData(f"shop {night.shop.name}, {night.day}: baskets hold no pairs of different items; run a later date")
+    return fit, valid, judged.pairs
+
+
+def _basket_texts(lines: ir.Table, text_of: ir.Table, after: date, upto: date) -> pa.Table:
+    rows = between(lines, after, upto).join(text_of, "item_id").select(basket=_.basket_id, text=_.text)
+    return rows.distinct().order_by("basket", "text").to_pyarrow()
+
+
+def _judge(night: Night, challenger: str, champion: str | None, frozen: str, found: dict[str, np.ndarray]) -> Judgement:
+    """The challenger serves when it finds surely more partners than who would serve otherwise; vectors stay put if not."""
+    limits = night.shop.thresholds
+    if limits is None:
+        raise Refused(f"shop {night.shop.name}: no thresholds, so no model is judged good; add `thresholds` to its settings")
+    rival = "champion" if champion else "frozen"
+    gain, low, high = intervals.paired_gain(found["challenger"], found[rival], seed=night.shop.seed)
+    words = f"recall@10 {gain:+.4f} [{low:+.4f}, {high:+.4f}] over the {rival if champion else 'pretrained'} encoder"
+    if gain >= limits.encoder_min_recall_gain and low > 0:
+        return Judgement(NAME, "promoted", challenger, champion, challenger, words)
+    verdict = "kept" if champion else "baseline"
+    return Judgement(NAME, verdict, challenger, champion, champion or frozen,
+                     f"{words}: below the asked +{limits.encoder_min_recall_gain}")

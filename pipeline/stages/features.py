@@ -1,0 +1,45 @@
+"""Build what models read, as of the business day, and judge it."""
+
+from typing import Any
+
+import ibis
+
+from pipeline import engine, gates
+from pipeline.contracts.features import CATALOGUE, SEQUENCES, USER_ITEMS
+from pipeline.errors import NoData
+from pipeline.features import behaviour, sequences, texts
+from pipeline.features.split import split
+from pipeline.feeds import partitions
+from pipeline.record import JsonRecorder
+from pipeline.settings import Night
+from pipeline.stages import desk
+from pipeline.stages.gate import judge_frames
+
+
+def run(night: Night, _item: str | None, recorder: JsonRecorder, progress: desk.Progress) -> dict[str, Any]:
+    """Write lines, user_items, catalogue and sequences; run their expectations."""
+    shop = night.shop
+    cut = split(night.day, shop.holdout_days, shop.first_day, shop.min_history_days)
+    connection = desk.connect(night)
+    events, items = desk.landed(connection, night, "events"), desk.landed(connection, night, "items")
+    if events is None or items is None:
+        raise NoData(f"shop {shop.name}: no events or no items have landed by {night.day}; run the ingest stage first")
+    ordered = behaviour.purchases(events).order_by("ds", "user_key", "basket_id", "item_id").to_pyarrow()
+    desk.write(night, desk.LINES, ordered)
+    lines = ibis.memtable(ordered)
+    progress(1, 4)
+    user_items = desk.write(night, USER_ITEMS.name, behaviour.user_items(lines, night.day).to_pyarrow(), USER_ITEMS)
+    progress(2, 4)
+    newest = partitions.latest(items, "item_id")
+    sales = behaviour.item_sales(lines, night.day)
+    goods = texts.catalogue(newest, sales, shop.encoder.item_text, shop.never_recommend)
+    catalogue = desk.write(night, CATALOGUE.name, engine.arrow(goods, CATALOGUE))
+    progress(3, 4)
+    recent = sequences.recent_lines(lines, night.day, shop.recommender.history)
+    ordered_users = desk.write(night, SEQUENCES.name, sequences.sequences(recent), SEQUENCES)
+    progress(4, 4)
+    frames = {"feature_user_items": user_items, "feature_catalogue": catalogue, "feature_sequences": ordered_users}
+    recorder.params({"split": {"fit_end": str(cut.fit_end), "tune_end": str(cut.tune_end), "day": str(cut.day)}})
+    recorder.metrics({f"rows/{name}": len(frame) for name, frame in frames.items()})
+    gates.require(judge_frames(frames, recorder))
+    return {name: len(frame) for name, frame in frames.items()}

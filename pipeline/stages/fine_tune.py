@@ -1,0 +1,19 @@
+"""Train one model and measure it on the judged week, beside its baselines and the champion."""
+
+from typing import Any
+
+from pipeline.errors import ConfigError
+from pipeline.learning import harness
+from pipeline.record import JsonRecorder
+from pipeline.settings import Night
+from pipeline.stages import desk, fine_tune_audiences, fine_tune_recommendations
+
+MODELS = {"recommendations": fine_tune_recommendations.run, "audiences": fine_tune_audiences.run}
+
+
+def run(night: Night, item: str | None, recorder: JsonRecorder, progress: desk.Progress) -> dict[str, Any]:
+    """Train the model named by `item`."""
+    if item not in MODELS:
+        raise ConfigError(f"fine_tune: no model '{item}'; choose one of {', '.join(MODELS)}")
+    harness.settle(night.shop.seed, night.shop.threads)
+    return MODELS[item](night, recorder, progress)

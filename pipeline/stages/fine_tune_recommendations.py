@@ -1,0 +1,162 @@
+"""Train the recommender: the sequential transformer, then the fusion weights, then the judged week."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+
+from pipeline.features.history import History, bought_between
+from pipeline.learning import champions
+from pipeline.metrics import intervals, ranking
+from pipeline.models import recommendations, sequential
+from pipeline.models.recommendations import Fusion, Knowledge
+from pipeline.record import JsonRecorder
+from pipeline.settings import Night
+from pipeline.stages import desk
+from pipeline.stages.gate import note_json
+from pipeline.stages.ranking_inputs import RankingInputs
+
+NAME = "recommendations"
+CUTOFFS = (5, 10, 20, 50)
+FUSION = "fusion.json"
+
+
+def run(night: Night, recorder: JsonRecorder, progress: desk.Progress) -> dict[str, Any]:
+    """Train, keep the version, and note how it does on the judged week."""
+    inputs, settings = RankingInputs(night), night.shop.recommender
+    encoder = desk.noted(night, "judgement-encoder")["serves"]
+    texts = inputs.texts(encoder)
+    past = inputs.history(inputs.cut.fit_end, limit=1_000_000)
+    champion = desk.champion(night, NAME)
+    model, vocabulary = _start(night, inputs, past, texts.shape[1], champion)
+    rows = vocabulary.rows(inputs.space.ids.to_pylist())
+    counts = np.asarray(past.baskets.sum(0)).ravel()
+    fit = sequential.windows(past, settings.history)
+    tuning = inputs.history(inputs.cut.tune_end, settings.history)
+    valid = sequential.windows(tuning, settings.history, target_age=night.shop.holdout_days)
+    batches = sequential.Batches(rows, texts, counts, settings.negatives, night.shop.seed)
+    recorder.params({"recommender": settings.model_dump(exclude={"training"}), "recommender.encoder": encoder,
+                     "recommender.champion": champion or "none", "recommender.vocabulary": len(vocabulary.ids),
+                     "recommender.windows": len(fit)})
+    folder = desk.checkpoints(night, NAME)
+    model = sequential.train(model, fit, valid, batches, settings, warm=champion is not None, folder=folder,
+                             seed=night.shop.seed, recorder=recorder, progress=progress)
+    shutil.rmtree(folder, ignore_errors=True)
+    known = inputs.knowledge(model, rows, texts, past)
+    week = bought_between(inputs.lines, past.users, inputs.space, inputs.cut.fit_end, inputs.cut.tune_end)
+    fusion = recommendations.learn_fusion(known, week, settings.candidates, night.shop.seed)
+    note_json(recorder, "fusion", fusion.as_dict())
+    version = champions.keep(night.models, NAME, _writer(model, vocabulary, night, encoder, fusion))
+    recorder.tags({"model/name": NAME, "model/version": version,
+                   "model/path": str((night.models / NAME / version).relative_to(night.home))})
+    judged = inputs.knowledge(model, rows, texts, tuning)
+    facts = _measure(night, inputs, judged, fusion, champion, recorder)
+    desk.note(night, f"measured-{NAME}", {"challenger": version, "champion": champion, **facts})
+    return {"version": version, **facts}
+
+
+def open_version(night: Night, inputs: RankingInputs, version: str) -> tuple[sequential.Sequential, np.ndarray, np.ndarray, Fusion]:
+    """A kept version: model, vocabulary rows of the items, the text vectors it was trained on, fusion."""
+    folder = champions.folder(night.models, NAME, version)
+    model, vocabulary, config = sequential.load(folder)
+    fusion = Fusion.from_dict(_read_fusion(folder))
+    return model, vocabulary.rows(inputs.space.ids.to_pylist()), inputs.texts(config["encoder"]), fusion
+
+
+def _read_fusion(folder: Path) -> dict[str, Any]:
+    values: dict[str, Any] = json.loads((folder / FUSION).read_text())
+    return values
+
+
+def _start(night: Night, inputs: RankingInputs, past: History, text_width: int,
+           champion: str | None) -> tuple[sequential.Sequential, sequential.Vocabulary]:
+    """A new model, or the champion grown by the ids it does not know."""
+    settings = night.shop.recommender
+    ids = inputs.space.ids.to_pylist()
+    counts = np.asarray(past.baskets.sum(0)).ravel()
+    frequent = [ids[place] for place in np.flatnonzero(counts >= settings.min_purchases)]
+    if champion:
+        old_model, old, config = sequential.load(champions.folder(night.models, NAME, champion))
+        same = {**config["settings"], "training": None} == {**settings.model_dump(mode="json"), "training": None}
+        if same and config["text_width"] == text_width:
+            vocabulary = old.extended(frequent)
+            return sequential.grown(old_model, old, vocabulary, settings), vocabulary
+    vocabulary = sequential.Vocabulary([]).extended(frequent)
+    torch.manual_seed(night.shop.seed)
+    return sequential.Sequential(len(vocabulary.ids), text_width, settings), vocabulary
+
+
+def _writer(model: sequential.Sequential, vocabulary: sequential.Vocabulary, night: Night, encoder: str,
+            fusion: Fusion) -> Callable[[Path], None]:
+    def write(folder: Path) -> None:
+        sequential.save(model, vocabulary, night.shop.recommender, encoder, folder)
+        champions.write_json(folder / FUSION, fusion.as_dict())
+
+    return write
+
+
+def _measure(night: Night, inputs: RankingInputs, known: Knowledge, fusion: Fusion, champion: str | None,
+             recorder: JsonRecorder) -> dict[str, Any]:
+    """Recall and NDCG of the fused lists, each source alone and the champion on the judged week."""
+    most, count = max(CUTOFFS), night.shop.recommender.candidates
+    truth = bought_between(inputs.lines, known.history.users, inputs.space, inputs.cut.tune_end, inputs.cut.day)
+    lists = {source: recommendations.rank_alone(known, source, most) for source in recommendations.SOURCES}
+    lists["fused"] = recommendations.rank(known, fusion, count, most).items
+    if champion:
+        model, rows, texts, old = open_version(night, inputs, champion)
+        theirs = inputs.knowledge(model, rows, texts, known.history)
+        lists["champion"] = recommendations.rank(theirs, old, count, most).items
+    active = np.flatnonzero(np.diff(truth.indptr) > 0)
+    scores = {who: _scores(ranked[active], truth[active]) for who, ranked in lists.items()}
+    _note_scores(scores, recorder, night.shop.seed)
+    _note_segments(known.history, truth[active], active, lists["fused"][active], scores, recorder)
+    means = {who: float(values["ndcg@10"].mean()) for who, values in scores.items()}
+    best = max(("popularity", "personal_frequency", "co_visitation"), key=lambda who: (means[who], who))
+    gain = intervals.paired_gain(scores["fused"]["ndcg@10"], scores[best]["ndcg@10"], seed=night.shop.seed)
+    return {"users": len(active), "ndcg": means, "best_baseline": best, "gain": [float(value) for value in gain]}
+
+
+def _scores(ranked: np.ndarray, truth: sp.csr_matrix) -> dict[str, np.ndarray]:
+    """Per-user recall and NDCG at every cutoff."""
+    hits, counts = ranking.relevance(ranked, truth), np.diff(truth.indptr)
+    out = {f"recall@{k}": ranking.recall_at(hits, counts, k) for k in CUTOFFS}
+    return out | {f"ndcg@{k}": ranking.ndcg_at(hits, counts, k) for k in CUTOFFS}
+
+
+def _note_scores(scores: dict[str, dict[str, np.ndarray]], recorder: JsonRecorder, seed: int) -> None:
+    for who, values in scores.items():
+        for name, users in values.items():
+            family, k = name.split("@")
+            mean, low, high = intervals.bootstrap_mean(users, seed=seed)
+            metric = f"{family}/{who}@{k}"
+            recorder.metrics({metric: mean, f"{metric}_low": low, f"{metric}_high": high})
+        if who == "fused":
+            continue
+        for family in ("recall", "ndcg"):
+            mean, low, high = intervals.paired_gain(scores["fused"][f"{family}@10"], values[f"{family}@10"], seed=seed)
+            metric = f"gain/{family}_fused_over_{who}@10"
+            recorder.metrics({metric: mean, f"{metric}_low": low, f"{metric}_high": high})
+
+
+def _note_segments(history: History, truth: sp.csr_matrix, active: np.ndarray, ranked: np.ndarray,
+                   scores: dict[str, dict[str, np.ndarray]], recorder: JsonRecorder) -> None:
+    """NDCG@10 by how much history a user has, and recall@10 of goods bought before and never before."""
+    weight = np.asarray(history.baskets[active].sum(1)).ravel()
+    light, heavy = np.quantile(weight, [1 / 3, 2 / 3])
+    for name, users in {"light": weight <= light, "middle": (weight > light) & (weight <= heavy), "heavy": weight > heavy}.items():
+        for who in ("fused", "personal_frequency"):
+            if users.any():
+                recorder.metrics({f"segment/{name}/ndcg/{who}@10": float(scores[who]["ndcg@10"][users].mean())})
+    before = history.baskets[active] > 0
+    for name, part in {"repeat": truth.multiply(before), "explore": truth > truth.multiply(before)}.items():
+        part = sp.csr_matrix(part, dtype=bool)
+        part.eliminate_zeros()
+        some = np.diff(part.indptr) > 0
+        if some.any():
+            found = ranking.recall_at(ranking.relevance(ranked[some], part[some]), np.diff(part[some].indptr), 10)
+            recorder.metrics({f"segment/{name}/recall/fused@10": float(found.mean())})

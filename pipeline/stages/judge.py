@@ -1,0 +1,62 @@
+"""Decide which version of each model serves tonight: challenger, champion, or the baseline."""
+
+from typing import Any
+
+from pipeline.errors import Refused
+from pipeline.learning.champions import Judgement
+from pipeline.record import JsonRecorder
+from pipeline.settings import Night, Thresholds
+from pipeline.stages import desk
+from pipeline.stages.gate import note_json
+
+
+def run(night: Night, _item: str | None, recorder: JsonRecorder, progress: desk.Progress) -> dict[str, Any]:
+    """Judge the trained models by the shop's thresholds; without thresholds nothing is judged good."""
+    limits = night.shop.thresholds
+    if limits is None:
+        raise Refused(f"shop {night.shop.name}: no thresholds, so no model is judged good; add `thresholds` to its settings")
+    judgements = [
+        Judgement(**desk.noted(night, "judgement-encoder")),
+        judge_recommendations(desk.noted(night, "measured-recommendations"), limits),
+        judge_audiences(desk.noted(night, "measured-audiences"), limits),
+    ]
+    facts = [judgement.as_dict() for judgement in judgements]
+    note_json(recorder, "judgement", facts)
+    recorder.tags({f"verdict/{judgement.model}": judgement.verdict for judgement in judgements})
+    recorder.tags({f"verdict/{judgement.model}/why": judgement.why for judgement in judgements})
+    desk.note(night, "judgement", {judgement.model: judgement.as_dict() for judgement in judgements})
+    progress(1, 1)
+    return {judgement.model: judgement.verdict for judgement in judgements}
+
+
+def judge_recommendations(facts: dict[str, Any], limits: Thresholds) -> Judgement:
+    """The fused lists against the best single baseline, then against the champion."""
+    ndcg, challenger, champion = facts["ndcg"], facts["challenger"], facts["champion"]
+    best = facts["best_baseline"]
+    floor = ndcg[best] * (1 + limits.recommendations_min_ndcg_gain)
+    gain, low, high = facts["gain"]
+    words = f"NDCG@10 {ndcg['fused']:.4f}, {gain:+.4f} [{low:+.4f}, {high:+.4f}] over {best.replace('_', ' ')}"
+    if champion and ndcg["fused"] < ndcg["champion"] * (1 - limits.recommendations_max_champion_loss):
+        words += f"; the champion has {ndcg['champion']:.4f}"
+        if ndcg["champion"] >= floor:
+            return Judgement("recommendations", "kept", challenger, champion, champion, words)
+        return Judgement("recommendations", "baseline", challenger, champion, None, words)
+    if ndcg["fused"] <= floor:
+        return Judgement("recommendations", "baseline", challenger, champion, None, words)
+    return Judgement("recommendations", "promoted", challenger, champion, challenger, words)
+
+
+def judge_audiences(facts: dict[str, Any], limits: Thresholds) -> Judgement:
+    """The response model against recency and frequency, and its calibration."""
+    challenger, champion = facts.get("challenger"), facts.get("champion")
+    if challenger is None or "refused" in facts:
+        return Judgement("audiences", "refused", challenger or "", champion, None, facts["refused"])
+    gain, low, high = facts["gain"]
+    words = (f"AUC {facts['auc']:.3f}, {gain:+.3f} [{low:+.3f}, {high:+.3f}] over recency and frequency; "
+             f"calibration error {facts['ece']:.3f}")
+    good = gain > limits.audiences_min_auc_gain and facts["ece"] <= limits.audiences_max_calibration_error
+    if good:
+        return Judgement("audiences", "promoted", challenger, champion, challenger, words)
+    if champion:
+        return Judgement("audiences", "kept", challenger, champion, champion, words)
+    return Judgement("audiences", "refused", challenger, champion, None, words)

@@ -1,0 +1,29 @@
+"""Commit the staged night as one snapshot."""
+
+import json
+from typing import Any
+
+from pipeline.contracts.tables import TABLES
+from pipeline.record import JsonRecorder
+from pipeline.settings import Night
+from pipeline.stages import desk
+from pipeline.stages.gate import note_json
+from pipeline.version import code_version
+from pipeline.warehouse.commit import Requirements, commit
+from pipeline.warehouse.staging import Staging
+
+
+def run(night: Night, _item: str | None, recorder: JsonRecorder, progress: desk.Progress) -> dict[str, Any]:
+    """Publish, if the audit passed and nobody else has published since the night began."""
+    before = desk.parent(night)
+    judgements = desk.noted(night, "judgement")
+    models = {name: judgement["serves"] for name, judgement in judgements.items() if judgement["serves"]}
+    manifest = commit(
+        night.warehouse, Staging.open(night.warehouse, night.day, night.run), shop=night.shop.name, day=night.day,
+        parent=before.id if before else None, models=models, policy_hash=night.shop.policy_hash, code_version=code_version(),
+        requires=Requirements(desk.noted(night, "start")["current"], desk.noted(night, "verdict")["passed"], frozenset(TABLES)))
+    note_json(recorder, "manifest", json.loads(manifest.to_json()))
+    JsonRecorder(night.record).tags({"snapshot": manifest.snapshot, "parent_snapshot": manifest.parent or "none",
+                                     "status": "published"})
+    progress(1, 1)
+    return {"snapshot": manifest.snapshot, "shop": night.shop.name, "day": str(night.day)}

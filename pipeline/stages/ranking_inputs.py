@@ -1,0 +1,77 @@
+"""Opening what the recommender reads: item space, texts, histories, and its knowledge as of a day."""
+
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+
+import ibis
+import ibis.expr.types as ir
+import numpy as np
+import pyarrow as pa
+
+from pipeline.features import history as histories
+from pipeline.features.split import Split, split
+from pipeline.features.transitions import transitions
+from pipeline.models import sequential
+from pipeline.models.recommendations import Knowledge
+from pipeline.settings import Night
+from pipeline.stages import desk
+
+
+@dataclass(frozen=True)
+class RankingInputs:
+    """A night's lines, items and cuts, opened once a stage."""
+
+    night: Night
+
+    @cached_property
+    def cut(self) -> Split:
+        """The night's dates."""
+        shop = self.night.shop
+        return split(self.night.day, shop.holdout_days, shop.first_day, shop.min_history_days)
+
+    @cached_property
+    def lines(self) -> ir.Table:
+        """Purchases."""
+        return desk.lines(self.night)
+
+    @cached_property
+    def catalogue(self) -> pa.Table:
+        """The catalogue."""
+        return desk.catalogue(self.night)
+
+    @cached_property
+    def space(self) -> histories.Items:
+        """Items as arrays."""
+        return histories.items(self.catalogue, pa.array(desk.text_index(self.catalogue)[0]))
+
+    @cached_property
+    def placements(self) -> ir.Table | None:
+        """Placements of the weeks that any cut looks at."""
+        landed = desk.landed(desk.connect(self.night), self.night, "placements")
+        if landed is None:
+            return None
+        earliest = ibis.literal(self.cut.fit_end) - ibis.interval(days=7)
+        return ibis.memtable(landed.filter(landed.starts_on >= earliest).to_pyarrow())
+
+    def texts(self, encoder: str) -> np.ndarray:
+        """Unit text vectors of the items: float32 [I, T]."""
+        return desk.text_vectors(self.night, self.catalogue, encoder)[self.space.text]
+
+    def history(self, as_of: date, limit: int) -> histories.History:
+        """Users × items as of a day."""
+        return histories.history(self.lines, self.placements, self.space, as_of, limit)
+
+    def knowledge(self, model: sequential.Sequential, rows: np.ndarray, texts: np.ndarray, history: histories.History, *,
+                  listed_tonight: bool = False) -> Knowledge:
+        """All that scoring reads as of the history's day; for tonight's lists stock and price count too."""
+        columns = self.space.listable & (history.buyers_recent > 0)
+        if listed_tonight:
+            columns &= self.space.recommendable
+        shop = self.night.shop
+        return Knowledge(
+            history=history, columns=np.flatnonzero(columns),
+            transitions=transitions(self.lines, self.space, history.as_of, shop.cart.max_basket),
+            states=sequential.user_states(model, history, rows, texts, shop.recommender.history),
+            vectors=sequential.item_vectors(model, rows, texts), texts=texts,
+        )

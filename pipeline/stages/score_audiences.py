@@ -1,0 +1,59 @@
+"""Stage the ad_audiences and ad_audience_summary tables for the campaigns that run after the business day."""
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.contracts.tables import AD_AUDIENCE_SUMMARY, AD_AUDIENCES
+from pipeline.features.responses import responders
+from pipeline.learning import champions
+from pipeline.models import audiences as models
+from pipeline.privacy.keys import key_id, load_secret
+from pipeline.settings import Night
+from pipeline.stages import consenting, desk
+from pipeline.stages.response_inputs import ResponseInputs
+from pipeline.tables import audiences as table
+from pipeline.warehouse.staging import Staging
+
+CONSENTS = ("consent_ad_user_data", "consent_ad_personalization")
+
+
+def run(night: Night, staging: Staging, progress: desk.Progress) -> dict[str, Any]:
+    """Rank consenting users who have not responded yet, for each live campaign; nothing when the model is refused."""
+    judgement = desk.noted(night, "judgement")["audiences"]
+    built: list[table.Audience] = []
+    empty = f"the response model was refused: {judgement['why']}"
+    if judgement["serves"]:
+        model, config = models.load(champions.folder(night.models, "audiences", judgement["serves"]))
+        built = _build_all(ResponseInputs(night, config["encoder"]), model, progress)
+        empty = "no campaign runs after the business day, or none reaches the minimum size"
+    rows = [table.audience_rows(audience) for audience in built]
+    none = AD_AUDIENCES.schema.empty_table()
+    audience_file = staging.write(AD_AUDIENCES, pa.concat_tables(rows) if rows else none)
+    summary = pa.Table.from_pylist(table.summary_rows(built), schema=AD_AUDIENCE_SUMMARY.schema)
+    summary_file = staging.write(AD_AUDIENCE_SUMMARY, summary)
+    return {"rows": {file.name: file.rows for file in (audience_file, summary_file)}, "empty": empty}
+
+
+def _build_all(inputs: ResponseInputs, model: models.ResponseModel, progress: desk.Progress) -> list[table.Audience]:
+    night, settings = inputs.night, inputs.night.shop.audiences
+    _everyone, allowed = consenting.users(night, *CONSENTS)
+    described = {row["campaign_id"]: row for row in inputs.campaign_rows.to_pylist()}
+    live = [campaign for campaign in inputs.campaigns if campaign.ends >= inputs.today]
+    value = desk.noted(night, "measured-audiences")["value_cents"]
+    # The hold-out is drawn by the user keys' secret, so it is the same every night and nobody outside can draw it.
+    salt = key_id(load_secret(night.home / "secrets"))
+    built = []
+    for number, campaign in enumerate(live, start=1):
+        sent, answered = responders(campaign, inputs.contacts, inputs.today)
+        open_to = np.asarray(pc.is_in(inputs.lines.users, allowed)).copy()
+        open_to[sent[answered]] = False
+        users = inputs.lines.users.filter(pa.array(open_to))
+        built.append(table.build(
+            described[campaign.id], users, inputs.features(campaign, inputs.today + 1)[open_to], model, value_cents=value,
+            cost_cents=settings.cost_per_contact, holdout_share=settings.holdout_share, salt=salt,
+            min_size=settings.min_size, match_rate=settings.match_rate, seed=night.shop.seed))
+        progress(number, len(live))
+    return built

@@ -1,0 +1,67 @@
+"""The recommendations table: what each surface shows each user, with the reason."""
+
+import numpy as np
+import pyarrow as pa
+
+from pipeline import explain
+from pipeline.features.history import History
+from pipeline.models.recommendations import Fusion, Knowledge, Lists
+
+HOME, EMAIL = "home", "email"
+
+
+def fused_rows(lists: Lists, fusion: Fusion, known: Knowledge, item_ids: pa.Array, titles: list[str], shelves: list[str], *,
+               home_size: int, email_size: int, rest_days: int) -> pa.Table:
+    """Rows of users with history: home is the head of the ranking, e-mail the same ranking without the just bought.
+
+    Args:
+        lists: ranked long enough that e-mail can leave items out.
+        fusion: weights behind the ranking, for reasons.
+        known: what the ranking read.
+        item_ids: ids by item place.
+        titles: names by item place.
+        shelves: narrowest categories by item place.
+        home_size: places of home.
+        email_size: places of e-mail.
+        rest_days: items bought within these days stay out of e-mail.
+    """
+    history, items = known.history, lists.items
+    age = _at(history.age, items)
+    resting = (age > 0) & (age <= rest_days)
+    words = explain.item_reasons(lists, fusion, known, titles, shelves)
+    reasons = np.array(words, dtype=object).reshape(items.shape)
+    parts = [
+        _surface(HOME, history.users, items, lists.scores, reasons, items >= 0, home_size, item_ids),
+        _surface(EMAIL, history.users, items, lists.scores, reasons, (items >= 0) & ~resting, email_size, item_ids),
+    ]
+    return pa.concat_tables(parts)
+
+
+def fallback_rows(users: pa.Array, ranked: np.ndarray, history: History, item_ids: pa.Array, *, home_size: int,
+                  email_size: int) -> pa.Table:
+    """Rows from a baseline ranking int [U, K]: for users without history, or for all when the model is refused."""
+    scores = -np.broadcast_to(np.arange(1, ranked.shape[1] + 1, dtype=float), ranked.shape)
+    reasons = np.array([[explain.popular_words(int(history.buyers_recent[i])) if i >= 0 else "" for i in row] for row in ranked],
+                       dtype=object).reshape(ranked.shape)
+    parts = [_surface(name, users, ranked, scores, reasons, ranked >= 0, size, item_ids, fallback=True)
+             for name, size in ((HOME, home_size), (EMAIL, email_size))]
+    return pa.concat_tables(parts)
+
+
+def _surface(name: str, users: pa.Array, items: np.ndarray, scores: np.ndarray, reasons: np.ndarray, allowed: np.ndarray,
+             size: int, item_ids: pa.Array, *, fallback: bool = False) -> pa.Table:
+    place = np.cumsum(allowed, axis=1)
+    kept = allowed & (place <= size)
+    user, column = np.nonzero(kept)
+    count = len(user)
+    return pa.table({
+        "user_key": users.take(pa.array(user)), "surface": pa.array([name] * count, pa.string()),
+        "rank": pa.array(place[user, column], pa.int32()), "item_id": item_ids.take(pa.array(items[user, column])),
+        "score": pa.array(scores[user, column], pa.float64()), "reason": pa.array(reasons[user, column].tolist(), pa.string()),
+        "is_fallback": pa.array([fallback] * count, pa.bool_()),
+    })
+
+
+def _at(matrix, items: np.ndarray) -> np.ndarray:  # noqa: ANN001
+    users = np.repeat(np.arange(items.shape[0]), items.shape[1])
+    return np.asarray(matrix[users, np.maximum(items, 0).ravel()]).reshape(items.shape)

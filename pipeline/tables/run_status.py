@@ -1,0 +1,34 @@
+"""The run_status table: what each table holds tonight, and why one is empty or a fallback."""
+
+from collections.abc import Mapping
+
+import pyarrow as pa
+
+# Tables of the plan that no feed or model of this shop feeds yet: named, never invented.
+NO_INPUT = {
+    "review_sentiment": "the shop hands over no reviews",
+    "item_sentiment": "the shop hands over no reviews",
+    "answers": "the shop hands over no dialogues or documents",
+}
+
+
+def rows(tables: Mapping[str, int], fallbacks: Mapping[str, str], empties: Mapping[str, str]) -> pa.Table:
+    """One row a table.
+
+    Args:
+        tables: rows of each staged table.
+        fallbacks: why a table comes from the baseline.
+        empties: why a table holds no rows.
+    """
+    out = []
+    for name, count in sorted(tables.items()):
+        if count == 0:
+            out.append((name, "empty", 0, empties.get(name, "nothing qualified tonight")))
+        elif name in fallbacks:
+            out.append((name, "fallback", count, fallbacks[name]))
+        else:
+            out.append((name, "produced", count, None))
+    out += [(name, "no_input", 0, why) for name, why in NO_INPUT.items()]
+    names, states, counts, reasons = zip(*sorted(out), strict=True)
+    return pa.table({"table_name": names, "status": states, "rows": pa.array(counts, pa.int64()),
+                     "status_reason": pa.array(reasons, pa.string())})
