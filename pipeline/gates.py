@@ -10,6 +10,7 @@ import json
 import os
 import shutil
 import warnings
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -191,8 +192,8 @@ def _run(gx: ModuleType, context: Any, suite: Mapping[str, Any], frame: pa.Table
     wanted = columns_of(suite["expectations"])
     # At least one column, or the rows could not be counted.
     columns = [column for column in frame.column_names if column in wanted] or frame.column_names[:1]
-    judged = [_judged(frame.column(column)) for column in columns]
-    rows = pa.Table.from_arrays(judged, names=columns).to_pandas(date_as_object=False)
+    values = [_judged(frame.column(column)) for column in columns]
+    rows = pa.Table.from_arrays(values, names=columns).to_pandas(date_as_object=False)
     asset = context.data_sources.add_pandas(name).add_dataframe_asset(name)
     definition = context.validation_definitions.add(gx.ValidationDefinition(
         name=name, data=asset.add_batch_definition_whole_dataframe("all"),
@@ -204,6 +205,11 @@ def _run(gx: ModuleType, context: Any, suite: Mapping[str, Any], frame: pa.Table
         run_id=gx.core.run_identifier.RunIdentifier(run_name="gate"),
     )
     context.data_sources.delete(name)  # lets go of the rows
+    # The library leaves out, with no more than a log line, what it does not know or whose arguments are misspelt.
+    asked, judged = (Counter(types) for types in ((one["type"] for one in suite["expectations"]),
+                                                  (one.expectation_config.type for one in report.results)))
+    if lost := asked - judged:
+        raise ConfigError(f"{', '.join(sorted(lost))}: unknown, or its arguments are misspelt, and so left unjudged")
     return list(report.results)
 
 

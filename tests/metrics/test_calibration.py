@@ -1,5 +1,7 @@
 """Calibration measures: hand-computed bins, ties, and what they must be on calibrated and inverted predictions."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -38,7 +40,7 @@ def test_laws(rows: list[tuple[float, int]], bins: int, random) -> None:
     error = calibration.expected_calibration_error(probabilities, labels, bins)
     assert sum(row["n"] for row in table) == len(rows) and len(table) <= bins
     predicted = [row["predicted"] for row in table]
-    assert all(low <= high + 1e-12 for low, high in zip(predicted, predicted[1:], strict=False))
+    assert all(low <= high + 1e-12 for low, high in pairwise(predicted))
     assert 0 <= error <= 1
     # No binning can hide the gap of the means, nor exceed the gap of the single cases.
     gaps = np.subtract(probabilities, labels)
