@@ -1,0 +1,79 @@
+"""A warehouse of two small tables, and nights in it: in this process or in one that may be killed."""
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from hypothesis import settings
+
+import pipeline
+from pipeline.contracts.table import Column, Table
+from pipeline.warehouse.commit import Requirements, commit
+from pipeline.warehouse.manifest import Manifest
+from pipeline.warehouse.snapshot import pointer
+from pipeline.warehouse.staging import Staging
+
+settings.register_profile("patient", deadline=None)  # a busy machine is no defect
+settings.load_profile("patient")
+
+ITEM, PRICE = Column("item", pa.string(), "Item."), Column("price", pa.float64(), "Price.")
+USER, SPREAD = Column("user_key", pa.string(), "User."), Column("spread", pa.list_(pa.float32()), "Numbers.")
+PRICES = Table("prices", "one item", "Prices.", (ITEM, PRICE), ("item",), ("item",), "owner")
+USERS = Table("users", "one user", "Users.", (USER, SPREAD), ("user_key",), ("user_key",), "owner")
+
+
+@dataclass(frozen=True)
+class House:
+    """A warehouse's root, and shorthands for what a night does to it."""
+
+    root: Path
+    prices: Table = PRICES
+    users: Table = USERS
+
+    def day(self, number: int) -> date:
+        return date(2020, 1, number)
+
+    def rows(self, price: float = 1.0) -> dict[str, pa.Table]:
+        return {"prices": pa.table({"item": ["b", "a", "c"], "price": [price, 2.0, None]}),
+                "users": pa.table({"user_key": ["v", "u"], "spread": [[1.0, 2.0], [3.0]]}, USERS.schema)}
+
+    def stage(self, day: int, price: float = 1.0, run: str = "night") -> Staging:
+        staging = Staging.open(self.root, self.day(day), run, fresh=True)
+        for contract in (PRICES, USERS):
+            staging.write(contract, self.rows(price)[contract.name])
+        return staging
+
+    def commit(self, staging: Staging, **changed: object) -> Manifest:
+        """Commit as if CURRENT had been `seen` at the start (when left out: as it is now)."""
+        now = pointer(self.root)
+        given = {"seen": now, "parent": now, "passed": True, "tables": ("prices", "users"), "models": {"ranker": "v1"}}
+        seen, parent, passed, tables, models = (given | changed).values()
+        return commit(self.root, staging, shop="corner", day=staging.day, parent=parent, models=models,
+                      policy_hash="policy", code_version="1.0", requires=Requirements(seen, passed, frozenset(tables)))
+
+    def publish(self, day: int, price: float = 1.0, run: str = "night") -> str:
+        """A whole night; gives the snapshot's id."""
+        return self.commit(self.stage(day, price, run)).snapshot
+
+    def process(self, *words: object, failpoint: str = "") -> subprocess.Popen[str]:
+        """The same night in a process of its own; see one_night.py for the words."""
+        script = Path(__file__).with_name("one_night.py")
+        path = os.pathsep.join((str(Path(pipeline.__file__).parents[1]), str(script.parent)))
+        return subprocess.Popen([sys.executable, str(script), str(self.root), *map(str, words)], text=True,
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                env=os.environ | {"PYTHONPATH": path, "SHOPKEEL_FAILPOINT": failpoint})
+
+    def files(self) -> dict[str, bytes]:
+        """Every published file and its bytes."""
+        return {str(path.relative_to(self.root)): path.read_bytes()
+                for path in sorted((self.root / "snapshots").rglob("*")) if path.is_file()}
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> House:
+    return House(tmp_path / "warehouse")
