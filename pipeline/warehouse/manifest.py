@@ -84,6 +84,7 @@ class Manifest:
     ) -> Self:
         """The manifest of these tables, with the id that follows."""
         snapshot = content_id(day, tables, models, policy_hash)
+        parent = None if parent == snapshot else parent  # a lost snapshot made again does not follow itself
         return cls(snapshot, shop, day, parent, tables, models, policy_hash, code_version, run)
 
     def to_json(self) -> str:

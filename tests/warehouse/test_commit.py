@@ -157,6 +157,7 @@ def test_a_damaged_snapshot_is_mended_by_its_remedy(house):
         current(house.root)
     shutil.rmtree(folder)
     assert house.publish(1) == first == current(house.root).id
+    assert current(house.root).manifest.parent is None
 
 
 def test_a_disk_that_fails_at_the_pointer_leaves_it_unknown_and_a_rerun_settles_it(house, monkeypatch):
