@@ -226,7 +226,7 @@ def _failure(result: Any) -> Failure | None:
         return _crash(config.type, column, crash, why)
     if result.success:
         return None
-    return Failure(config.type, column, config.severity, _observed(result.result), why)
+    return Failure(config.type, column, config.severity.value, _observed(result.result), why)
 
 
 def _exception(info: Mapping[str, Any]) -> str:

@@ -200,7 +200,11 @@ def test_warnings_are_reported_and_do_not_block(tmp_path: Path) -> None:
     assert (failure.column, failure.severity) == ("is_fallback", "warning")
     assert "24 of 24 rows (100.00%" in failure.observed
     assert failure.why
-    assert json.loads(json.dumps(verdict.as_dict()))["failures"][0]["column"] == "is_fallback"
+    assert json.loads(json.dumps(verdict.as_dict())) == {
+        "suite": "recommendations", "passed": True, "evaluated": verdict.evaluated,
+        "failures": [{"expectation": "expect_column_values_to_be_in_set", "column": "is_fallback",
+                      "severity": "warning", "observed": failure.observed, "why": failure.why}]}
+    assert type(failure.severity) is str
 
 
 def test_people_are_counted_not_quoted(tmp_path: Path) -> None:
