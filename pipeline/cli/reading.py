@@ -129,7 +129,7 @@ def key_of(night: Night, user: str) -> str:
 
     if re.fullmatch(rf"[0-9a-f]{{{KEY_DIGITS}}}", user):
         return user
-    return user_key(load_secret(night.home), user)
+    return user_key(load_secret(night.home / "secrets"), user)
 
 
 def equalities(

@@ -93,11 +93,10 @@ def _outcomes(night: Night) -> Iterator[tuple[str, str, str, str, str]]:
     """The nights on record, oldest first: day, run, outcome, seconds, snapshot or error."""
     for folder in sorted((night.root / "nights").glob("*-*-*-*")):
         tags = last_values(folder, "tags")
-        stages = [folder / RUNS / stage.name for stage in sorted((folder / RUNS).glob("*"))]
+        stages = (folder / RUNS).glob("*")
         seconds = sum(last_values(stage, "metrics").get("stage/seconds", 0) for stage in stages)
-        failed = [noted for stage in stages if (noted := last_values(stage, "tags")).get("status") == "failed"]
-        error = f"{failed[0].get('stage', '?')}: {failed[0].get('error', '')}" if failed else ""
-        said = error if tags.get("status") != "published" else tags.get("snapshot", "")
+        failed = f"{tags.get('failed_stage', '')}: {' '.join(tags.get('error', '').split())}"
+        said = failed if tags.get("status") in {"failed", "refused"} else tags.get("snapshot", "")
         yield tags.get("day", folder.name[:10]), folder.name[11:], tags.get("status", "unknown"), f"{seconds:.0f}", said
 
 

@@ -19,11 +19,13 @@ def note(home):
 
     def _note(day, status, **stages):
         folder = home / "grocer" / "nights" / f"{day}-night"
-        JsonRecorder(folder).tags({"day": day, "status": status, "snapshot": f"{day}-abc"})
-        for stage, error in stages.items():
-            run = JsonRecorder(folder / "runs" / stage)
-            run.metrics({"stage/seconds": 30})
-            run.tags({"stage": stage, "status": "failed" if error else "done"} | ({"error": error} if error else {}))
+        failed = {
+            "failed_stage": next((stage for stage in stages if stages[stage]), ""),
+            "error": "".join(stages.values()),
+        }
+        JsonRecorder(folder).tags({"day": day, "status": status, "snapshot": f"{day}-abc"} | failed)
+        for stage in stages:
+            JsonRecorder(folder / "runs" / stage).metrics({"stage/seconds": 30})
 
     return _note
 
