@@ -43,7 +43,7 @@ def catalogue(items: ir.Table, sales: ir.Table, template: str, never: tuple[str,
     goods = listable(joined, never)
     return joined.select(
         "item_id", "title", "category", "brand", "price_cents", item_text=text, text_hash=text.hexdigest("sha256"), **counts,
-        is_listable=goods, is_recommendable=goods & (counts["buyers_recent"] > 0) & joined.price_cents.notnull()
+        is_listable=goods, is_recommendable=goods & (counts["buyers_recent"] > 0) & (joined.price_cents > 0).fill_null(False)
         & joined.in_stock.fill_null(True),
     )
 

@@ -68,9 +68,27 @@ def noted(night: Night, name: str) -> Any:
     return json.loads(path.read_text())
 
 
+def begin(night: Night) -> None:
+    """Note what was current as the night began, and the snapshot it follows: where its champions come from.
+
+    A night run again follows what its first publication followed; else the current snapshot if that is of an earlier
+    day (so a rolled-back night is not followed), else the newest of an earlier day.
+    """
+    root, day = night.warehouse, night.day
+    again = [manifest for manifest in snapshot.history(root) if manifest.day == day]
+    now, before = snapshot.current(root), snapshot.newest_before(root, day)
+    follows = before.id if before else None
+    if again:
+        follows = again[-1].parent
+    elif now and now.manifest.day < day:
+        follows = now.id
+    note(night, "start", {"current": snapshot.pointer(root), "parent": follows})
+
+
 def parent(night: Night) -> snapshot.Snapshot | None:
-    """The newest published snapshot of an earlier day: where champions come from, whatever was run since."""
-    return snapshot.newest_before(night.warehouse, night.day)
+    """The snapshot this night follows, as noted when it began."""
+    follows = noted(night, "start")["parent"]
+    return snapshot.open_snapshot(night.warehouse, follows) if follows else None
 
 
 def champion(night: Night, model: str) -> str | None:

@@ -14,12 +14,11 @@ from pipeline.settings import Night
 from pipeline.shops.source import open_source
 from pipeline.stages import desk
 from pipeline.stages.gate import judge_frames, note_json
-from pipeline.warehouse import snapshot
 
 
 def run(night: Night, _item: str | None, recorder: JsonRecorder, progress: desk.Progress) -> dict[str, Any]:
     """Land all feeds, note the counts, and run the feeds' expectations on what is new since the last snapshot."""
-    desk.note(night, "start", {"current": snapshot.pointer(night.warehouse)})
+    desk.begin(night)
     connection = desk.connect(night)
     shop = night.shop
     source = open_source(shop, connection)
