@@ -178,7 +178,12 @@ def once(shop: str, day: str) -> None:
         asked = {"logical_date": None, "conf": {"shop": shop, "day": day}}
         run = http.post(f"{dag}/dagRuns", json=asked).raise_for_status().json()
         print(f"run {run['dag_run_id']} of {shop} {day}", flush=True)
-        state = follow(f"{dag}/dagRuns/{run['dag_run_id']}", processes)
+        url = f"{dag}/dagRuns/{run['dag_run_id']}"
+        try:
+            state = follow(url, processes)
+        except KeyboardInterrupt:
+            http.patch(url, json={"state": "failed"})  # left running, it would hold back the next night
+            sys.exit("interrupted: the run is marked failed")
     print(f"run ended: {state}")
     sys.exit(0 if state == "success" else 1)
 
