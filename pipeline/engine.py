@@ -21,8 +21,12 @@ def connect(threads: int, memory_gib: float = 4.0) -> Backend:
         threads: worker threads.
         memory_gib: memory the engine may hold, in GiB.
     """
-    connection = ibis.duckdb.connect(threads=threads, memory_limit=f"{memory_gib}GiB",
-                                     autoload_known_extensions="false", autoinstall_known_extensions="false")
+    connection = ibis.duckdb.connect(
+        threads=threads,
+        memory_limit=f"{memory_gib}GiB",
+        autoload_known_extensions="false",
+        autoinstall_known_extensions="false",
+    )
     connection.raw_sql("SET TimeZone = 'UTC'")
     connection.raw_sql("SET preserve_insertion_order = false")
     return connection

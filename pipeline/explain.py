@@ -4,23 +4,35 @@ from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
+import scipy.sparse as sp
 
 from pipeline.models.recommendations import FEATURES, Fusion, Knowledge, Lists
 
 GROUPS = {
-    "repeat": ("recent_baskets", "bought_before", "all_baskets", "days_since"), "rhythm": ("due", "overdue"),
-    "follows": ("co_visitation",), "fits": ("transformer",), "alike": ("text",), "popular": ("popularity",),
+    "repeat": ("recent_baskets", "bought_before", "all_baskets", "days_since"),
+    "rhythm": ("due", "overdue"),
+    "follows": ("co_visitation",),
+    "fits": ("transformer",),
+    "alike": ("text",),
+    "popular": ("popularity",),
     "promoted": ("promoted",),
 }
 OWN = ("repeat", "rhythm")
 
 AUDIENCE_WORDS = {
-    "days_since_basket": "shopped lately", "baskets_90d": "shops often", "spend_90d": "spends much",
-    "target_lines_180d": "often buys the advertised goods", "target_share_180d": "the advertised goods fill much of the basket",
-    "target_items_180d": "buys many of the advertised goods", "target_spend_180d": "spends much on the advertised goods",
-    "sends_before": "is in many campaigns", "responses_before": "has responded before",
-    "response_rate_before": "responds to most campaigns", "taste_of_targets": "buys goods like those advertised",
-    "taste_of_creative": "buys what the creative is about", "targets": "the campaign covers many goods",
+    "days_since_basket": "shopped lately",
+    "baskets_90d": "shops often",
+    "spend_90d": "spends much",
+    "target_lines_180d": "often buys the advertised goods",
+    "target_share_180d": "the advertised goods fill much of the basket",
+    "target_items_180d": "buys many of the advertised goods",
+    "target_spend_180d": "spends much on the advertised goods",
+    "sends_before": "is in many campaigns",
+    "responses_before": "has responded before",
+    "response_rate_before": "responds to most campaigns",
+    "taste_of_targets": "buys goods like those advertised",
+    "taste_of_creative": "buys what the creative is about",
+    "targets": "the campaign covers many goods",
     "campaign_days": "the campaign runs long",
 }
 
@@ -32,7 +44,9 @@ def group_contributions(features: np.ndarray, fusion: Fusion) -> dict[str, np.nd
     return {group: parts[..., [place[name] for name in names]].sum(-1) for group, names in GROUPS.items()}
 
 
-def item_reasons(lists: Lists, fusion: Fusion, known: Knowledge, titles: Sequence[str], shelves: Sequence[str]) -> list[list[str]]:
+def item_reasons(
+    lists: Lists, fusion: Fusion, known: Knowledge, titles: Sequence[str], shelves: Sequence[str]
+) -> list[list[str]]:
     """A sentence for each place of each list: the largest group of contributions, in words.
 
     Args:
@@ -48,21 +62,32 @@ def item_reasons(lists: Lists, fusion: Fusion, known: Knowledge, titles: Sequenc
     strange = lists.features[..., FEATURES.index("bought_before")] == 0
     for name in OWN:
         parts[groups.index(name)][strange] = -np.inf
-    gap = np.asarray([history.gap[np.repeat(u, row.size), np.maximum(row, 0)] for u, row in enumerate(lists.items)]).reshape(
-        lists.items.shape)
+    gap = np.asarray(
+        [history.gap[np.repeat(u, row.size), np.maximum(row, 0)] for u, row in enumerate(lists.items)]
+    ).reshape(lists.items.shape)
     parts[groups.index("rhythm")][gap <= 0] = -np.inf
     best = parts.argmax(0)
     out: list[list[str]] = []
     for user, row in enumerate(lists.items):
         mine = history.weight[user]
-        out.append([
-            _words(groups[best[user, at]], known, user, int(item), titles, shelves, mine) if item >= 0 else ""
-            for at, item in enumerate(row)
-        ])
+        out.append(
+            [
+                _words(groups[best[user, at]], known, user, int(item), titles, shelves, mine) if item >= 0 else ""
+                for at, item in enumerate(row)
+            ]
+        )
     return out
 
 
-def _words(group: str, known: Knowledge, user: int, item: int, titles: Sequence[str], shelves: Sequence[str], mine) -> str:  # noqa: ANN001
+def _words(
+    group: str,
+    known: Knowledge,
+    user: int,
+    item: int,
+    titles: Sequence[str],
+    shelves: Sequence[str],
+    mine: sp.csr_matrix,
+) -> str:
     history = known.history
     if group in OWN:
         days, baskets = int(history.age[user, item]) - 1, int(history.baskets[user, item])

@@ -78,7 +78,9 @@ def run_stage(night: Night, name: str, item: str | None = None, progress: Progre
     return summary
 
 
-def run_night(night: Night, first: str | None = None, last: str | None = None, progress: Progress | None = None) -> dict[str, Any]:
+def run_night(
+    night: Night, first: str | None = None, last: str | None = None, progress: Progress | None = None
+) -> dict[str, Any]:
     """Run the stages in order, all of them or from one to another.
 
     Returns:
@@ -109,9 +111,17 @@ def _place(name: str) -> int:
 def _begin(night: Night) -> None:
     """Start the night's record anew."""
     shop = night.shop
-    JsonRecorder(night.record, fresh=True).tags({
-        "shop": shop.name, "day": str(night.day), "run": night.run, "policy_hash": shop.policy_hash,
-        "code_version": code_version(), "provenance": shop.provenance, "status": "running"})
+    JsonRecorder(night.record, fresh=True).tags(
+        {
+            "shop": shop.name,
+            "day": str(night.day),
+            "run": night.run,
+            "policy_hash": shop.policy_hash,
+            "code_version": code_version(),
+            "provenance": shop.provenance,
+            "status": "running",
+        }
+    )
 
 
 def _leave_record(night: Night) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from pipeline.contracts import columns as c
-from pipeline.contracts.table import Drift, Table
+from pipeline.contracts.table import Column, Drift, Table
 
 
 class Reason(StrEnum):
@@ -83,7 +83,7 @@ class Feed:
                        required=(*required, c.ds.name, c.source.name))
 
 
-def _feed(name: str, grain: str, sentence: str, columns: tuple, key: tuple[str, ...], drift: Drift,
+def _feed(name: str, grain: str, sentence: str, columns: tuple[Column, ...], key: tuple[str, ...], drift: Drift,
           required: tuple[str, ...] = ()) -> Feed:
     return Feed(Table(name, grain, sentence, columns, key, key, "platform team", required, drift))
 

@@ -105,7 +105,7 @@ class Table:
         """
         have = set(rows.column_names)
         if missing := sorted(self._names - have):
-            raise DataError(f"table {self.name}: column {', '.join(missing)} is missing; write it or change the contract")
+            raise DataError(f"table {self.name}: column {', '.join(missing)} is missing; write it")
         if extra := sorted(have - self._names):
             raise DataError(f"table {self.name}: column {', '.join(extra)} is not in the contract; add it there first")
         bare = pa.schema([field.with_nullable(True) for field in self.schema])

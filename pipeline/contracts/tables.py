@@ -19,7 +19,8 @@ CART_RECOMMENDATIONS = Table(
 )
 AD_AUDIENCES = Table(
     "ad_audiences", "one campaign and rank", "Whom to contact for each live campaign, likeliest first.",
-    (c.campaign_id, c.rank, c.user_key, c.propensity, c.uplift, c.expected_value_cents, c.decile, c.is_holdout, c.reason),
+    (c.campaign_id, c.rank, c.user_key, c.propensity, c.uplift, c.expected_value_cents, c.decile, c.is_holdout,
+     c.reason),
     ("campaign_id", "rank"), ("campaign_id", "rank"), MARKETING,
     ("user_key", "propensity", "expected_value_cents", "decile", "is_holdout", "reason"),
 )

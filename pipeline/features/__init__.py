@@ -1,1 +1,1 @@
-"""What models read: point-in-time splits, user and item aggregates, sequences, texts and baskets. Pure functions of feeds."""
+"""What models read: time cuts, user and item aggregates, sequences, texts, baskets. Pure functions of feeds."""

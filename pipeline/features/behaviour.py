@@ -16,7 +16,8 @@ MILLIONTHS = 1_000_000
 def purchases(events: ir.Table) -> ir.Table:
     """One row a basket line: user_key, item_id, basket_id, ds, ts, quantity, amount_cents."""
     return events.filter(_.kind == "purchase").select(
-        "user_key", "item_id", "basket_id", "ds", "ts", "quantity", "amount_cents")
+        "user_key", "item_id", "basket_id", "ds", "ts", "quantity", "amount_cents"
+    )
 
 
 def age_days(day: ir.DateValue, as_of: date) -> ir.IntegerValue:
@@ -33,12 +34,20 @@ def user_items(lines: ir.Table, as_of: date) -> ir.Table:
     """
     once = known_by(lines, as_of).select("user_key", "item_id", "basket_id", "ds").distinct()
     weight = (2.0 ** (-age_days(once.ds, as_of).cast("float64") / HALF_LIFE_DAYS) * MILLIONTHS).round().cast("int64")
-    grouped = once.mutate(weight=weight).group_by("user_key", "item_id").agg(
-        baskets=_.count(), micro=_.weight.sum(), first_on=_.ds.min(), last_on=_.ds.max(), days=_.ds.nunique())
+    grouped = (
+        once.mutate(weight=weight)
+        .group_by("user_key", "item_id")
+        .agg(baskets=_.count(), micro=_.weight.sum(), first_on=_.ds.min(), last_on=_.ds.max(), days=_.ds.nunique())
+    )
     span = grouped.last_on.delta(grouped.first_on, unit="day").cast("float64")
     return grouped.select(
-        "user_key", "item_id", "baskets", recent_weight=grouped.micro / float(MILLIONTHS), first_on="first_on",
-        last_on="last_on", gap_days=ibis.ifelse(grouped.days > 1, span / (grouped.days - 1), ibis.null("float64")),
+        "user_key",
+        "item_id",
+        "baskets",
+        recent_weight=grouped.micro / float(MILLIONTHS),
+        first_on="first_on",
+        last_on="last_on",
+        gap_days=ibis.ifelse(grouped.days > 1, span / (grouped.days - 1), ibis.null("float64")),
     )
 
 
@@ -47,7 +56,8 @@ def item_sales(lines: ir.Table, as_of: date) -> ir.Table:
     known = known_by(lines, as_of)
     recent = age_days(known.ds, as_of) < RECENT_DAYS
     return known.group_by("item_id").agg(
-        baskets=_.basket_id.nunique(), buyers=_.user_key.nunique(), buyers_recent=_.user_key.nunique(where=recent))
+        baskets=_.basket_id.nunique(), buyers=_.user_key.nunique(), buyers_recent=_.user_key.nunique(where=recent)
+    )
 
 
 def promoted(placements: ir.Table | None, as_of: date) -> ir.Table | None:
@@ -55,4 +65,6 @@ def promoted(placements: ir.Table | None, as_of: date) -> ir.Table | None:
     if placements is None:
         return None
     known = known_by(placements, as_of)
-    return known.filter(age_days(known.starts_on, as_of).between(0, 6)).group_by("item_id").agg(stores=_.store_count.sum())
+    return (
+        known.filter(age_days(known.starts_on, as_of).between(0, 6)).group_by("item_id").agg(stores=_.store_count.sum())
+    )

@@ -101,13 +101,18 @@ def history(lines: ir.Table, placements: ir.Table | None, space: Items, as_of: d
     basket = recent.column("basket_id").combine_chunks()
     changed = np.r_[True, np.asarray(pc.not_equal(basket[1:], basket[:-1]))] if len(basket) else np.zeros(0, bool)
     return History(
-        as_of=as_of, users=users, baskets=matrix(bought.column("baskets").to_numpy()),
-        weight=matrix(bought.column("recent_weight").to_numpy()), age=matrix(age),
+        as_of=as_of,
+        users=users,
+        baskets=matrix(bought.column("baskets").to_numpy()),
+        weight=matrix(bought.column("recent_weight").to_numpy()),
+        age=matrix(age),
         gap=matrix(bought.column("gap_days").to_numpy()),
         buyers_recent=_per_item(behaviour.item_sales(lines, as_of), "buyers_recent", space),
         stores=_per_item(behaviour.promoted(placements, as_of), "stores", space),
-        sequence_item=space.index(recent.column("item_id")), sequence_basket=np.cumsum(changed),
-        sequence_age=recent.column("age").to_numpy().astype(np.int64), sequence_start=starts,
+        sequence_item=space.index(recent.column("item_id")),
+        sequence_basket=np.cumsum(changed),
+        sequence_age=recent.column("age").to_numpy().astype(np.int64),
+        sequence_start=starts,
     )
 
 

@@ -11,9 +11,22 @@ import scipy.sparse as sp
 from pipeline.features.history import Items
 
 RECENT, LONG = 90, 180
-NAMES = ("days_since_basket", "baskets_90d", "spend_90d", "target_lines_180d", "target_share_180d", "target_items_180d",
-         "target_spend_180d", "sends_before", "responses_before", "response_rate_before", "taste_of_targets",
-         "taste_of_creative", "targets", "campaign_days")
+NAMES = (
+    "days_since_basket",
+    "baskets_90d",
+    "spend_90d",
+    "target_lines_180d",
+    "target_share_180d",
+    "target_items_180d",
+    "target_spend_180d",
+    "sends_before",
+    "responses_before",
+    "response_rate_before",
+    "taste_of_targets",
+    "taste_of_creative",
+    "targets",
+    "campaign_days",
+)
 
 
 @dataclass(frozen=True)
@@ -59,8 +72,10 @@ def day_number(day: date) -> int:
 def line_arrays(purchases: pa.Table, users: pa.Array, space: Items) -> Lines:
     """Arrays of purchases (user_key, item_id, ds, amount_cents, basket_id) over given users and items."""
     return Lines(
-        users=users, user=np.asarray(pc.index_in(purchases.column("user_key"), users)).astype(np.int64),
-        item=space.index(purchases.column("item_id")), day=np.asarray(purchases.column("ds").cast(pa.int32())).astype(np.int64),
+        users=users,
+        user=np.asarray(pc.index_in(purchases.column("user_key"), users)).astype(np.int64),
+        item=space.index(purchases.column("item_id")),
+        day=np.asarray(purchases.column("ds").cast(pa.int32())).astype(np.int64),
         cents=np.asarray(purchases.column("amount_cents")),
         basket=np.asarray(purchases.column("basket_id").combine_chunks().dictionary_encode().indices).astype(np.int64),
     )
@@ -69,9 +84,15 @@ def line_arrays(purchases: pa.Table, users: pa.Array, space: Items) -> Lines:
 def campaign_list(rows: pa.Table, space: Items) -> list[Campaign]:
     """Campaigns by first day, then id."""
     found = [
-        Campaign(row["campaign_id"], row["campaign_name"], row["campaign_kind"] or "", day_number(row["starts_on"]),
-                 day_number(row["ends_on"]),
-                 np.unique(space.index(pa.array(row["target_item_ids"] or [], pa.string()))), row["creative"] or "")
+        Campaign(
+            row["campaign_id"],
+            row["campaign_name"],
+            row["campaign_kind"] or "",
+            day_number(row["starts_on"]),
+            day_number(row["ends_on"]),
+            np.unique(space.index(pa.array(row["target_item_ids"] or [], pa.string()))),
+            row["creative"] or "",
+        )
         for row in rows.to_pylist()
     ]
     return sorted(found, key=lambda campaign: (campaign.starts, campaign.id))
@@ -82,13 +103,16 @@ def contact_arrays(rows: pa.Table, users: pa.Array) -> Contacts:
     user = np.asarray(pc.fill_null(pc.index_in(rows.column("user_key"), users), -1)).astype(np.int64)
     kept = user >= 0
     return Contacts(
-        campaign=np.asarray(rows.column("campaign_id").to_pylist(), dtype=object)[kept], user=user[kept],
+        campaign=np.asarray(rows.column("campaign_id").to_pylist(), dtype=object)[kept],
+        user=user[kept],
         day=np.asarray(rows.column("ds").cast(pa.int32())).astype(np.int64)[kept],
         responded=np.asarray(pc.equal(rows.column("contact_kind"), "response"))[kept],
     )
 
 
-def features(campaign: Campaign, day: int, lines: Lines, contacts: Contacts, texts: np.ndarray, creative: np.ndarray) -> np.ndarray:
+def features(
+    campaign: Campaign, day: int, lines: Lines, contacts: Contacts, texts: np.ndarray, creative: np.ndarray
+) -> np.ndarray:
     """What was known of every user before a day: float64 [U, F], columns NAMES.
 
     Args:
@@ -121,19 +145,34 @@ def features(campaign: Campaign, day: int, lines: Lines, contacts: Contacts, tex
     earlier = contacts.day < day
     sends = np.bincount(contacts.user[earlier & ~contacts.responded], minlength=users).astype(np.float64)
     answered = earlier & contacts.responded
-    codes = np.unique(contacts.campaign[answered].astype(str), return_inverse=True)[1] if answered.any() else np.zeros(0, int)
+    codes = (
+        np.unique(contacts.campaign[answered].astype(str), return_inverse=True)[1]
+        if answered.any()
+        else np.zeros(0, int)
+    )
     pairs = np.unique(np.stack([contacts.user[answered], codes]), axis=1)
     responses = np.bincount(pairs[0].astype(int), minlength=users).astype(np.float64)
     taste = _taste(user[long], item[long], texts, users)
     aim = texts[campaign.targets[campaign.targets >= 0]].mean(0) if (campaign.targets >= 0).any() else creative * 0
-    return np.stack([
-        np.log1p(last), np.log1p(distinct(recent, basket)), np.log1p(total(recent, cents) / 100),
-        np.log1p(aimed_long), aimed_long / np.maximum(lines_long, 1), np.log1p(distinct(long & aimed, item)),
-        np.log1p(total(long & aimed, cents) / 100), np.log1p(sends), np.log1p(responses),
-        (responses + 0.1) / (sends + 1.0), taste @ (aim / max(float(np.linalg.norm(aim)), 1e-9)), taste @ creative,
-        np.full(users, np.log1p((campaign.targets >= 0).sum())),
-        np.full(users, np.log1p(campaign.ends - campaign.starts)),
-    ], axis=1)
+    return np.stack(
+        [
+            np.log1p(last),
+            np.log1p(distinct(recent, basket)),
+            np.log1p(total(recent, cents) / 100),
+            np.log1p(aimed_long),
+            aimed_long / np.maximum(lines_long, 1),
+            np.log1p(distinct(long & aimed, item)),
+            np.log1p(total(long & aimed, cents) / 100),
+            np.log1p(sends),
+            np.log1p(responses),
+            (responses + 0.1) / (sends + 1.0),
+            taste @ (aim / max(float(np.linalg.norm(aim)), 1e-9)),
+            taste @ creative,
+            np.full(users, np.log1p((campaign.targets >= 0).sum())),
+            np.full(users, np.log1p(campaign.ends - campaign.starts)),
+        ],
+        axis=1,
+    )
 
 
 def _taste(user: np.ndarray, item: np.ndarray, texts: np.ndarray, users: int) -> np.ndarray:

@@ -36,8 +36,10 @@ def sequences(recent: pa.Table) -> pa.Table:
     """Contract `sequences` from `recent_lines`."""
     starts = offsets(recent.column("user_key"))
     bounds = pa.array(starts, pa.int32())
-    return pa.table({
-        "user_key": recent.column("user_key").take(pa.array(starts[:-1])),
-        "sequence": pa.ListArray.from_arrays(bounds, recent.column("item_id").combine_chunks()),
-        "sequence_days": pa.ListArray.from_arrays(bounds, recent.column("age").combine_chunks().cast(pa.int64())),
-    })
+    return pa.table(
+        {
+            "user_key": recent.column("user_key").take(pa.array(starts[:-1])),
+            "sequence": pa.ListArray.from_arrays(bounds, recent.column("item_id").combine_chunks()),
+            "sequence_days": pa.ListArray.from_arrays(bounds, recent.column("age").combine_chunks().cast(pa.int64())),
+        }
+    )

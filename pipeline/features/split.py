@@ -33,8 +33,10 @@ def split(day: date, holdout_days: int, first_day: date, min_history_days: int) 
     """
     history = (day - first_day).days + 1
     if history < min_history_days:
-        raise NoData(f"{day}: {history} days of history, the shop asks for {min_history_days} (min_history_days); "
-                     f"choose {first_day + timedelta(min_history_days - 1)} or later")
+        raise NoData(
+            f"{day}: {history} days of history, the shop asks for {min_history_days} (min_history_days); "
+            f"choose {first_day + timedelta(min_history_days - 1)} or later"
+        )
     step = timedelta(holdout_days)
     return Split(day, day - step, day - 2 * step)
 

@@ -20,7 +20,9 @@ def item_text(items: ir.Table, template: str) -> ir.StringValue:
             parts.append(ibis.literal(literal))
         if name is not None:
             if name not in items.columns:
-                raise ConfigError(f"encoder.item_text: items have no column '{name}'; choose from {', '.join(items.columns)}")
+                raise ConfigError(
+                    f"encoder.item_text: items have no column '{name}'; choose from {', '.join(items.columns)}"
+                )
             parts.append(items[name].cast("string").fill_null(""))
     text = parts[0]
     for part in parts[1:]:
@@ -42,8 +44,18 @@ def catalogue(items: ir.Table, sales: ir.Table, template: str, never: tuple[str,
     counts = {name: joined[name].fill_null(0) for name in ("baskets", "buyers", "buyers_recent")}
     goods = listable(joined, never)
     return joined.select(
-        "item_id", "title", "category", "brand", "price_cents", item_text=text, text_hash=text.hexdigest("sha256"), **counts,
-        is_listable=goods, is_recommendable=goods & (counts["buyers_recent"] > 0) & (joined.price_cents > 0).fill_null(False)
+        "item_id",
+        "title",
+        "category",
+        "brand",
+        "price_cents",
+        item_text=text,
+        text_hash=text.hexdigest("sha256"),
+        **counts,
+        is_listable=goods,
+        is_recommendable=goods
+        & (counts["buyers_recent"] > 0)
+        & (joined.price_cents > 0).fill_null(False)
         & joined.in_stock.fill_null(True),
     )
 

@@ -1,1 +1,1 @@
-"""Landing the day's arrivals: each feed's cleaning rules in a file of its name, quarantine with reasons, counts that add up."""
+"""Landing the day's arrivals: a file of cleaning rules for each feed, quarantine with reasons, counts that add up."""

@@ -18,7 +18,8 @@ def _prepare(rows: ir.Table, known: Known) -> ir.Table:
     first = sends.group_by("campaign_id", "user_key").agg(sent_on=sends.sent_on.min())
     joined = rows.left_join(first, ["campaign_id", "user_key"])
     return joined.mutate(was_sent=(joined.sent_on <= joined.ds).fill_null(False)).drop(
-        "sent_on", "campaign_id_right", "user_key_right")
+        "sent_on", "campaign_id_right", "user_key_right"
+    )
 
 
 def _rules(rows: ir.Table, known: Known) -> list[Rule]:

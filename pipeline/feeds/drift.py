@@ -27,7 +27,9 @@ def conform(rows: ir.Table, contract: Table) -> tuple[ir.Table, list[str]]:
     gone = [name for name in missing if frozen or name in contract.never_null]
     if gone or (frozen and extra):
         what = f"column {', '.join(gone)} is missing" if gone else f"column {', '.join(extra)} is not in the contract"
-        raise DataError(f"feed {contract.name}: {what} (drift verdict: {contract.drift}); mend the drop or change the contract")
+        raise DataError(
+            f"feed {contract.name}: {what} (drift verdict: {contract.drift}); mend the drop or change the contract"
+        )
     columns: dict[str, ir.Value] = {}
     misfits: list[ir.BooleanValue] = []
     notes = [f"{contract.name}.{name}: missing, read as null" for name in missing]
@@ -40,8 +42,10 @@ def conform(rows: ir.Table, contract: Table) -> tuple[ir.Table, list[str]]:
         else:
             notes.append(f"{contract.name}.{name}: came as {have[name]}, read as {kind}")
             if frozen:
-                raise DataError(f"feed {contract.name}: column {name} is {have[name]}, the contract says {kind} "
-                                f"(drift verdict: {contract.drift}); mend the drop or change the contract")
+                raise DataError(
+                    f"feed {contract.name}: column {name} is {have[name]}, the contract says {kind} "
+                    f"(drift verdict: {contract.drift}); mend the drop or change the contract"
+                )
             columns[name] = rows[name].try_cast(kind.copy(nullable=True))
             misfits.append(rows[name].notnull() & columns[name].isnull())
     bad = ibis.or_(*misfits) if misfits and contract.drift is not Drift.DISCARD_VALUE else ibis.literal(False)

@@ -30,7 +30,10 @@ def _rules(rows: ir.Table, known: Known) -> list[Rule]:
         (Reason.UNKNOWN_DEVICE, rows.device.notnull() & rows.device.notin(DEVICES)),
         (Reason.AFTER_BUSINESS_DAY, rows.ts >= day_end(rows, known)),
         (Reason.BEFORE_FIRST_DAY, rows.ts < ibis.literal(day_start(known.first_day, known.zone))),
-        (Reason.MISSING_VALUE, purchase & ibis.or_(rows.item_id.isnull(), rows.quantity.isnull(), rows.amount_cents.isnull())),
+        (
+            Reason.MISSING_VALUE,
+            purchase & ibis.or_(rows.item_id.isnull(), rows.quantity.isnull(), rows.amount_cents.isnull()),
+        ),
         (Reason.UNKNOWN_ITEM, rows.item_id.notnull() & ~rows.item_known),
         (Reason.NON_POSITIVE_AMOUNT, purchase & (rows.amount_cents <= 0)),
         (Reason.NON_POSITIVE_QUANTITY, purchase & (rows.quantity <= 0)),

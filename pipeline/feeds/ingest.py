@@ -13,22 +13,38 @@ import pyarrow as pa
 from ibis import _
 from ibis.backends.duckdb import Backend
 
-from pipeline.contracts.feeds import FEEDS, Feed, Reason
+from pipeline.contracts.feeds import Feed, Reason
 from pipeline.contracts.table import Privacy
 from pipeline.feeds import campaigns, contacts, drift, events, items, partitions, placements, users
 from pipeline.feeds.rules import FeedRules, Known
 from pipeline.privacy.keys import user_keys
 from pipeline.shops.source import Source
 
-RULES: MappingProxyType[str, FeedRules] = MappingProxyType({
-    "events": events.RULES, "items": items.RULES, "users": users.RULES,
-    "campaigns": campaigns.RULES, "contacts": contacts.RULES, "placements": placements.RULES,
-})
+RULES: MappingProxyType[str, FeedRules] = MappingProxyType(
+    {
+        "events": events.RULES,
+        "items": items.RULES,
+        "users": users.RULES,
+        "campaigns": campaigns.RULES,
+        "contacts": contacts.RULES,
+        "placements": placements.RULES,
+    }
+)
 BATCH_DAYS = 92  # days landed at once: bounds memory on a first night
 
 
-def land(connection: Backend, source: Source, root: Path, feed: Feed, upto: date, *, first_day: date, zone: ZoneInfo,
-         secret: bytes, origin: str) -> list[str]:
+def land(
+    connection: Backend,
+    source: Source,
+    root: Path,
+    feed: Feed,
+    upto: date,
+    *,
+    first_day: date,
+    zone: ZoneInfo,
+    secret: bytes,
+    origin: str,
+) -> list[str]:
     """Land a feed's arrivals up to a day; those landed before are not read again.
 
     Args:
@@ -78,13 +94,15 @@ def _known(connection: Backend, root: Path, upto: date, first_day: date, zone: Z
     """What rows may refer to: all that has landed by a day (catalogue and campaigns land first)."""
     known = Known(first_day, zone)
     if (landed := partitions.landed(connection, root, "items", upto)) is not None:
-        known = replace(known, items=landed.group_by("item_id").agg(
-            sold_by_measure=_.sold_by_measure.any(), known_since=_.ds.min()))
+        known = replace(
+            known, items=landed.group_by("item_id").agg(sold_by_measure=_.sold_by_measure.any(), known_since=_.ds.min())
+        )
     if (landed := partitions.landed(connection, root, "campaigns", upto)) is not None:
         known = replace(known, campaigns=landed.group_by("campaign_id").agg(known_since=_.ds.min()))
     if (landed := partitions.landed(connection, root, "contacts", upto)) is not None:
-        known = replace(known, sends=landed.filter(_.contact_kind == "send").select(
-            "campaign_id", "user_key", sent_on=_.ds))
+        known = replace(
+            known, sends=landed.filter(_.contact_kind == "send").select("campaign_id", "user_key", sent_on=_.ds)
+        )
     return known
 
 
@@ -92,7 +110,9 @@ def _pseudonymise(rows: ir.Table, feed: Feed, secret: bytes) -> ir.Table:
     """Replace the shop's user names by keys."""
     if not any(column.privacy is Privacy.IDENTIFIER for column in feed.raw.columns):
         return rows
-    names = rows.select("user_id").distinct().filter(_.user_id.notnull()).to_pyarrow().column("user_id").combine_chunks()
+    names = (
+        rows.select("user_id").distinct().filter(_.user_id.notnull()).to_pyarrow().column("user_id").combine_chunks()
+    )
     keys = ibis.memtable(pa.table({"user_id": names, "user_key": user_keys(secret, names)}))
     return rows.left_join(keys, "user_id").drop("user_id", "user_id_right")
 

@@ -1,4 +1,4 @@
-"""Landed arrivals on disk: one folder a feed and day with the rows, the quarantine and the counts, renamed into place whole.
+"""Landed arrivals on disk: a folder a feed and day with rows, quarantine and counts, renamed into place whole.
 
 A day's folder is complete when it exists; the `through` file names the last day that was read, empty days included.
 """
@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import ibis
 import ibis.expr.types as ir
@@ -44,7 +45,9 @@ def mark_through(root: Path, feed: str, day: date) -> None:
 def days(root: Path, feed: str, upto: date, after: date | None = None) -> list[Path]:
     """Folders of the days with arrivals, in order."""
     folders = sorted((root / feed).glob("ds=*"))
-    return [folder for folder in folders if (after is None or folder.name[3:] > str(after)) and folder.name[3:] <= str(upto)]
+    return [
+        folder for folder in folders if (after is None or folder.name[3:] > str(after)) and folder.name[3:] <= str(upto)
+    ]
 
 
 def landed(connection: Backend, root: Path, feed: str, upto: date) -> ir.Table | None:
@@ -96,8 +99,13 @@ def write(root: Path, feed: Feed, rows: pa.Table) -> None:
         clean = feed.landed.enforce(arrived.filter(pc.invert(pc.or_(duplicate, bad))).select(feed.landed.names))
         refused = arrived.filter(bad).drop_columns("is_duplicate")
         reasons = Counter(refused.column("reason").to_pylist())
-        facts = {"arrived": len(arrived), "published": len(clean), "quarantined": len(refused),
-                 "deduplicated": pc.sum(duplicate).as_py(), "reasons": dict(sorted(reasons.items()))}
+        facts = {
+            "arrived": len(arrived),
+            "published": len(clean),
+            "quarantined": len(refused),
+            "deduplicated": pc.sum(duplicate).as_py(),
+            "reasons": dict(sorted(reasons.items())),
+        }
         if facts["arrived"] != facts["published"] + facts["quarantined"] + facts["deduplicated"]:
             raise DataError(f"feed {feed.name}, {day}: rows do not add up: {facts}; report this with the drop")
         _place(root / feed.name / f"ds={day}", clean, refused, facts)
@@ -115,7 +123,7 @@ def _by_day(rows: pa.Table) -> Iterator[tuple[date, pa.Table]]:
         yield day, rows.slice(first, last - first)
 
 
-def _place(folder: Path, clean: pa.Table, refused: pa.Table, facts: dict) -> None:
+def _place(folder: Path, clean: pa.Table, refused: pa.Table, facts: dict[str, Any]) -> None:
     temporary = folder.with_name(f".{folder.name}-{os.getpid()}")
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)

@@ -57,10 +57,11 @@ def refers(rows: ir.Table, known: ir.Table, key: str) -> ir.Table:
     arrived = known.select(key, known_since="known_since")
     joined = rows.left_join(arrived, key)
     return joined.mutate(**{f"{key}_known": (joined.known_since <= joined.ds).fill_null(False)}).drop(
-        "known_since", f"{key}_right")
+        "known_since", f"{key}_right"
+    )
 
 
 def day_end(rows: ir.Table, known: Known) -> ir.TimestampValue:
-    """The UTC instant at which the row's arrival day is over everywhere in the shop's zone (offsets change by an hour)."""
+    """The UTC instant at which a row's arrival day is surely over in the shop's zone (offsets change by an hour)."""
     offset = datetime.combine(known.first_day, time(12), tzinfo=known.zone).utcoffset() or timedelta()
     return rows.ds.cast("timestamp('UTC')") + ibis.interval(seconds=int((timedelta(hours=25) - offset).total_seconds()))

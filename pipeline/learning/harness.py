@@ -1,4 +1,4 @@
-"""One way to fine-tune: the Hugging Face Trainer with the same device, precision, seed, resume and stopping rules everywhere.
+"""One way to fine-tune: the Hugging Face Trainer with one set of device, precision, seed, resume and stopping rules.
 
 Scales by accelerate/torchrun as the Trainer does. Not here: losses, data and metrics, which belong to the models.
 """
@@ -7,7 +7,7 @@ import os
 import random
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -16,6 +16,8 @@ from transformers.trainer_utils import get_last_checkpoint
 
 from pipeline.record import Recorder
 from pipeline.settings import Training
+
+Model = TypeVar("Model", bound=torch.nn.Module)
 
 
 class Rows(Protocol):
@@ -33,7 +35,7 @@ def settle(seed: int, threads: int) -> None:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     random.seed(seed)
-    np.random.seed(seed)  # noqa: NPY002 - libraries below read the global state
+    np.random.seed(seed)
     torch.manual_seed(seed)
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(True, warn_only=True)
@@ -68,9 +70,19 @@ class _Notes(TrainerCallback):
             self.progress(state.global_step, state.max_steps)
 
 
-def fine_tune(model: torch.nn.Module, train: Rows, valid: Rows, collate: Callable[[list[Any]], dict[str, Any]], *,
-              settings: Training, warm: bool, folder: Path, seed: int, recorder: Recorder,
-              progress: Callable[[int, int], None] | None = None) -> torch.nn.Module:
+def fine_tune(
+    model: Model,
+    train: Rows,
+    valid: Rows,
+    collate: Callable[[list[Any]], dict[str, Any]],
+    *,
+    settings: Training,
+    warm: bool,
+    folder: Path,
+    seed: int,
+    recorder: Recorder,
+    progress: Callable[[int, int], None] | None = None,
+) -> Model:
     """Train until the validation loss stops falling, and return the model at its best evaluation.
 
     A killed run picks up at its last checkpoint when called again with the same folder. Checkpoints there are the
@@ -93,21 +105,55 @@ def fine_tune(model: torch.nn.Module, train: Rows, valid: Rows, collate: Callabl
     steps = settings.warm_steps if warm else settings.steps
     every = min(settings.eval_steps, steps)
     arguments = TrainingArguments(
-        output_dir=str(folder), max_steps=steps, per_device_train_batch_size=settings.batch_size,
-        per_device_eval_batch_size=settings.batch_size, lr_scheduler_type="linear", warmup_steps=max(1, steps // 10),
+        output_dir=str(folder),
+        max_steps=steps,
+        per_device_train_batch_size=settings.batch_size,
+        per_device_eval_batch_size=settings.batch_size,
+        lr_scheduler_type="linear",
+        warmup_steps=max(1, steps // 10),
         learning_rate=settings.warm_learning_rate if warm else settings.learning_rate,
-        weight_decay=0.01, eval_strategy="steps", eval_steps=every, save_strategy="steps", save_steps=every,
-        save_total_limit=2, load_best_model_at_end=True, metric_for_best_model="eval_loss", greater_is_better=False,
-        eval_on_start=warm, logging_steps=max(1, every // 4), report_to="none", disable_tqdm=True, seed=seed,
-        data_seed=seed, bf16=half_precision(), remove_unused_columns=False, dataloader_pin_memory=torch.cuda.is_available(),
-        label_names=[], prediction_loss_only=True, log_level="error", ddp_find_unused_parameters=False,
+        weight_decay=0.01,
+        eval_strategy="steps",
+        eval_steps=every,
+        save_strategy="steps",
+        save_steps=every,
+        save_total_limit=2,
+        load_best_model_at_end=True,
+        metric_for_best_model="eval_loss",
+        greater_is_better=False,
+        eval_on_start=warm,
+        logging_steps=max(1, every // 4),
+        report_to="none",
+        disable_tqdm=True,
+        seed=seed,
+        data_seed=seed,
+        bf16=half_precision(),
+        remove_unused_columns=False,
+        dataloader_pin_memory=torch.cuda.is_available(),
+        label_names=[],
+        prediction_loss_only=True,
+        log_level="error",
+        ddp_find_unused_parameters=False,
     )
-    recorder.params({"training": settings.model_dump(), "training.warm": warm, "training.seed": seed,
-                     "training.device": str(device()), "training.bf16": half_precision(),
-                     "torch": torch.__version__})
-    trainer = Trainer(model, arguments, data_collator=collate, train_dataset=train, eval_dataset=valid,
-                      callbacks=[EarlyStoppingCallback(settings.patience), _Notes(recorder, progress)])
+    recorder.params(
+        {
+            "training": settings.model_dump(),
+            "training.warm": warm,
+            "training.seed": seed,
+            "training.device": str(device()),
+            "training.bf16": half_precision(),
+            "torch": torch.__version__,
+        }
+    )
+    trainer = Trainer(
+        model,
+        arguments,
+        data_collator=collate,
+        train_dataset=train,
+        eval_dataset=valid,
+        callbacks=[EarlyStoppingCallback(settings.patience), _Notes(recorder, progress)],
+    )
     trainer.remove_callback(PrinterCallback)
     last = get_last_checkpoint(str(folder)) if folder.is_dir() else None
     trainer.train(resume_from_checkpoint=last)
-    return trainer.model.eval()
+    return model.eval()

@@ -26,7 +26,7 @@ RECENCY_FREQUENCY = (0, 1)  # columns of NAMES that the baseline may read
 
 @dataclass(frozen=True)
 class Examples:
-    """Contacted users: features [N, F], whether they responded [N], campaign number [N], and the campaigns' kinds [N]."""
+    """Contacted users: features [N, F], whether each responded, campaign number and campaign kind [N]."""
 
     features: np.ndarray
     responded: np.ndarray
@@ -77,19 +77,39 @@ class ResponseModel:
 
     def save(self, folder: Path, encoder: str) -> None:
         """Write safetensors and JSON."""
-        arrays = {name: np.ascontiguousarray(getattr(self, name), np.float64) for name in ("mean", "deviation", "weights", "draws")}
+        arrays = {
+            name: np.ascontiguousarray(getattr(self, name), np.float64)
+            for name in ("mean", "deviation", "weights", "draws")
+        }
         save_file(arrays, folder / champions.WEIGHTS)
-        champions.write_json(folder / champions.CONFIG, {
-            "kind": "response", "features": list(NAMES), "kinds": self.kinds, "intercept": self.intercept,
-            "slope": self.slope, "shift": self.shift, "encoder": encoder})
+        champions.write_json(
+            folder / champions.CONFIG,
+            {
+                "kind": "response",
+                "features": list(NAMES),
+                "kinds": self.kinds,
+                "intercept": self.intercept,
+                "slope": self.slope,
+                "shift": self.shift,
+                "encoder": encoder,
+            },
+        )
 
 
 def load(folder: Path) -> tuple[ResponseModel, dict[str, Any]]:
     """A kept model and its configuration."""
     config = champions.config(folder)
     arrays = load_file(folder / champions.WEIGHTS)
-    return ResponseModel(config["kinds"], arrays["mean"], arrays["deviation"], arrays["weights"], config["intercept"],
-                         config["slope"], config["shift"], arrays["draws"]), config
+    return ResponseModel(
+        config["kinds"],
+        arrays["mean"],
+        arrays["deviation"],
+        arrays["weights"],
+        config["intercept"],
+        config["slope"],
+        config["shift"],
+        arrays["draws"],
+    ), config
 
 
 def with_kinds(features: np.ndarray, kind: np.ndarray, kinds: list[str]) -> np.ndarray:
@@ -122,9 +142,16 @@ def fit(examples: Examples, seed: int) -> ResponseModel:
             continue
         again = LogisticRegression(C=penalty, max_iter=200).fit(scaled[rows], label[rows])
         draws.append(np.r_[again.coef_[0], again.intercept_])
-    return ResponseModel(kinds, mean.round(DIGITS), deviation.round(DIGITS), main.coef_[0].round(DIGITS),
-                         round(float(main.intercept_[0]), DIGITS), round(float(platt.coef_[0, 0]), DIGITS),
-                         round(float(platt.intercept_[0]), DIGITS), np.array(draws).round(DIGITS))
+    return ResponseModel(
+        kinds,
+        mean.round(DIGITS),
+        deviation.round(DIGITS),
+        main.coef_[0].round(DIGITS),
+        round(float(main.intercept_[0]), DIGITS),
+        round(float(platt.coef_[0, 0]), DIGITS),
+        round(float(platt.intercept_[0]), DIGITS),
+        np.array(draws).round(DIGITS),
+    )
 
 
 def baseline_scores(fit_on: Examples, judged: Examples) -> np.ndarray:
@@ -145,7 +172,9 @@ def _out_of_fold(scaled: np.ndarray, label: np.ndarray, campaign: np.ndarray, pe
         if label[rest].min() == label[rest].max():
             out[held] = -np.log(len(label))
             continue
-        out[held] = LogisticRegression(C=penalty, max_iter=1000).fit(scaled[rest], label[rest]).decision_function(scaled[held])
+        out[held] = (
+            LogisticRegression(C=penalty, max_iter=1000).fit(scaled[rest], label[rest]).decision_function(scaled[held])
+        )
     return out
 
 

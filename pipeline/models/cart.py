@@ -14,7 +14,7 @@ PERSONAL = 0.5  # a basket's complements and the user's own habit, both on a log
 
 @dataclass(frozen=True)
 class Complements:
-    """Pairs that stand together more often than chance, as arrays: item places, lift, its lower bound, joint baskets."""
+    """Pairs held together more often than by chance, as arrays: item places, lift, its lower bound, joint baskets."""
 
     item: np.ndarray
     other: np.ndarray
@@ -28,7 +28,7 @@ class Complements:
 
 
 def complements(pairs: pa.Table, space: Items, listable: np.ndarray) -> Complements:
-    """Pairs whose lift is above 1 with 95 % confidence (Poisson bound on the joint count) and whose second item may be listed.
+    """Pairs whose lift is surely above 1 (Poisson 95 % bound on the joint count), the second item fit to be listed.
 
     Args:
         pairs: `features.baskets.pairs`.
@@ -37,11 +37,16 @@ def complements(pairs: pa.Table, space: Items, listable: np.ndarray) -> Compleme
     """
     item, other = space.index(pairs.column("item_id")), space.index(pairs.column("other_id"))
     together = pairs.column("together").to_numpy().astype(np.float64)
-    expected = (pairs.column("item_baskets").to_numpy().astype(np.float64) * pairs.column("other_baskets").to_numpy()
-                / pairs.column("all_baskets").to_numpy())
+    expected = (
+        pairs.column("item_baskets").to_numpy().astype(np.float64)
+        * pairs.column("other_baskets").to_numpy()
+        / pairs.column("all_baskets").to_numpy()
+    )
     sure = (together - SURE * np.sqrt(together)) / expected
     kept = (item >= 0) & (other >= 0) & (sure > 1) & listable[other]
-    return Complements(item[kept], other[kept], (together / expected)[kept], sure[kept], together[kept].astype(np.int64))
+    return Complements(
+        item[kept], other[kept], (together / expected)[kept], sure[kept], together[kept].astype(np.int64)
+    )
 
 
 def best_for_items(found: Complements, k: int) -> np.ndarray:
@@ -52,9 +57,10 @@ def best_for_items(found: Complements, k: int) -> np.ndarray:
     return order[rank < k]
 
 
-def complete(baskets: sp.csr_matrix, history: History, rows: np.ndarray, lifts: sp.csr_matrix, listable: np.ndarray, k: int
-             ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """What completes each user's open basket: item places int [U, k] (-1 pads), scores [U, k], leading basket item [U, k].
+def complete(
+    baskets: sp.csr_matrix, history: History, rows: np.ndarray, lifts: sp.csr_matrix, listable: np.ndarray, k: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """What completes each user's open basket: item places (-1 pads), scores, leading basket item, each [U, k].
 
     Score: sum over the basket of log lift, plus a share of the log of the user's own recent baskets with the item.
 

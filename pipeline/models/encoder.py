@@ -1,4 +1,4 @@
-"""The text encoder: a pretrained sentence transformer, contrastively fine-tuned on what the shop's baskets hold together.
+"""The text encoder: a pretrained sentence transformer, contrastively fine-tuned on what baskets hold together.
 
 Loss: InfoNCE over in-batch negatives (van den Oord et al. 2018; MultipleNegativesRankingLoss in Sentence-Transformers).
 """
@@ -30,7 +30,9 @@ class Encoder(torch.nn.Module):
         """Load a Hugging Face directory in float32; a pooler is never used, so none is made."""
         super().__init__()
         self.tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        self.body = AutoModel.from_pretrained(folder, local_files_only=True, add_pooling_layer=False, dtype=torch.float32)
+        self.body = AutoModel.from_pretrained(
+            folder, local_files_only=True, add_pooling_layer=False, dtype=torch.float32
+        )
         self.max_tokens = max_tokens
 
     def tune_top(self, layers: int) -> None:
@@ -42,7 +44,9 @@ class Encoder(torch.nn.Module):
 
     def tokens(self, texts: Sequence[str]) -> dict[str, torch.Tensor]:
         """Token ids and mask of some texts, padded to the longest."""
-        encoded = self.tokenizer(list(texts), padding=True, truncation=True, max_length=self.max_tokens, return_tensors="pt")
+        encoded = self.tokenizer(
+            list(texts), padding=True, truncation=True, max_length=self.max_tokens, return_tensors="pt"
+        )
         return {name: encoded[name] for name in ("input_ids", "attention_mask")}
 
     def vectors(self, tokens: dict[str, torch.Tensor]) -> torch.Tensor:
@@ -52,7 +56,9 @@ class Encoder(torch.nn.Module):
         pooled = (hidden * mask).sum(1) / mask.sum(1).clamp(min=1e-9)
         return torch.nn.functional.normalize(pooled, dim=-1)
 
-    def forward(self, tokens: dict[str, torch.Tensor], texts: torch.Tensor, return_loss: bool = True) -> dict[str, torch.Tensor]:
+    def forward(
+        self, tokens: dict[str, torch.Tensor], texts: torch.Tensor, return_loss: bool = True
+    ) -> dict[str, torch.Tensor]:
         """InfoNCE of pairs: rows 2i and 2i+1 belong together; equal texts elsewhere are no negatives.
 
         Args:
@@ -63,7 +69,9 @@ class Encoder(torch.nn.Module):
         vectors = self.vectors(tokens)
         left, right = vectors[::2], vectors[1::2]
         scores = left @ right.T / TEMPERATURE
-        same = (texts[1::2].unsqueeze(0) == texts[1::2].unsqueeze(1)) | (texts[::2].unsqueeze(1) == texts[1::2].unsqueeze(0))
+        same = (texts[1::2].unsqueeze(0) == texts[1::2].unsqueeze(1)) | (
+            texts[::2].unsqueeze(1) == texts[1::2].unsqueeze(0)
+        )
         same.fill_diagonal_(False)
         labels = torch.arange(len(left), device=scores.device)
         loss = torch.nn.functional.cross_entropy
@@ -123,8 +131,18 @@ def sample_pairs(basket_text: pa.Table, texts: list[str], count: int, seed: int)
     return Pairs(texts, np.stack([index[starts[chosen] + first], index[starts[chosen] + second]], 1))
 
 
-def train(encoder: Encoder, fit: Pairs, valid: Pairs, settings: EncoderSettings, *, warm: bool, folder: Path, seed: int,
-          recorder: Recorder, progress: Callable[[int, int], None] | None = None) -> Encoder:
+def train(
+    encoder: Encoder,
+    fit: Pairs,
+    valid: Pairs,
+    settings: EncoderSettings,
+    *,
+    warm: bool,
+    folder: Path,
+    seed: int,
+    recorder: Recorder,
+    progress: Callable[[int, int], None] | None = None,
+) -> Encoder:
     """Fine-tune on pairs and return the encoder at its best validation loss."""
 
     def collate(rows: list[np.ndarray]) -> dict[str, Any]:
@@ -132,10 +150,18 @@ def train(encoder: Encoder, fit: Pairs, valid: Pairs, settings: EncoderSettings,
         return {"tokens": encoder.tokens([fit.texts[i] for i in flat]), "texts": torch.from_numpy(flat)}
 
     encoder.tune_top(settings.trained_layers)
-    tuned = harness.fine_tune(encoder, fit.pairs, valid.pairs, collate, settings=settings.training, warm=warm, folder=folder,
-                              seed=seed, recorder=recorder, progress=progress)
-    assert isinstance(tuned, Encoder)
-    return tuned
+    return harness.fine_tune(
+        encoder,
+        fit.pairs,
+        valid.pairs,
+        collate,
+        settings=settings.training,
+        warm=warm,
+        folder=folder,
+        seed=seed,
+        recorder=recorder,
+        progress=progress,
+    )
 
 
 def partner_hits(vectors: np.ndarray, pairs: np.ndarray, k: int = 10) -> np.ndarray:

@@ -1,7 +1,7 @@
 """The recommender: candidates from several sources, fused by weights learned on a week nothing else has seen.
 
-Sources: personal frequency, sequential co-visitation, the text-aware transformer, text affinity, popularity. Shapes: U users,
-B users of a block, R columns (recommendable items), K list places, F features.
+Sources: personal frequency, sequential co-visitation, the text-aware transformer, text affinity, popularity.
+Shapes: U users, B users of a block, R columns (recommendable items), K list places, F features.
 """
 
 from collections.abc import Callable, Iterator
@@ -16,8 +16,20 @@ from pipeline.features.history import History
 from pipeline.models import baselines
 
 BLOCK = 256
-FEATURES = ("recent_baskets", "bought_before", "all_baskets", "days_since", "due", "overdue", "co_visitation", "transformer",
-            "text", "popularity", "promoted", "activity")
+FEATURES = (
+    "recent_baskets",
+    "bought_before",
+    "all_baskets",
+    "days_since",
+    "due",
+    "overdue",
+    "co_visitation",
+    "transformer",
+    "text",
+    "popularity",
+    "promoted",
+    "activity",
+)
 SOURCES = ("popularity", "personal_frequency", "co_visitation", "transformer", "text")
 SHARES = {"personal_frequency": 1.0, "transformer": 0.5, "co_visitation": 0.4, "text": 0.15, "popularity": 0.2}
 
@@ -59,13 +71,19 @@ class Fusion:
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-able, weights by feature name."""
-        return {"weights": dict(zip(FEATURES, self.weights, strict=True)), "mean": self.mean, "deviation": self.deviation,
-                "intercept": self.intercept}
+        return {
+            "weights": dict(zip(FEATURES, self.weights, strict=True)),
+            "mean": self.mean,
+            "deviation": self.deviation,
+            "intercept": self.intercept,
+        }
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "Fusion":
         """Back from `as_dict`."""
-        return cls(values["mean"], values["deviation"], [values["weights"][name] for name in FEATURES], values["intercept"])
+        return cls(
+            values["mean"], values["deviation"], [values["weights"][name] for name in FEATURES], values["intercept"]
+        )
 
 
 @dataclass(frozen=True)
@@ -97,16 +115,21 @@ def source_scores(known: Knowledge, users: slice) -> dict[str, np.ndarray]:
     }
 
 
-def candidates(scores: dict[str, np.ndarray], history: History, columns: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+def candidates(
+    scores: dict[str, np.ndarray], history: History, columns: np.ndarray, count: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Union of each source's best items: (row, column) of every candidate, in row order."""
     chosen = np.zeros(scores["transformer"].shape, bool)
     for name, share in SHARES.items():
         best = baselines.top(baselines.filled(scores[name], history, columns), max(1, int(count * share)))
         np.put_along_axis(chosen, best, True, axis=1)
-    return np.nonzero(chosen)
+    row, column = np.nonzero(chosen)
+    return row, column
 
 
-def features(known: Knowledge, users: slice, scores: dict[str, np.ndarray], row: np.ndarray, column: np.ndarray) -> np.ndarray:
+def features(
+    known: Knowledge, users: slice, scores: dict[str, np.ndarray], row: np.ndarray, column: np.ndarray
+) -> np.ndarray:
     """Features [N, F] of candidates (row of the block, column)."""
     history, items = known.history, known.columns[column]
 
@@ -121,12 +144,23 @@ def features(known: Knowledge, users: slice, scores: dict[str, np.ndarray], row:
     flow = scores["co_visitation"].astype(np.float64)
     flow = flow / np.maximum(flow.sum(axis=1, keepdims=True), 1e-9)
     activity = np.asarray(history.weight[users].sum(axis=1)).ravel()
-    return np.stack([
-        np.log1p(bought(history.weight)), (count > 0).astype(float), np.log1p(count), np.where(age > 0, np.log1p(age), 0.0),
-        np.where(ratio > 0, np.exp(-np.log(np.maximum(ratio, 1e-3)) ** 2), 0.0), np.log1p(np.minimum(ratio, 20.0)),
-        np.log(flow[row, column] + 1e-6), (logits - total)[row, column], scores["text"][row, column],
-        np.log1p(history.buyers_recent[items]), np.log1p(history.stores[items]), np.log1p(activity)[row],
-    ], axis=1)
+    return np.stack(
+        [
+            np.log1p(bought(history.weight)),
+            (count > 0).astype(float),
+            np.log1p(count),
+            np.where(age > 0, np.log1p(age), 0.0),
+            np.where(ratio > 0, np.exp(-(np.log(np.maximum(ratio, 1e-3)) ** 2)), 0.0),
+            np.log1p(np.minimum(ratio, 20.0)),
+            np.log(flow[row, column] + 1e-6),
+            (logits - total)[row, column],
+            scores["text"][row, column],
+            np.log1p(history.buyers_recent[items]),
+            np.log1p(history.stores[items]),
+            np.log1p(activity)[row],
+        ],
+        axis=1,
+    )
 
 
 def learn_fusion(known: Knowledge, truth: sp.csr_matrix, count: int, seed: int) -> Fusion:
@@ -151,12 +185,17 @@ def learn_fusion(known: Knowledge, truth: sp.csr_matrix, count: int, seed: int) 
     mean, deviation = table.mean(0), np.maximum(table.std(0), 1e-6)
     fitted = LogisticRegression(C=1.0, max_iter=500, random_state=seed).fit((table - mean) / deviation, label)
     digits = 8  # past these the last bits of the solver's sums would decide a file's hash
-    return Fusion(mean.round(digits).tolist(), deviation.round(digits).tolist(), fitted.coef_[0].round(digits).tolist(),
-                  round(float(fitted.intercept_[0]), digits))
+    return Fusion(
+        mean.round(digits).tolist(),
+        deviation.round(digits).tolist(),
+        fitted.coef_[0].round(digits).tolist(),
+        round(float(fitted.intercept_[0]), digits),
+    )
 
 
-def rank(known: Knowledge, fusion: Fusion, count: int, k: int,
-         progress: Callable[[int, int], None] | None = None) -> Lists:
+def rank(
+    known: Knowledge, fusion: Fusion, count: int, k: int, progress: Callable[[int, int], None] | None = None
+) -> Lists:
     """Each user's k best items by fused score; ties by item id."""
     users_total = len(known.history.users)
     items = np.full((users_total, k), -1, np.int64)
@@ -178,10 +217,10 @@ def rank(known: Knowledge, fusion: Fusion, count: int, k: int,
     return Lists(items, values, why)
 
 
-def rank_alone(known: Knowledge, source: str, k: int) -> np.ndarray:
-    """Lists of one source by itself, popularity deciding among its ties: int [U, K]."""
-    out = []
+def rank_alone(known: Knowledge, k: int) -> dict[str, np.ndarray]:
+    """Lists of each source by itself, popularity deciding among its ties: int [U, K] a source."""
+    out: dict[str, list[np.ndarray]] = {source: [] for source in SOURCES}
     for users in blocks(len(known.history.users)):
-        scores = source_scores(known, users)[source]
-        out.append(known.columns[baselines.top(baselines.filled(scores, known.history, known.columns), k)])
-    return np.concatenate(out)
+        for source, scores in source_scores(known, users).items():
+            out[source].append(known.columns[baselines.top(baselines.filled(scores, known.history, known.columns), k)])
+    return {source: np.concatenate(parts) for source, parts in out.items()}

@@ -1,7 +1,8 @@
 """The text-aware sequential transformer: reads a user's latest purchases, predicts the next basket.
 
-Items enter and leave as the sum of an id vector and a projection of their text vector, so an item never seen in training
-is still reached by its text (SASRec, Kang and McAuley 2018; text as input, UniSRec, Hou et al. 2022). Loss: sampled
+Items enter and leave as the sum of an id vector and a projection of their text vector, so an item never seen in
+training is
+still reached by its text (SASRec, Kang and McAuley 2018; text as input, UniSRec, Hou et al. 2022). Loss: sampled
 softmax with the sampling correction (Bengio and Senécal 2008). Shapes: B batch, L positions, D width, V vocabulary.
 """
 
@@ -24,7 +25,7 @@ SMOOTHING = 0.75  # negatives are drawn by count to this power (word2vec)
 
 
 class Vocabulary:
-    """Item ids that have an id vector; ids are only ever appended, so a champion's rows keep their meaning. 0 is none."""
+    """Item ids that have an id vector; ids are only appended, so a champion's rows keep their meaning. 0 is none."""
 
     def __init__(self, ids: list[str]) -> None:
         self.ids = ids
@@ -50,9 +51,20 @@ class Sequential(torch.nn.Module):
         torch.nn.init.normal_(self.item.weight, std=width**-0.5)
         torch.nn.init.zeros_(self.item.weight[0])
         self.habit = torch.nn.Parameter(torch.ones(()))
-        self.body = GPT2Model(GPT2Config(
-            vocab_size=1, n_positions=settings.history, n_embd=width, n_layer=settings.layers, n_head=settings.heads,
-            resid_pdrop=DROPOUT, embd_pdrop=DROPOUT, attn_pdrop=DROPOUT, bos_token_id=None, eos_token_id=None))
+        self.body = GPT2Model(
+            GPT2Config(
+                vocab_size=1,
+                n_positions=settings.history,
+                n_embd=width,
+                n_layer=settings.layers,
+                n_head=settings.heads,
+                resid_pdrop=DROPOUT,
+                embd_pdrop=DROPOUT,
+                attn_pdrop=DROPOUT,
+                bos_token_id=None,
+                eos_token_id=None,
+            )
+        )
 
     def items(self, rows: torch.Tensor, texts: torch.Tensor) -> torch.Tensor:
         """Item vectors [..., D] from vocabulary rows and text vectors."""
@@ -69,9 +81,18 @@ class Sequential(torch.nn.Module):
         count = torch.arange(1, read.shape[1] + 1, device=read.device, dtype=read.dtype).sqrt()
         return hidden + self.habit * read.cumsum(1) / count[None, :, None]
 
-    def forward(self, rows: torch.Tensor, texts: torch.Tensor, place: torch.Tensor, target: torch.Tensor,
-                target_texts: torch.Tensor, negative: torch.Tensor, negative_texts: torch.Tensor,
-                expected: torch.Tensor, return_loss: bool = True) -> dict[str, torch.Tensor]:
+    def forward(
+        self,
+        rows: torch.Tensor,
+        texts: torch.Tensor,
+        place: torch.Tensor,
+        target: torch.Tensor,
+        target_texts: torch.Tensor,
+        negative: torch.Tensor,
+        negative_texts: torch.Tensor,
+        expected: torch.Tensor,
+        return_loss: bool = True,
+    ) -> dict[str, torch.Tensor]:
         """Sampled-softmax loss at M positions.
 
         Args:
@@ -169,9 +190,12 @@ class Batches:
         draw = np.random.default_rng([self.seed, int(read.sum()) & 0x7FFFFFFF])
         negative = np.searchsorted(self.cumulative, draw.random(self.negatives) * self.cumulative[-1], side="right")
         return {
-            "rows": torch.from_numpy(np.where(read >= 0, self.rows[read], 0)), "texts": self._texts(read),
-            "place": torch.from_numpy(np.flatnonzero(useful)), "target": torch.from_numpy(self.rows[goal]),
-            "target_texts": self._texts(goal), "negative": torch.from_numpy(self.rows[negative]),
+            "rows": torch.from_numpy(np.where(read >= 0, self.rows[read], 0)),
+            "texts": self._texts(read),
+            "place": torch.from_numpy(np.flatnonzero(useful)),
+            "target": torch.from_numpy(self.rows[goal]),
+            "target_texts": self._texts(goal),
+            "negative": torch.from_numpy(self.rows[negative]),
             "negative_texts": self._texts(negative),
             "expected": torch.from_numpy(np.log(self.negatives * self.share[negative])).float(),
         }
@@ -180,25 +204,47 @@ class Batches:
         return torch.from_numpy(self.texts[np.maximum(items, 0)] * (items >= 0)[..., None].astype(np.float32))
 
 
-def train(model: Sequential, fit: Windows, valid: Windows, batches: Batches, settings: RecommenderSettings, *, warm: bool,
-          folder: Path, seed: int, recorder: Recorder, progress: Callable[[int, int], None] | None = None) -> Sequential:
+def train(
+    model: Sequential,
+    fit: Windows,
+    valid: Windows,
+    batches: Batches,
+    settings: RecommenderSettings,
+    *,
+    warm: bool,
+    folder: Path,
+    seed: int,
+    recorder: Recorder,
+    progress: Callable[[int, int], None] | None = None,
+) -> Sequential:
     """Train and return the model at its best validation loss."""
-    tuned = harness.fine_tune(model, fit, valid, batches, settings=settings.training, warm=warm, folder=folder, seed=seed,
-                              recorder=recorder, progress=progress)
-    assert isinstance(tuned, Sequential)
-    return tuned
+    return harness.fine_tune(
+        model,
+        fit,
+        valid,
+        batches,
+        settings=settings.training,
+        warm=warm,
+        folder=folder,
+        seed=seed,
+        recorder=recorder,
+        progress=progress,
+    )
 
 
 @torch.inference_mode()
-def user_states(model: Sequential, history: History, rows: np.ndarray, texts: np.ndarray, length: int,
-                block: int = 256) -> np.ndarray:
+def user_states(
+    model: Sequential, history: History, rows: np.ndarray, texts: np.ndarray, length: int, block: int = 256
+) -> np.ndarray:
     """State after each user's last purchase: float32 [U, D]."""
     device = harness.device()
     model.to(device).eval()
     out = np.zeros((len(history.users), model.item.embedding_dim), np.float32)
     for start in range(0, len(out), block):
         users = range(start, min(start + block, len(out)))
-        lines = [history.sequence_item[history.sequence_start[u] : history.sequence_start[u + 1]][-length:] for u in users]
+        lines = [
+            history.sequence_item[history.sequence_start[u] : history.sequence_start[u + 1]][-length:] for u in users
+        ]
         read = np.stack([np.r_[line, np.full(length - len(line), -1)] for line in lines]).astype(np.int64)
         seen = torch.from_numpy(np.where(read >= 0, rows[read], 0)).to(device)
         text = torch.from_numpy(texts[np.maximum(read, 0)] * (read >= 0)[..., None].astype(np.float32)).to(device)
@@ -217,10 +263,19 @@ def item_vectors(model: Sequential, rows: np.ndarray, texts: np.ndarray) -> np.n
 
 def save(model: Sequential, vocabulary: Vocabulary, settings: RecommenderSettings, encoder: str, folder: Path) -> None:
     """Write safetensors and JSON: weights, sizes, vocabulary, and the encoder whose vectors the model reads."""
-    save_file({name: value.contiguous().cpu() for name, value in model.state_dict().items()}, folder / champions.WEIGHTS)
-    champions.write_json(folder / champions.CONFIG, {
-        "kind": "sequential", "text_width": model.text.in_features, "vocabulary": vocabulary.ids, "encoder": encoder,
-        "settings": settings.model_dump(mode="json")})
+    save_file(
+        {name: value.contiguous().cpu() for name, value in model.state_dict().items()}, folder / champions.WEIGHTS
+    )
+    champions.write_json(
+        folder / champions.CONFIG,
+        {
+            "kind": "sequential",
+            "text_width": model.text.in_features,
+            "vocabulary": vocabulary.ids,
+            "encoder": encoder,
+            "settings": settings.model_dump(mode="json"),
+        },
+    )
 
 
 def load(folder: Path) -> tuple[Sequential, Vocabulary, dict[str, Any]]:

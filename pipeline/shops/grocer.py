@@ -51,8 +51,12 @@ class Grocer:
     def arrivals(self, feed: str, after: date | None, upto: date) -> ir.Table | None:
         """Rows of a feed with `after` < ds <= `upto`."""
         build: dict[str, Callable[[], ir.Table]] = {
-            "events": self._events, "items": self._items, "users": self._users,
-            "campaigns": self._campaigns, "contacts": self._contacts, "placements": lambda: self._placements(after, upto),
+            "events": self._events,
+            "items": self._items,
+            "users": self._users,
+            "campaigns": self._campaigns,
+            "contacts": self._contacts,
+            "placements": lambda: self._placements(after, upto),
         }
         if feed not in build:
             return None
@@ -74,8 +78,9 @@ class Grocer:
     def _lines(self) -> ir.Table:
         lines = self._read("transactions")
         moment = lines.transaction_timestamp
-        return lines.mutate(ts=moment.cast("timestamp('UTC', 6)"),
-                            ds=local_day(moment, self.shop.zone, self.shop.first_day, LAST_DAY))
+        return lines.mutate(
+            ts=moment.cast("timestamp('UTC', 6)"), ds=local_day(moment, self.shop.zone, self.shop.first_day, LAST_DAY)
+        )
 
     def _cohort(self, rows: ir.Table) -> ir.Table:
         return rows if self.shop.max_users is None else rows.semi_join(self._households(), "household_id")
@@ -86,12 +91,23 @@ class Grocer:
         null = ibis.null
         return lines.select(
             event_id=lines.basket_id.cast("string") + "-" + lines.product_id.cast("string"),
-            user_id=lines.household_id.cast("string"), session_id=null("string"), ts=lines.ts, kind=ibis.literal("purchase"),
-            item_id=lines.product_id.cast("string"), surface=ibis.literal("store"), device=ibis.literal("store"),
-            basket_id=lines.basket_id.cast("string"), quantity=lines.quantity, amount_cents=cents,
+            user_id=lines.household_id.cast("string"),
+            session_id=null("string"),
+            ts=lines.ts,
+            kind=ibis.literal("purchase"),
+            item_id=lines.product_id.cast("string"),
+            surface=ibis.literal("store"),
+            device=ibis.literal("store"),
+            basket_id=lines.basket_id.cast("string"),
+            quantity=lines.quantity,
+            amount_cents=cents,
             price_cents=ibis.ifelse(lines.quantity > 0, cents // lines.quantity.nullif(0), null("int64")),
-            rating=null("float64"), query=null("string"), campaign_id=null("string"), position=null("int32"),
-            store_id=lines.store_id.cast("string"), ds=lines.ds,
+            rating=null("float64"),
+            query=null("string"),
+            campaign_id=null("string"),
+            position=null("int32"),
+            store_id=lines.store_id.cast("string"),
+            ds=lines.ds,
         )
 
     def _items(self) -> ir.Table:
@@ -99,7 +115,8 @@ class Grocer:
         lines = self._read("transactions").filter(_.quantity > 0)
         # Week n's lines set the price that arrives on the Monday after it.
         weekly = lines.group_by("product_id", "week").agg(
-            price_cents=(_.sales_value * 100).round().cast("int64").sum() // _.quantity.sum())
+            price_cents=(_.sales_value * 100).round().cast("int64").sum() // _.quantity.sum()
+        )
         priced = weekly.mutate(ds=_week_start(weekly.week + 1)).drop("week")
         start = products.select("product_id", price_cents=ibis.null("int64"), ds=ibis.literal(self.shop.first_day))
         product = priced.union(start).join(products, "product_id")
@@ -108,22 +125,35 @@ class Grocer:
         size = ibis.ifelse(product.package_size.isnull(), "", ibis.literal(", ") + product.package_size.lower())
         fuel = product.product_type.fill_null("") == FUEL
         return product.select(
-            item_id=product.product_id.cast("string"), title=kind.lower().capitalize() + ", " + maker + size,
-            title_is_composed=ibis.literal(True), description=ibis.null("string"),
-            category=product.department + " > " + shelf + " > " + kind, brand=product.brand,
+            item_id=product.product_id.cast("string"),
+            title=kind.lower().capitalize() + ", " + maker + size,
+            title_is_composed=ibis.literal(True),
+            description=ibis.null("string"),
+            category=product.department + " > " + shelf + " > " + kind,
+            brand=product.brand,
             # A unit of fuel is a thousandth of a gallon: a price of one piece means nothing.
-            price_cents=ibis.ifelse(fuel, ibis.null("int64"), product.price_cents), price_is_derived=ibis.literal(True),
-            currency=ibis.literal(self.shop.currency), in_stock=ibis.null("boolean"), package_size=product.package_size,
-            sold_by_measure=fuel, updated_at=product.ds.cast("timestamp('UTC', 6)"), ds=product.ds,
+            price_cents=ibis.ifelse(fuel, ibis.null("int64"), product.price_cents),
+            price_is_derived=ibis.literal(True),
+            currency=ibis.literal(self.shop.currency),
+            in_stock=ibis.null("boolean"),
+            package_size=product.package_size,
+            sold_by_measure=fuel,
+            updated_at=product.ds.cast("timestamp('UTC', 6)"),
+            ds=product.ds,
         )
 
     def _users(self) -> ir.Table:
         known = self._households().left_join(self._read("demographics"), "household_id")
         return known.select(
-            user_id=known.household_id.cast("string"), created_at=known.created_at,
-            consent_personalisation=ibis.null("boolean"), consent_ad_user_data=ibis.null("boolean"),
-            consent_ad_personalization=ibis.null("boolean"), age_band=known.age, income_band=known.income,
-            household_type=known.household_comp, ds=known.ds,
+            user_id=known.household_id.cast("string"),
+            created_at=known.created_at,
+            consent_personalisation=ibis.null("boolean"),
+            consent_ad_user_data=ibis.null("boolean"),
+            consent_ad_personalization=ibis.null("boolean"),
+            age_band=known.age,
+            income_band=known.income,
+            household_type=known.household_comp,
+            ds=known.ds,
         )
 
     def _campaigns(self) -> ir.Table:
@@ -131,18 +161,25 @@ class Grocer:
         coupons = self._read("coupons").select("campaign_id", "product_id").distinct()
         shelves = coupons.join(self._read("products"), "product_id").filter(_.product_category.notnull())
         shelves = shelves.group_by("campaign_id", "product_category").agg(items=_.count())
-        place = ibis.row_number().over(ibis.window(group_by="campaign_id", order_by=[_.items.desc(), _.product_category]))
+        place = ibis.row_number().over(
+            ibis.window(group_by="campaign_id", order_by=[_.items.desc(), _.product_category])
+        )
         shelves = shelves.mutate(place=place).filter(_.place < 6)
         words = shelves.group_by("campaign_id").agg(
-            words=_.product_category.lower().group_concat(", ", order_by=_.place))
+            words=_.product_category.lower().group_concat(", ", order_by=_.place)
+        )
         targets = coupons.group_by("campaign_id").agg(
-            target_item_ids=_.product_id.cast("string").collect(order_by=_.product_id))
+            target_item_ids=_.product_id.cast("string").collect(order_by=_.product_id)
+        )
         campaign = described.left_join(words, "campaign_id").left_join(targets, "campaign_id")
         return campaign.select(
             campaign_id=campaign.campaign_id.cast("string"),
             campaign_name=ibis.literal("Campaign ") + campaign.campaign_id.cast("string"),
-            campaign_kind=campaign.campaign_type, starts_on=campaign.start_date.date(), ends_on=campaign.end_date.date(),
-            creative=ibis.literal("Coupons for ") + campaign.words, target_item_ids=campaign.target_item_ids,
+            campaign_kind=campaign.campaign_type,
+            starts_on=campaign.start_date.date(),
+            ends_on=campaign.end_date.date(),
+            creative=ibis.literal("Coupons for ") + campaign.words,
+            target_item_ids=campaign.target_item_ids,
             ds=campaign.start_date.date(),
         )
 
@@ -152,20 +189,36 @@ class Grocer:
         redeemed = self._cohort(self._read("coupon_redemptions"))
         campaign, household = sends.campaign_id.cast("string"), sends.household_id.cast("string")
         sent = sends.select(
-            contact_id=ibis.literal("send-") + campaign + "-" + household, campaign_id=campaign, user_id=household,
-            contact_kind=ibis.literal("send"), ts=sends.at, ds=sends.at.date(),
+            contact_id=ibis.literal("send-") + campaign + "-" + household,
+            campaign_id=campaign,
+            user_id=household,
+            contact_kind=ibis.literal("send"),
+            ts=sends.at,
+            ds=sends.at.date(),
         )
         day = redeemed.redemption_date.date()
         campaign, household = redeemed.campaign_id.cast("string"), redeemed.household_id.cast("string")
         responses = redeemed.select(
-            contact_id=ibis.literal("response-") + campaign + "-" + household + "-" + redeemed.coupon_upc.cast("string")
-            + "-" + day.cast("string"),
-            campaign_id=campaign, user_id=household, contact_kind=ibis.literal("response"),
-            ts=redeemed.redemption_date, ds=day,
+            contact_id=ibis.literal("response-")
+            + campaign
+            + "-"
+            + household
+            + "-"
+            + redeemed.coupon_upc.cast("string")
+            + "-"
+            + day.cast("string"),
+            campaign_id=campaign,
+            user_id=household,
+            contact_kind=ibis.literal("response"),
+            ts=redeemed.redemption_date,
+            ds=day,
         )
         # Days only: midday UTC lies within the same local day. Sending was targeted, so no propensity is known.
-        return sent.union(responses).mutate(ts=(_.ts + ibis.interval(hours=17)).cast("timestamp('UTC', 6)"),
-                                            is_randomised=ibis.literal(False), contact_propensity=ibis.null("float64"))
+        return sent.union(responses).mutate(
+            ts=(_.ts + ibis.interval(hours=17)).cast("timestamp('UTC', 6)"),
+            is_randomised=ibis.literal(False),
+            contact_propensity=ibis.null("float64"),
+        )
 
     def _placements(self, after: date | None, upto: date) -> ir.Table:
         # 20.9 M rows a store and week: read only the weeks that arrive, one row an item and place with its stores.
@@ -175,10 +228,17 @@ class Grocer:
         placed = weeks.group_by("product_id", "week", "display_location", "mailer_location").agg(store_count=_.count())
         item = placed.product_id.cast("string")
         return placed.select(
-            placement_id=item + "-" + placed.week.cast("string") + "-" + placed.display_location + "-"
+            placement_id=item
+            + "-"
+            + placed.week.cast("string")
+            + "-"
+            + placed.display_location
+            + "-"
             + placed.mailer_location,
-            item_id=item, starts_on=_week_start(placed.week), display_location=placed.display_location,
-            mailer_location=placed.mailer_location, store_count=placed.store_count, ds=_week_start(placed.week),
+            item_id=item,
+            starts_on=_week_start(placed.week),
+            display_location=placed.display_location,
+            mailer_location=placed.mailer_location,
+            store_count=placed.store_count,
+            ds=_week_start(placed.week),
         )
-
-

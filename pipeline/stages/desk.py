@@ -125,7 +125,7 @@ def text_index(catalogue: pa.Table) -> tuple[list[str], list[str]]:
 
 
 def text_vectors(night: Night, catalogue: pa.Table, encoder: str) -> np.ndarray:
-    """Unit text vectors float32 [T, H] of the distinct texts under an encoder version; only unseen texts are encoded."""
+    """Unit vectors float32 [T, H] of the distinct texts under an encoder version; only unseen texts are encoded."""
     from pipeline.models import encoder as encoders
 
     hashes, texts = text_index(catalogue)

@@ -13,7 +13,7 @@ from ibis import _
 from pipeline.errors import NoData, Refused
 from pipeline.features.split import Split, between, split
 from pipeline.learning import champions, checkpoints, harness
-from pipeline.learning.champions import Judgement
+from pipeline.learning.champions import Judgement, Outcome
 from pipeline.metrics import intervals
 from pipeline.models import encoder as encoders
 from pipeline.record import JsonRecorder
@@ -38,25 +38,45 @@ def run(night: Night, _item: str | None, recorder: JsonRecorder, progress: desk.
     model = encoders.load(night.models, champion or frozen, settings.max_tokens)
     recorder.params({"encoder": settings.model_dump(exclude={"training"}), "encoder.start": champion or frozen})
     folder = desk.checkpoints(night, NAME)
-    tuned = encoders.train(model, fit, valid, settings, warm=champion is not None, folder=folder, seed=shop.seed,
-                           recorder=recorder, progress=progress)
+    tuned = encoders.train(
+        model,
+        fit,
+        valid,
+        settings,
+        warm=champion is not None,
+        folder=folder,
+        seed=shop.seed,
+        recorder=recorder,
+        progress=progress,
+    )
     challenger = champions.keep(night.models, NAME, tuned.save)
     shutil.rmtree(folder, ignore_errors=True)
     hits = {"frozen": frozen, "challenger": challenger} | ({"champion": champion} if champion else {})
-    found = {who: encoders.partner_hits(desk.text_vectors(night, catalogue, version), judged) for who, version in hits.items()}
+    found = {
+        who: encoders.partner_hits(desk.text_vectors(night, catalogue, version), judged)
+        for who, version in hits.items()
+    }
     for who, values in found.items():
         mean, low, high = intervals.bootstrap_mean(values, seed=shop.seed)
         recorder.metrics({f"recall/{who}@10": mean, f"recall/{who}@10_low": low, f"recall/{who}@10_high": high})
     judgement = _judge(night, challenger, champion, frozen, found)
     desk.note(night, f"judgement-{NAME}", judgement.as_dict())
     serves = judgement.serves or frozen
-    recorder.tags({"model/name": NAME, "model/version": serves, "model/verdict": judgement.verdict,
-                   "model/path": str((night.models / NAME / serves).relative_to(night.home))})
+    recorder.tags(
+        {
+            "model/name": NAME,
+            "model/version": serves,
+            "model/verdict": judgement.verdict,
+            "model/path": str((night.models / NAME / serves).relative_to(night.home)),
+        }
+    )
     desk.text_vectors(night, catalogue, serves)
     return {"serves": serves, "verdict": judgement.verdict, "why": judgement.why}
 
 
-def _pairs(night: Night, catalogue: pa.Table, texts: list[str], cut: Split) -> tuple[encoders.Pairs, encoders.Pairs, np.ndarray]:
+def _pairs(
+    night: Night, catalogue: pa.Table, texts: list[str], cut: Split
+) -> tuple[encoders.Pairs, encoders.Pairs, np.ndarray]:
     """Pairs to fit on, to stop by, and to be judged by: each from its own days."""
     lines, settings, seed = desk.lines(night), night.shop.encoder, night.shop.seed
     listable = catalogue.filter(catalogue.column("is_listable")).select(["item_id", "item_text"])
@@ -80,15 +100,23 @@ def _basket_texts(lines: ir.Table, text_of: ir.Table, after: date, upto: date) -
 
 
 def _judge(night: Night, challenger: str, champion: str | None, frozen: str, found: dict[str, np.ndarray]) -> Judgement:
-    """The challenger serves when it finds surely more partners than who would serve otherwise; vectors stay put if not."""
+    """The challenger serves when it surely finds more partners than its rival; else vectors stay as they are."""
     limits = night.shop.thresholds
     if limits is None:
-        raise Refused(f"shop {night.shop.name}: no thresholds, so no model is judged good; add `thresholds` to its settings")
+        raise Refused(
+            f"shop {night.shop.name}: no thresholds, so no model is judged good; add `thresholds` to its settings"
+        )
     rival = "champion" if champion else "frozen"
     gain, low, high = intervals.paired_gain(found["challenger"], found[rival], seed=night.shop.seed)
     words = f"recall@10 {gain:+.4f} [{low:+.4f}, {high:+.4f}] over the {rival if champion else 'pretrained'} encoder"
     if gain >= limits.encoder_min_recall_gain and low > 0:
         return Judgement(NAME, "promoted", challenger, champion, challenger, words)
-    verdict = "kept" if champion else "baseline"
-    return Judgement(NAME, verdict, challenger, champion, champion or frozen,
-                     f"{words}: below the asked +{limits.encoder_min_recall_gain}")
+    verdict: Outcome = "kept" if champion else "baseline"
+    return Judgement(
+        NAME,
+        verdict,
+        challenger,
+        champion,
+        champion or frozen,
+        f"{words}: below the asked +{limits.encoder_min_recall_gain}",
+    )

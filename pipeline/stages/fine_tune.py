@@ -1,5 +1,6 @@
 """Train one model and measure it on the judged week, beside its baselines and the champion."""
 
+from collections.abc import Callable
 from typing import Any
 
 from pipeline.errors import ConfigError
@@ -8,7 +9,10 @@ from pipeline.record import JsonRecorder
 from pipeline.settings import Night
 from pipeline.stages import desk, fine_tune_audiences, fine_tune_recommendations
 
-MODELS = {"recommendations": fine_tune_recommendations.run, "audiences": fine_tune_audiences.run}
+MODELS: dict[str, Callable[[Night, JsonRecorder, desk.Progress], dict[str, Any]]] = {
+    "recommendations": fine_tune_recommendations.run,
+    "audiences": fine_tune_audiences.run,
+}
 
 
 def run(night: Night, item: str | None, recorder: JsonRecorder, progress: desk.Progress) -> dict[str, Any]:

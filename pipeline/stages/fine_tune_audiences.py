@@ -26,7 +26,7 @@ def run(night: Night, recorder: JsonRecorder, progress: desk.Progress) -> dict[s
     fit_on, judged_on, cut = _cut(inputs, night.shop.audiences.min_evaluation_sends)
     progress(1, 4)
     if not fit_on:
-        facts = {"refused": "no campaign had been observed long enough before the judged ones"}
+        facts: dict[str, Any] = {"refused": "no campaign had been observed long enough before the judged ones"}
         desk.note(night, f"measured-{NAME}", facts)
         return facts
     past, judged = inputs.examples(fit_on, cut), inputs.examples(judged_on, inputs.today)
@@ -40,21 +40,35 @@ def run(night: Night, recorder: JsonRecorder, progress: desk.Progress) -> dict[s
         return facts
     progress(3, 4)
     version = champions.keep(night.models, NAME, lambda folder: served.save(folder, inputs.encoder))
-    recorder.params({"audiences": night.shop.audiences.model_dump(), "audiences.encoder": inputs.encoder,
-                     "audiences.fit_campaigns": [campaign.id for campaign in fit_on],
-                     "audiences.judged_campaigns": [campaign.id for campaign in judged_on],
-                     "audiences.fit_sends": len(past.responded), "audiences.judged_sends": len(judged.responded)})
-    recorder.tags({"model/name": NAME, "model/version": version,
-                   "model/path": str((night.models / NAME / version).relative_to(night.home))})
+    recorder.params(
+        {
+            "audiences": night.shop.audiences.model_dump(),
+            "audiences.encoder": inputs.encoder,
+            "audiences.fit_campaigns": [campaign.id for campaign in fit_on],
+            "audiences.judged_campaigns": [campaign.id for campaign in judged_on],
+            "audiences.fit_sends": len(past.responded),
+            "audiences.judged_sends": len(judged.responded),
+        }
+    )
+    recorder.tags(
+        {
+            "model/name": NAME,
+            "model/version": version,
+            "model/path": str((night.models / NAME / version).relative_to(night.home)),
+        }
+    )
     facts = _measure(tried, past, judged, seed, recorder)
-    facts |= {"challenger": version, "champion": desk.champion(night, NAME),
-              "value_cents": inputs.value_cents(inputs.observed(inputs.today))}
+    facts |= {
+        "challenger": version,
+        "champion": desk.champion(night, NAME),
+        "value_cents": inputs.value_cents(inputs.observed(inputs.today)),
+    }
     desk.note(night, f"measured-{NAME}", facts)
     return facts
 
 
 def _cut(inputs: ResponseInputs, sends: int) -> tuple[list[Campaign], list[Campaign], int]:
-    """Latest observed campaigns with enough sends are judged; the model is fitted to what was known before they began."""
+    """The latest observed campaigns with enough sends are judged; fitting sees what was known before they began."""
     judged: list[Campaign] = []
     for campaign in reversed(inputs.observed(inputs.today)):
         judged.append(campaign)
@@ -64,7 +78,9 @@ def _cut(inputs: ResponseInputs, sends: int) -> tuple[list[Campaign], list[Campa
     return inputs.observed(cut), judged, cut
 
 
-def _measure(model: audiences.ResponseModel, past: Examples, judged: Examples, seed: int, recorder: JsonRecorder) -> dict[str, Any]:
+def _measure(
+    model: audiences.ResponseModel, past: Examples, judged: Examples, seed: int, recorder: JsonRecorder
+) -> dict[str, Any]:
     label = judged.responded.astype(int)
     if label.min(initial=1) == label.max(initial=0):
         return {"refused": f"the judged campaigns hold no responses after {OBSERVED_DAYS} days"}
@@ -79,8 +95,20 @@ def _measure(model: audiences.ResponseModel, past: Examples, judged: Examples, s
 
     value, low, high = intervals.bootstrap_statistic(gain, label, chance, plain, seed=seed)
     error = calibration.expected_calibration_error(chance, label)
-    recorder.metrics({"gain/auc": value, "gain/auc_low": low, "gain/auc_high": high, "calibration/ece": error,
-                      "calibration/brier": calibration.brier(chance, label), "response/rate": float(label.mean())})
+    recorder.metrics(
+        {
+            "gain/auc": value,
+            "gain/auc_low": low,
+            "gain/auc_high": high,
+            "calibration/ece": error,
+            "calibration/brier": calibration.brier(chance, label),
+            "response/rate": float(label.mean()),
+        }
+    )
     note_json(recorder, "calibration", calibration.reliability_bins(chance, label))
-    return {"auc": ranking.auc(label, chance), "baseline_auc": ranking.auc(label, plain),
-            "gain": [float(value), float(low), float(high)], "ece": error}
+    return {
+        "auc": ranking.auc(label, chance),
+        "baseline_auc": ranking.auc(label, plain),
+        "gain": [float(value), float(low), float(high)],
+        "ece": error,
+    }

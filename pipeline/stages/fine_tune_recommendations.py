@@ -40,27 +40,50 @@ def run(night: Night, recorder: JsonRecorder, progress: desk.Progress) -> dict[s
     tuning = inputs.history(inputs.cut.tune_end, settings.history)
     valid = sequential.windows(tuning, settings.history, target_age=night.shop.holdout_days)
     batches = sequential.Batches(rows, texts, counts, settings.negatives, night.shop.seed)
-    recorder.params({"recommender": settings.model_dump(exclude={"training"}), "recommender.encoder": encoder,
-                     "recommender.champion": champion or "none", "recommender.vocabulary": len(vocabulary.ids),
-                     "recommender.windows": len(fit)})
+    recorder.params(
+        {
+            "recommender": settings.model_dump(exclude={"training"}),
+            "recommender.encoder": encoder,
+            "recommender.champion": champion or "none",
+            "recommender.vocabulary": len(vocabulary.ids),
+            "recommender.windows": len(fit),
+        }
+    )
     folder = desk.checkpoints(night, NAME)
-    model = sequential.train(model, fit, valid, batches, settings, warm=champion is not None, folder=folder,
-                             seed=night.shop.seed, recorder=recorder, progress=progress)
+    model = sequential.train(
+        model,
+        fit,
+        valid,
+        batches,
+        settings,
+        warm=champion is not None,
+        folder=folder,
+        seed=night.shop.seed,
+        recorder=recorder,
+        progress=progress,
+    )
     shutil.rmtree(folder, ignore_errors=True)
     known = inputs.knowledge(model, rows, texts, past)
     week = bought_between(inputs.lines, past.users, inputs.space, inputs.cut.fit_end, inputs.cut.tune_end)
     fusion = recommendations.learn_fusion(known, week, settings.candidates, night.shop.seed)
     note_json(recorder, "fusion", fusion.as_dict())
     version = champions.keep(night.models, NAME, _writer(model, vocabulary, night, encoder, fusion))
-    recorder.tags({"model/name": NAME, "model/version": version,
-                   "model/path": str((night.models / NAME / version).relative_to(night.home))})
+    recorder.tags(
+        {
+            "model/name": NAME,
+            "model/version": version,
+            "model/path": str((night.models / NAME / version).relative_to(night.home)),
+        }
+    )
     judged = inputs.knowledge(model, rows, texts, tuning)
     facts = _measure(night, inputs, judged, fusion, champion, recorder)
     desk.note(night, f"measured-{NAME}", {"challenger": version, "champion": champion, **facts})
     return {"version": version, **facts}
 
 
-def open_version(night: Night, inputs: RankingInputs, version: str) -> tuple[sequential.Sequential, np.ndarray, np.ndarray, Fusion]:
+def open_version(
+    night: Night, inputs: RankingInputs, version: str
+) -> tuple[sequential.Sequential, np.ndarray, np.ndarray, Fusion]:
     """A kept version: model, vocabulary rows of the items, the text vectors it was trained on, fusion."""
     folder = champions.folder(night.models, NAME, version)
     model, vocabulary, config = sequential.load(folder)
@@ -73,8 +96,9 @@ def _read_fusion(folder: Path) -> dict[str, Any]:
     return values
 
 
-def _start(night: Night, inputs: RankingInputs, past: History, text_width: int,
-           champion: str | None) -> tuple[sequential.Sequential, sequential.Vocabulary]:
+def _start(
+    night: Night, inputs: RankingInputs, past: History, text_width: int, champion: str | None
+) -> tuple[sequential.Sequential, sequential.Vocabulary]:
     """A new model, or the champion grown by the ids it does not know."""
     settings = night.shop.recommender
     ids = inputs.space.ids.to_pylist()
@@ -91,8 +115,9 @@ def _start(night: Night, inputs: RankingInputs, past: History, text_width: int,
     return sequential.Sequential(len(vocabulary.ids), text_width, settings), vocabulary
 
 
-def _writer(model: sequential.Sequential, vocabulary: sequential.Vocabulary, night: Night, encoder: str,
-            fusion: Fusion) -> Callable[[Path], None]:
+def _writer(
+    model: sequential.Sequential, vocabulary: sequential.Vocabulary, night: Night, encoder: str, fusion: Fusion
+) -> Callable[[Path], None]:
     def write(folder: Path) -> None:
         sequential.save(model, vocabulary, night.shop.recommender, encoder, folder)
         champions.write_json(folder / FUSION, fusion.as_dict())
@@ -100,12 +125,13 @@ def _writer(model: sequential.Sequential, vocabulary: sequential.Vocabulary, nig
     return write
 
 
-def _measure(night: Night, inputs: RankingInputs, known: Knowledge, fusion: Fusion, champion: str | None,
-             recorder: JsonRecorder) -> dict[str, Any]:
+def _measure(
+    night: Night, inputs: RankingInputs, known: Knowledge, fusion: Fusion, champion: str | None, recorder: JsonRecorder
+) -> dict[str, Any]:
     """Recall and NDCG of the fused lists, each source alone and the champion on the judged week."""
     most, count = max(CUTOFFS), night.shop.recommender.candidates
     truth = bought_between(inputs.lines, known.history.users, inputs.space, inputs.cut.tune_end, inputs.cut.day)
-    lists = {source: recommendations.rank_alone(known, source, most) for source in recommendations.SOURCES}
+    lists = recommendations.rank_alone(known, most)
     lists["fused"] = recommendations.rank(known, fusion, count, most).items
     if champion:
         model, rows, texts, old = open_version(night, inputs, champion)
@@ -143,12 +169,22 @@ def _note_scores(scores: dict[str, dict[str, np.ndarray]], recorder: JsonRecorde
             recorder.metrics({metric: mean, f"{metric}_low": low, f"{metric}_high": high})
 
 
-def _note_segments(history: History, truth: sp.csr_matrix, active: np.ndarray, ranked: np.ndarray,
-                   scores: dict[str, dict[str, np.ndarray]], recorder: JsonRecorder) -> None:
+def _note_segments(
+    history: History,
+    truth: sp.csr_matrix,
+    active: np.ndarray,
+    ranked: np.ndarray,
+    scores: dict[str, dict[str, np.ndarray]],
+    recorder: JsonRecorder,
+) -> None:
     """NDCG@10 by how much history a user has, and recall@10 of goods bought before and never before."""
     weight = np.asarray(history.baskets[active].sum(1)).ravel()
     light, heavy = np.quantile(weight, [1 / 3, 2 / 3])
-    for name, users in {"light": weight <= light, "middle": (weight > light) & (weight <= heavy), "heavy": weight > heavy}.items():
+    for name, users in {
+        "light": weight <= light,
+        "middle": (weight > light) & (weight <= heavy),
+        "heavy": weight > heavy,
+    }.items():
         for who in ("fused", "personal_frequency"):
             if users.any():
                 recorder.metrics({f"segment/{name}/ndcg/{who}@10": float(scores[who]["ndcg@10"][users].mean())})

@@ -13,9 +13,13 @@ def judge_frames(frames: Mapping[str, pa.Table], recorder: JsonRecorder) -> list
     """Judge frames by their suites; the caller decides with `gates.require`."""
     verdicts = gates.check(frames, recorder.folder / FILES / "data_docs")
     for verdict in verdicts:
-        recorder.metrics({f"gate/{verdict.suite}/passed": float(verdict.passed),
-                          f"gate/{verdict.suite}/evaluated": verdict.evaluated,
-                          f"gate/{verdict.suite}/failed": len(verdict.failures)})
+        recorder.metrics(
+            {
+                f"gate/{verdict.suite}/passed": float(verdict.passed),
+                f"gate/{verdict.suite}/evaluated": verdict.evaluated,
+                f"gate/{verdict.suite}/failed": len(verdict.failures),
+            }
+        )
     note_json(recorder, "verdicts", [verdict.as_dict() for verdict in verdicts])
     return verdicts
 

@@ -28,8 +28,17 @@ def run(night: Night, _item: str | None, recorder: JsonRecorder, progress: desk.
     secret = load_secret(night.home / "secrets")
     drift: list[str] = []
     for done, feed in enumerate(FEEDS.values(), start=1):
-        drift += ingest.land(connection, source, night.feeds, feed, night.day, first_day=shop.first_day, zone=shop.zone,
-                             secret=secret, origin=shop.name)
+        drift += ingest.land(
+            connection,
+            source,
+            night.feeds,
+            feed,
+            night.day,
+            first_day=shop.first_day,
+            zone=shop.zone,
+            secret=secret,
+            origin=shop.name,
+        )
         progress(done, len(FEEDS))
     before = desk.parent(night)
     since = before.manifest.day if before else None

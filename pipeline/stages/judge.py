@@ -14,7 +14,9 @@ def run(night: Night, _item: str | None, recorder: JsonRecorder, progress: desk.
     """Judge the trained models by the shop's thresholds; without thresholds nothing is judged good."""
     limits = night.shop.thresholds
     if limits is None:
-        raise Refused(f"shop {night.shop.name}: no thresholds, so no model is judged good; add `thresholds` to its settings")
+        raise Refused(
+            f"shop {night.shop.name}: no thresholds, so no model is judged good; add `thresholds` to its settings"
+        )
     judgements = [
         Judgement(**desk.noted(night, "judgement-encoder")),
         judge_recommendations(desk.noted(night, "measured-recommendations"), limits),
@@ -52,8 +54,10 @@ def judge_audiences(facts: dict[str, Any], limits: Thresholds) -> Judgement:
     if challenger is None or "refused" in facts:
         return Judgement("audiences", "refused", challenger or "", champion, None, facts["refused"])
     gain, low, high = facts["gain"]
-    words = (f"AUC {facts['auc']:.3f}, {gain:+.3f} [{low:+.3f}, {high:+.3f}] over recency and frequency; "
-             f"calibration error {facts['ece']:.3f}")
+    words = (
+        f"AUC {facts['auc']:.3f}, {gain:+.3f} [{low:+.3f}, {high:+.3f}] over recency and frequency; "
+        f"calibration error {facts['ece']:.3f}"
+    )
     good = gain > limits.audiences_min_auc_gain and facts["ece"] <= limits.audiences_max_calibration_error
     if good:
         return Judgement("audiences", "promoted", challenger, champion, challenger, words)

@@ -19,11 +19,21 @@ def run(night: Night, _item: str | None, recorder: JsonRecorder, progress: desk.
     judgements = desk.noted(night, "judgement")
     models = {name: judgement["serves"] for name, judgement in judgements.items() if judgement["serves"]}
     manifest = commit(
-        night.warehouse, Staging.open(night.warehouse, night.day, night.run), shop=night.shop.name, day=night.day,
-        parent=before.id if before else None, models=models, policy_hash=night.shop.policy_hash, code_version=code_version(),
-        requires=Requirements(desk.noted(night, "start")["current"], desk.noted(night, "verdict")["passed"], frozenset(TABLES)))
+        night.warehouse,
+        Staging.open(night.warehouse, night.day, night.run),
+        shop=night.shop.name,
+        day=night.day,
+        parent=before.id if before else None,
+        models=models,
+        policy_hash=night.shop.policy_hash,
+        code_version=code_version(),
+        requires=Requirements(
+            desk.noted(night, "start")["current"], desk.noted(night, "verdict")["passed"], frozenset(TABLES)
+        ),
+    )
     note_json(recorder, "manifest", json.loads(manifest.to_json()))
-    JsonRecorder(night.record).tags({"snapshot": manifest.snapshot, "parent_snapshot": manifest.parent or "none",
-                                     "status": "published"})
+    JsonRecorder(night.record).tags(
+        {"snapshot": manifest.snapshot, "parent_snapshot": manifest.parent or "none", "status": "published"}
+    )
     progress(1, 1)
     return {"snapshot": manifest.snapshot, "shop": night.shop.name, "day": str(night.day)}

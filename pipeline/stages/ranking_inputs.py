@@ -62,16 +62,25 @@ class RankingInputs:
         """Users × items as of a day."""
         return histories.history(self.lines, self.placements, self.space, as_of, limit)
 
-    def knowledge(self, model: sequential.Sequential, rows: np.ndarray, texts: np.ndarray, history: histories.History, *,
-                  listed_tonight: bool = False) -> Knowledge:
+    def knowledge(
+        self,
+        model: sequential.Sequential,
+        rows: np.ndarray,
+        texts: np.ndarray,
+        history: histories.History,
+        *,
+        listed_tonight: bool = False,
+    ) -> Knowledge:
         """All that scoring reads as of the history's day; for tonight's lists stock and price count too."""
         columns = self.space.listable & (history.buyers_recent > 0)
         if listed_tonight:
             columns &= self.space.recommendable
         shop = self.night.shop
         return Knowledge(
-            history=history, columns=np.flatnonzero(columns),
+            history=history,
+            columns=np.flatnonzero(columns),
             transitions=transitions(self.lines, self.space, history.as_of, shop.cart.max_basket),
             states=sequential.user_states(model, history, rows, texts, shop.recommender.history),
-            vectors=sequential.item_vectors(model, rows, texts), texts=texts,
+            vectors=sequential.item_vectors(model, rows, texts),
+            texts=texts,
         )

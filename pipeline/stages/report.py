@@ -10,7 +10,7 @@ from pipeline.stages import desk
 
 
 def run(night: Night, _item: str | None, recorder: JsonRecorder, progress: desk.Progress) -> dict[str, Any]:
-    """Write report.html into the record; MLflow gets the record when it can be reached, or later by `shopkeel replay`."""
+    """Write report.html; MLflow gets the record now if it can be reached, else later by `shopkeel replay`."""
     path = page.render(night)
     progress(1, 2)
     run_id = tracking.ship(night)

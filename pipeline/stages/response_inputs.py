@@ -49,7 +49,9 @@ class ResponseInputs:
     def lines(self) -> Lines:
         """Purchases as arrays."""
         bought = desk.read(self.night, desk.LINES)
-        return responses.line_arrays(bought, pc.unique(bought.column("user_key").combine_chunks()).sort(), self.ranking.space)
+        return responses.line_arrays(
+            bought, pc.unique(bought.column("user_key").combine_chunks()).sort(), self.ranking.space
+        )
 
     @cached_property
     def contacts(self) -> Contacts:
@@ -86,10 +88,18 @@ class ResponseInputs:
         parts = []
         for number, campaign in enumerate(campaigns):
             sent, answered = responses.responders(campaign, self.contacts, min(upto, campaign.ends))
-            parts.append((self.features(campaign)[sent], answered, np.full(len(sent), number),
-                          np.full(len(sent), campaign.kind, dtype=object)))
+            parts.append(
+                (
+                    self.features(campaign)[sent],
+                    answered,
+                    np.full(len(sent), number),
+                    np.full(len(sent), campaign.kind, dtype=object),
+                )
+            )
         if not parts:
-            return Examples(np.zeros((0, len(responses.NAMES))), np.zeros(0, bool), np.zeros(0, int), np.zeros(0, object))
+            return Examples(
+                np.zeros((0, len(responses.NAMES))), np.zeros(0, bool), np.zeros(0, int), np.zeros(0, object)
+            )
         return Examples(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
 
     def observed(self, upto: int) -> list[Campaign]:

@@ -10,8 +10,10 @@ from pipeline.stages import desk, score_audiences, score_cart, score_profiles, s
 from pipeline.warehouse.staging import Staging
 
 TABLES = {
-    "recommendations": score_recommendations.run, "cart_recommendations": score_cart.run,
-    "ad_audiences": score_audiences.run, "user_profiles": score_profiles.run,
+    "recommendations": score_recommendations.run,
+    "cart_recommendations": score_cart.run,
+    "ad_audiences": score_audiences.run,
+    "user_profiles": score_profiles.run,
 }
 
 

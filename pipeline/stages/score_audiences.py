@@ -51,9 +51,20 @@ def _build_all(inputs: ResponseInputs, model: models.ResponseModel, progress: de
         open_to = np.asarray(pc.is_in(inputs.lines.users, allowed)).copy()
         open_to[sent[answered]] = False
         users = inputs.lines.users.filter(pa.array(open_to))
-        built.append(table.build(
-            described[campaign.id], users, inputs.features(campaign, inputs.today + 1)[open_to], model, value_cents=value,
-            cost_cents=settings.cost_per_contact, holdout_share=settings.holdout_share, salt=salt,
-            min_size=settings.min_size, match_rate=settings.match_rate, seed=night.shop.seed))
+        built.append(
+            table.build(
+                described[campaign.id],
+                users,
+                inputs.features(campaign, inputs.today + 1)[open_to],
+                model,
+                value_cents=value,
+                cost_cents=settings.cost_per_contact,
+                holdout_share=settings.holdout_share,
+                salt=salt,
+                min_size=settings.min_size,
+                match_rate=settings.match_rate,
+                seed=night.shop.seed,
+            )
+        )
         progress(number, len(live))
     return built

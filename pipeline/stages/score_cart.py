@@ -32,7 +32,9 @@ def run(night: Night, staging: Staging, progress: desk.Progress) -> dict[str, An
     open_baskets = _last_baskets(inputs, users)
     rows = np.asarray(pc.index_in(users, history.users))
     progress(2, 3)
-    items, scores, leads = cart.complete(open_baskets, history, rows, found.matrix(len(space.ids)), listable, settings.list_size)
+    items, scores, leads = cart.complete(
+        open_baskets, history, rows, found.matrix(len(space.ids)), listable, settings.list_size
+    )
     by_basket = table.basket_rows(users, items, scores, leads, space.ids, titles)
     file = staging.write(CART_RECOMMENDATIONS, pa.concat_tables([by_item, by_basket]))
     progress(3, 3)
@@ -44,4 +46,6 @@ def _last_baskets(inputs: RankingInputs, users: pa.Array) -> sp.csr_matrix:
     user = np.asarray(pc.fill_null(pc.index_in(last.column("user_key"), users), -1))
     item = inputs.space.index(last.column("item_id"))
     kept = (user >= 0) & (item >= 0)
-    return sp.csr_matrix((np.ones(int(kept.sum()), bool), (user[kept], item[kept])), shape=(len(users), len(inputs.space.ids)))
+    return sp.csr_matrix(
+        (np.ones(int(kept.sum()), bool), (user[kept], item[kept])), shape=(len(users), len(inputs.space.ids))
+    )

@@ -24,14 +24,25 @@ def run(night: Night, staging: Staging, progress: desk.Progress) -> dict[str, An
     visited = profiles.visits(inputs.lines, day).to_pyarrow()
     visited = visited.filter(pc.is_in(visited.column("user_key"), allowed))
     progress(1, 3)
-    categories = profiles.affinities(inputs.lines, shelf.select("item_id", "label"), day, profiles.CATEGORIES).to_pyarrow()
-    brands = profiles.affinities(inputs.lines, goods.select("item_id", label="brand"), day, profiles.BRANDS).to_pyarrow()
+    categories = profiles.affinities(
+        inputs.lines, shelf.select("item_id", "label"), day, profiles.CATEGORIES
+    ).to_pyarrow()
+    brands = profiles.affinities(
+        inputs.lines, goods.select("item_id", label="brand"), day, profiles.BRANDS
+    ).to_pyarrow()
     levels = profiles.price_levels(inputs.lines, shelf.select("item_id", "label", "price_cents"), day)
     progress(2, 3)
     history = inputs.history(day, night.shop.recommender.history)
     taste = dict(zip(history.users.to_pylist(), profiles.tastes(history.weight, inputs.texts(encoder)), strict=True))
-    rows = profiles.rows(visited, categories, brands, levels.order_by("user_key").to_pyarrow(), taste, encoder=encoder,
-                         currency=night.shop.currency)
+    rows = profiles.rows(
+        visited,
+        categories,
+        brands,
+        levels.order_by("user_key").to_pyarrow(),
+        taste,
+        encoder=encoder,
+        currency=night.shop.currency,
+    )
     file = staging.write(USER_PROFILES, rows)
     progress(3, 3)
     return {"rows": {file.name: file.rows}}

@@ -31,8 +31,17 @@ def run(night: Night, staging: Staging, progress: desk.Progress) -> dict[str, An
         model, rows, texts, fusion = open_version(night, inputs, serves)
         known = inputs.knowledge(model, rows, texts, history, listed_tonight=True)
         lists = recommendations.rank(known, fusion, settings.candidates, settings.list_size * 3, progress)
-        fused = table.fused_rows(lists, fusion, known, inputs.space.ids, titles, shelves, home_size=settings.list_size,
-                                 email_size=settings.email_size, rest_days=settings.email_rest_days)
+        fused = table.fused_rows(
+            lists,
+            fusion,
+            known,
+            inputs.space.ids,
+            titles,
+            shelves,
+            home_size=settings.list_size,
+            email_size=settings.email_size,
+            rest_days=settings.email_rest_days,
+        )
         personal = history.users.filter(pc.is_in(history.users, consenting_users))
         parts.append(fused.filter(pc.is_in(fused.column("user_key"), personal)))
     else:
@@ -41,7 +50,10 @@ def run(night: Night, staging: Staging, progress: desk.Progress) -> dict[str, An
     popular = np.flatnonzero(inputs.space.recommendable & (history.buyers_recent > 0))
     best = popular[baselines.top(history.buyers_recent[popular][None, :], settings.list_size)]
     ranked = np.repeat(best, len(others), axis=0)
-    parts.append(table.fallback_rows(others, ranked, history, inputs.space.ids, home_size=settings.list_size,
-                                     email_size=settings.email_size))
+    parts.append(
+        table.fallback_rows(
+            others, ranked, history, inputs.space.ids, home_size=settings.list_size, email_size=settings.email_size
+        )
+    )
     file = staging.write(RECOMMENDATIONS, pa.concat_tables(parts))
     return {"rows": {file.name: file.rows}, **facts}

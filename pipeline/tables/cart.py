@@ -10,25 +10,40 @@ def item_rows(found: Complements, chosen: np.ndarray, item_ids: pa.Array, titles
     """Rows of complements, in the order of `chosen` (item, then rank)."""
     item, other = found.item[chosen], found.other[chosen]
     rank = np.arange(len(chosen)) - np.searchsorted(item, item) + 1
-    reasons = [f"Together with {titles[i]} in {n} baskets, {lift:.1f} times as often as by chance"
-               for i, n, lift in zip(item, found.together[chosen], found.lift[chosen], strict=True)]
-    return pa.table({
-        "context": pa.array(["item"] * len(chosen), pa.string()), "context_id": item_ids.take(pa.array(item)),
-        "rank": pa.array(rank, pa.int32()), "item_id": item_ids.take(pa.array(other)),
-        "score": pa.array(np.round(np.log(found.sure[chosen]), 6)), "lift": pa.array(np.round(found.lift[chosen], 4)),
-        "together": pa.array(found.together[chosen]), "reason": pa.array(reasons, pa.string()),
-    })
+    reasons = [
+        f"Together with {titles[i]} in {n} baskets, {lift:.1f} times as often as by chance"
+        for i, n, lift in zip(item, found.together[chosen], found.lift[chosen], strict=True)
+    ]
+    return pa.table(
+        {
+            "context": pa.array(["item"] * len(chosen), pa.string()),
+            "context_id": item_ids.take(pa.array(item)),
+            "rank": pa.array(rank, pa.int32()),
+            "item_id": item_ids.take(pa.array(other)),
+            "score": pa.array(np.round(np.log(found.sure[chosen]), 6)),
+            "lift": pa.array(np.round(found.lift[chosen], 4)),
+            "together": pa.array(found.together[chosen]),
+            "reason": pa.array(reasons, pa.string()),
+        }
+    )
 
 
-def basket_rows(users: pa.Array, items: np.ndarray, scores: np.ndarray, leads: np.ndarray, item_ids: pa.Array,
-                titles: list[str]) -> pa.Table:
+def basket_rows(
+    users: pa.Array, items: np.ndarray, scores: np.ndarray, leads: np.ndarray, item_ids: pa.Array, titles: list[str]
+) -> pa.Table:
     """Rows that complete baskets, from arrays [U, k]."""
     user, place = np.nonzero(items >= 0)
     lead = leads[user, place]
     reasons = [f"Goes with {titles[i]} in your basket" if i >= 0 else "You often buy it" for i in lead]
-    return pa.table({
-        "context": pa.array(["basket"] * len(user), pa.string()), "context_id": users.take(pa.array(user)),
-        "rank": pa.array(place + 1, pa.int32()), "item_id": item_ids.take(pa.array(items[user, place])),
-        "score": pa.array(scores[user, place]), "lift": pa.nulls(len(user), pa.float64()),
-        "together": pa.nulls(len(user), pa.int64()), "reason": pa.array(reasons, pa.string()),
-    })
+    return pa.table(
+        {
+            "context": pa.array(["basket"] * len(user), pa.string()),
+            "context_id": users.take(pa.array(user)),
+            "rank": pa.array(place + 1, pa.int32()),
+            "item_id": item_ids.take(pa.array(items[user, place])),
+            "score": pa.array(scores[user, place]),
+            "lift": pa.nulls(len(user), pa.float64()),
+            "together": pa.nulls(len(user), pa.int64()),
+            "reason": pa.array(reasons, pa.string()),
+        }
+    )

@@ -1,6 +1,7 @@
 """The user_profiles table: who each user is as a shopper, every word backed by a number of the row."""
 
 from datetime import date
+from typing import Any
 
 import ibis
 import ibis.expr.types as ir
@@ -15,21 +16,28 @@ from pipeline.features.split import known_by
 RECENT, LONG = 90, 180
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 SEGMENTS = {
-    "new": "New shopper", "lapsed": "Has not shopped for two months", "slipping": "Shops later than usual",
-    "loyal": "Shops often", "occasional": "Shops now and then", "regular": "Regular shopper",
+    "new": "New shopper",
+    "lapsed": "Has not shopped for two months",
+    "slipping": "Shops later than usual",
+    "loyal": "Shops often",
+    "occasional": "Shops now and then",
+    "regular": "Regular shopper",
 }
 BANDS = ("value", "middle", "premium")
 CATEGORIES, BRANDS = 5, 3
 
 
 def visits(lines: ir.Table, as_of: date) -> ir.Table:
-    """user_key, recency_days, first_days, baskets_90d, spend_cents_90d, rhythm_days, usual_weekday: visits of each user."""
+    """Visits of each user: recency, first visit, baskets and spend of the last 90 days, rhythm, usual weekday."""
     known = known_by(lines, as_of)
     known = known.mutate(age=age_days(known.ds, as_of))
     recent = known.age < RECENT
     totals = known.group_by("user_key").agg(
-        recency_days=_.age.min(), first_days=_.age.max(), baskets_90d=_.basket_id.nunique(where=recent),
-        spend_cents_90d=_.amount_cents.sum(where=recent).fill_null(0))
+        recency_days=_.age.min(),
+        first_days=_.age.max(),
+        baskets_90d=_.basket_id.nunique(where=recent),
+        spend_cents_90d=_.amount_cents.sum(where=recent).fill_null(0),
+    )
     days = known.select("user_key", "ds").distinct()
     before = days.ds.lag().over(ibis.window(group_by="user_key", order_by="ds"))
     gaps = days.mutate(gap=days.ds.delta(before, unit="day")).filter(_.gap.notnull())
@@ -38,7 +46,9 @@ def visits(lines: ir.Table, as_of: date) -> ir.Table:
     counted = weekday.group_by("user_key", "weekday").agg(n=_.count())
     first = ibis.row_number().over(ibis.window(group_by="user_key", order_by=[_.n.desc(), _.weekday]))
     usual = counted.mutate(place=first).filter(_.place == 0).select("user_key", usual_weekday="weekday")
-    joined = totals.left_join(rhythm, "user_key").drop("user_key_right").left_join(usual, "user_key").drop("user_key_right")
+    joined = (
+        totals.left_join(rhythm, "user_key").drop("user_key_right").left_join(usual, "user_key").drop("user_key_right")
+    )
     return joined.order_by("user_key")
 
 
@@ -71,7 +81,7 @@ def price_levels(lines: ir.Table, prices: ir.Table, as_of: date) -> ir.Table:
     return known.join(ratio, "item_id").group_by("user_key").agg(level=_.log.sum() / _.log.count())
 
 
-def segment(row: dict, often: float, seldom: float) -> str:
+def segment(row: dict[str, Any], often: float, seldom: float) -> str:
     """Segment code of a user: what they do now against their own rhythm and against others."""
     if row["first_days"] < 28:
         return "new"
@@ -84,7 +94,7 @@ def segment(row: dict, often: float, seldom: float) -> str:
     return "occasional" if row["baskets_90d"] <= seldom else "regular"
 
 
-def summary(row: dict, currency: str) -> str:
+def summary(row: dict[str, Any], currency: str) -> str:
     """The profile in one sentence, made of the row's own values."""
     rhythm = f"shops about every {row['rhythm_days']:g} days" if row["rhythm_days"] else "has shopped on one day only"
     day = f", mostly on {row['usual_weekday']}s" if row["usual_weekday"] else ""
@@ -100,8 +110,16 @@ def tastes(weight: sp.csr_matrix, texts: np.ndarray) -> np.ndarray:
     return np.round(taste / np.maximum(np.linalg.norm(taste, axis=1, keepdims=True), 1e-9), 5).astype(np.float32)
 
 
-def rows(visited: pa.Table, categories: pa.Table, brands: pa.Table, levels: pa.Table, taste: dict[str, np.ndarray], *,
-         encoder: str, currency: str) -> pa.Table:
+def rows(
+    visited: pa.Table,
+    categories: pa.Table,
+    brands: pa.Table,
+    levels: pa.Table,
+    taste: dict[str, np.ndarray],
+    *,
+    encoder: str,
+    currency: str,
+) -> pa.Table:
     """Rows of the table from the parts above."""
     level = dict(zip(levels.column("user_key").to_pylist(), levels.column("level").to_pylist(), strict=True))
     cuts = np.quantile(list(level.values()) or [0.0], [1 / 3, 2 / 3])
@@ -113,18 +131,25 @@ def rows(visited: pa.Table, categories: pa.Table, brands: pa.Table, levels: pa.T
         key = visit["user_key"]
         code = segment(visit, often, seldom)
         row = {
-            **{name: visit[name] for name in ("user_key", "recency_days", "baskets_90d", "spend_cents_90d", "rhythm_days")},
+            **{
+                name: visit[name]
+                for name in ("user_key", "recency_days", "baskets_90d", "spend_cents_90d", "rhythm_days")
+            },
             "usual_weekday": None if visit["usual_weekday"] is None else WEEKDAYS[visit["usual_weekday"]],
             "price_band": BANDS[int(np.searchsorted(cuts, level[key], side="right"))] if key in level else "middle",
-            "category_affinities": shelves.get(key, []), "brand_affinities": makers.get(key, []),
-            "segment": code, "segment_name": SEGMENTS[code], "embedding": taste.get(key), "encoder_version": encoder,
+            "category_affinities": shelves.get(key, []),
+            "brand_affinities": makers.get(key, []),
+            "segment": code,
+            "segment_name": SEGMENTS[code],
+            "embedding": taste.get(key),
+            "encoder_version": encoder,
         }
         out.append({**row, "summary": summary(row, currency)})
     return pa.Table.from_pylist(out)
 
 
-def _grouped(table: pa.Table) -> dict[str, list[dict]]:
-    out: dict[str, list[dict]] = {}
+def _grouped(table: pa.Table) -> dict[str, list[dict[str, Any]]]:
+    out: dict[str, list[dict[str, Any]]] = {}
     for row in table.to_pylist():
         out.setdefault(row.pop("user_key"), []).append(row)
     return out

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pyarrow as pa
+import scipy.sparse as sp
 
 from pipeline import explain
 from pipeline.features.history import History
@@ -10,8 +11,18 @@ from pipeline.models.recommendations import Fusion, Knowledge, Lists
 HOME, EMAIL = "home", "email"
 
 
-def fused_rows(lists: Lists, fusion: Fusion, known: Knowledge, item_ids: pa.Array, titles: list[str], shelves: list[str], *,
-               home_size: int, email_size: int, rest_days: int) -> pa.Table:
+def fused_rows(
+    lists: Lists,
+    fusion: Fusion,
+    known: Knowledge,
+    item_ids: pa.Array,
+    titles: list[str],
+    shelves: list[str],
+    *,
+    home_size: int,
+    email_size: int,
+    rest_days: int,
+) -> pa.Table:
     """Rows of users with history: home is the head of the ranking, e-mail the same ranking without the just bought.
 
     Args:
@@ -37,31 +48,51 @@ def fused_rows(lists: Lists, fusion: Fusion, known: Knowledge, item_ids: pa.Arra
     return pa.concat_tables(parts)
 
 
-def fallback_rows(users: pa.Array, ranked: np.ndarray, history: History, item_ids: pa.Array, *, home_size: int,
-                  email_size: int) -> pa.Table:
+def fallback_rows(
+    users: pa.Array, ranked: np.ndarray, history: History, item_ids: pa.Array, *, home_size: int, email_size: int
+) -> pa.Table:
     """Rows from a baseline ranking int [U, K]: for users without history, or for all when the model is refused."""
     scores = -np.broadcast_to(np.arange(1, ranked.shape[1] + 1, dtype=float), ranked.shape)
-    reasons = np.array([[explain.popular_words(int(history.buyers_recent[i])) if i >= 0 else "" for i in row] for row in ranked],
-                       dtype=object).reshape(ranked.shape)
-    parts = [_surface(name, users, ranked, scores, reasons, ranked >= 0, size, item_ids, fallback=True)
-             for name, size in ((HOME, home_size), (EMAIL, email_size))]
+    reasons = np.array(
+        [[explain.popular_words(int(history.buyers_recent[i])) if i >= 0 else "" for i in row] for row in ranked],
+        dtype=object,
+    ).reshape(ranked.shape)
+    parts = [
+        _surface(name, users, ranked, scores, reasons, ranked >= 0, size, item_ids, fallback=True)
+        for name, size in ((HOME, home_size), (EMAIL, email_size))
+    ]
     return pa.concat_tables(parts)
 
 
-def _surface(name: str, users: pa.Array, items: np.ndarray, scores: np.ndarray, reasons: np.ndarray, allowed: np.ndarray,
-             size: int, item_ids: pa.Array, *, fallback: bool = False) -> pa.Table:
+def _surface(
+    name: str,
+    users: pa.Array,
+    items: np.ndarray,
+    scores: np.ndarray,
+    reasons: np.ndarray,
+    allowed: np.ndarray,
+    size: int,
+    item_ids: pa.Array,
+    *,
+    fallback: bool = False,
+) -> pa.Table:
     place = np.cumsum(allowed, axis=1)
     kept = allowed & (place <= size)
     user, column = np.nonzero(kept)
     count = len(user)
-    return pa.table({
-        "user_key": users.take(pa.array(user)), "surface": pa.array([name] * count, pa.string()),
-        "rank": pa.array(place[user, column], pa.int32()), "item_id": item_ids.take(pa.array(items[user, column])),
-        "score": pa.array(scores[user, column], pa.float64()), "reason": pa.array(reasons[user, column].tolist(), pa.string()),
-        "is_fallback": pa.array([fallback] * count, pa.bool_()),
-    })
+    return pa.table(
+        {
+            "user_key": users.take(pa.array(user)),
+            "surface": pa.array([name] * count, pa.string()),
+            "rank": pa.array(place[user, column], pa.int32()),
+            "item_id": item_ids.take(pa.array(items[user, column])),
+            "score": pa.array(scores[user, column], pa.float64()),
+            "reason": pa.array(reasons[user, column].tolist(), pa.string()),
+            "is_fallback": pa.array([fallback] * count, pa.bool_()),
+        }
+    )
 
 
-def _at(matrix, items: np.ndarray) -> np.ndarray:  # noqa: ANN001
+def _at(matrix: sp.csr_matrix, items: np.ndarray) -> np.ndarray:
     users = np.repeat(np.arange(items.shape[0]), items.shape[1])
     return np.asarray(matrix[users, np.maximum(items, 0).ravel()]).reshape(items.shape)

@@ -20,7 +20,7 @@ def rows(tables: Mapping[str, int], fallbacks: Mapping[str, str], empties: Mappi
         fallbacks: why a table comes from the baseline.
         empties: why a table holds no rows.
     """
-    out = []
+    out: list[tuple[str, str, int, str | None]] = []
     for name, count in sorted(tables.items()):
         if count == 0:
             out.append((name, "empty", 0, empties.get(name, "nothing qualified tonight")))
@@ -30,5 +30,11 @@ def rows(tables: Mapping[str, int], fallbacks: Mapping[str, str], empties: Mappi
             out.append((name, "produced", count, None))
     out += [(name, "no_input", 0, why) for name, why in NO_INPUT.items()]
     names, states, counts, reasons = zip(*sorted(out), strict=True)
-    return pa.table({"table_name": names, "status": states, "rows": pa.array(counts, pa.int64()),
-                     "status_reason": pa.array(reasons, pa.string())})
+    return pa.table(
+        {
+            "table_name": names,
+            "status": states,
+            "rows": pa.array(counts, pa.int64()),
+            "status_reason": pa.array(reasons, pa.string()),
+        }
+    )
