@@ -20,7 +20,6 @@ from pipeline.settings import EncoderSettings
 
 TEMPERATURE = 0.05
 ENCODE_BATCH = 128
-KEEP_FREQUENCY = 1e-3  # texts more frequent than this are sampled less often (word2vec's subsampling)
 
 
 class Encoder(torch.nn.Module):
@@ -105,30 +104,24 @@ class Pairs:
     pairs: np.ndarray
 
 
-def sample_pairs(basket_text: pa.Table, texts: list[str], count: int, seed: int) -> Pairs:
-    """Draw pairs of different texts from one basket each, frequent texts less often.
+def sample_pairs(held: pa.Table, texts: list[str], count: int, seed: int) -> Pairs:
+    """Draw pairs of texts that baskets hold together more often than chance, surer ones more often.
 
     Args:
-        basket_text: basket_id (sorted) and text index, one row a distinct text of a basket.
+        held: `features.baskets.pairs` over text places instead of item ids, in a total order.
         texts: all texts.
-        count: pairs to draw at most.
+        count: pairs to draw.
         seed: of the drawing.
     """
-    draw = np.random.default_rng(seed)
-    index = basket_text.column("text").to_numpy().astype(np.int64)
-    share = np.bincount(index, minlength=len(texts)) / max(1, len(index))
-    kept = draw.random(len(index)) < np.sqrt(KEEP_FREQUENCY / np.maximum(share[index], KEEP_FREQUENCY))
-    index = index[kept]
-    baskets = basket_text.column("basket").to_numpy()[kept]
-    starts = np.flatnonzero(np.r_[True, baskets[1:] != baskets[:-1]]) if len(baskets) else np.zeros(0, np.int64)
-    sizes = np.diff(np.r_[starts, len(baskets)])
-    starts, sizes = starts[sizes > 1], sizes[sizes > 1]
-    if not len(starts):
+    together = held.column("together").to_numpy().astype(np.float64)
+    expected = held.column("item_baskets").to_numpy().astype(np.float64) * held.column("other_baskets").to_numpy()
+    sure = (together - np.sqrt(together)) * held.column("all_baskets").to_numpy() / np.maximum(expected, 1)
+    weight = np.log(np.maximum(sure, 1.0)) * np.sqrt(together)
+    if not weight.sum():
         return Pairs(texts, np.zeros((0, 2), np.int64))
-    chosen = draw.integers(len(starts), size=count)
-    first = draw.integers(sizes[chosen])
-    second = (first + 1 + draw.integers(sizes[chosen] - 1)) % sizes[chosen]
-    return Pairs(texts, np.stack([index[starts[chosen] + first], index[starts[chosen] + second]], 1))
+    drawn = np.random.default_rng(seed).choice(len(weight), size=count, p=weight / weight.sum())
+    both = np.stack([held.column("item_id").to_numpy(), held.column("other_id").to_numpy()], 1).astype(np.int64)
+    return Pairs(texts, both[drawn])
 
 
 def train(

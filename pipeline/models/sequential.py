@@ -2,7 +2,8 @@
 
 Items enter and leave as the sum of an id vector and a projection of their text vector, so an item never seen in
 training is still reached by its text (SASRec, Kang and McAuley 2018; text as input, UniSRec, Hou et al. 2022).
-Loss: sampled softmax with the sampling correction (Bengio and Senécal 2008). Shapes: B batch, L positions, D width, V vocabulary.
+Loss: sampled softmax with the sampling correction (Bengio and Senécal 2008).
+Shapes: B batch, L positions, D width, V vocabulary.
 """
 
 from collections.abc import Callable

@@ -1,17 +1,17 @@
 """Fine-tune the text encoder, choose the one that serves, and hold every item text's vector ready."""
 
 import shutil
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 import ibis
-import ibis.expr.types as ir
 import numpy as np
 import pyarrow as pa
 from ibis import _
 
 from pipeline.errors import NoData, Refused
-from pipeline.features.split import Split, between, split
+from pipeline.features import baskets
+from pipeline.features.split import Split, split
 from pipeline.learning import champions, checkpoints, harness
 from pipeline.learning.champions import Judgement, Outcome
 from pipeline.metrics import intervals
@@ -22,6 +22,7 @@ from pipeline.stages import desk
 
 NAME = "encoder"
 PAIR_DAYS = 180
+WEEK_TOGETHER = 3  # joint baskets that make a pair of one week's
 
 
 def run(night: Night, _item: str | None, recorder: JsonRecorder, progress: desk.Progress) -> dict[str, Any]:
@@ -78,25 +79,24 @@ def _pairs(
     night: Night, catalogue: pa.Table, texts: list[str], cut: Split
 ) -> tuple[encoders.Pairs, encoders.Pairs, np.ndarray]:
     """Pairs to fit on, to stop by, and to be judged by: each from its own days."""
-    lines, settings, seed = desk.lines(night), night.shop.encoder, night.shop.seed
+    shop, settings = night.shop, night.shop.encoder
     listable = catalogue.filter(catalogue.column("is_listable")).select(["item_id", "item_text"])
     place = ibis.memtable(pa.table({"item_text": texts, "text": np.arange(len(texts))}))
     text_of = ibis.memtable(listable).join(place, "item_text").select("item_id", "text")
+    lines = desk.lines(night).join(text_of, "item_id").select("basket_id", "ds", item_id=_.text)
 
-    def drawn(after: date, upto: date, count: int, offset: int) -> encoders.Pairs:
-        return encoders.sample_pairs(_basket_texts(lines, text_of, after, upto), texts, count, seed + offset)
+    def drawn(upto: date, days: int, min_together: int, count: int) -> encoders.Pairs:
+        held = baskets.pairs(
+            lines, upto, max_basket=shop.cart.max_basket, min_together=min_together, window_days=days
+        ).order_by("item_id", "other_id")
+        return encoders.sample_pairs(held.to_pyarrow(), texts, count, shop.seed)
 
-    fit = drawn(cut.fit_end - timedelta(PAIR_DAYS), cut.fit_end, settings.pairs, 0)
-    valid = drawn(cut.fit_end, cut.tune_end, settings.training.batch_size * 10, 1)
-    judged = drawn(cut.tune_end, cut.day, settings.judged_pairs, 2)
+    fit = drawn(cut.fit_end, PAIR_DAYS, shop.cart.min_together, settings.pairs)
+    valid = drawn(cut.tune_end, shop.holdout_days, WEEK_TOGETHER, settings.training.batch_size * 10)
+    judged = drawn(cut.day, shop.holdout_days, WEEK_TOGETHER, settings.judged_pairs)
     if not (len(fit.pairs) and len(valid.pairs) and len(judged.pairs)):
-        raise NoData(f"shop {night.shop.name}, {night.day}: baskets hold no pairs of different items; run a later date")
+        raise NoData(f"shop {shop.name}, {night.day}: baskets hold no pairs of different items; run a later date")
     return fit, valid, judged.pairs
-
-
-def _basket_texts(lines: ir.Table, text_of: ir.Table, after: date, upto: date) -> pa.Table:
-    rows = between(lines, after, upto).join(text_of, "item_id").select(basket=_.basket_id, text=_.text)
-    return rows.distinct().order_by("basket", "text").to_pyarrow()
 
 
 def _judge(night: Night, challenger: str, champion: str | None, frozen: str, found: dict[str, np.ndarray]) -> Judgement:
