@@ -45,9 +45,9 @@ def group_contributions(features: np.ndarray, fusion: Fusion) -> dict[str, np.nd
 
 
 def item_reasons(
-    lists: Lists, fusion: Fusion, known: Knowledge, titles: Sequence[str], shelves: Sequence[str]
-) -> list[list[str]]:
-    """A sentence for each place of each list: the largest group of contributions, in words.
+    lists: Lists, fusion: Fusion, known: Knowledge, titles: Sequence[str], shelves: Sequence[str], wanted: np.ndarray
+) -> np.ndarray:
+    """A sentence for places of lists: the largest group of contributions, in words. Object array [U, K].
 
     Args:
         lists: what was ranked.
@@ -55,57 +55,57 @@ def item_reasons(
         known: what the ranking read.
         titles: item names by place.
         shelves: the narrowest category of each item.
+        wanted: bool [U, K], the places to explain; the others stay empty.
     """
-    history = known.history
-    groups = list(GROUPS)
-    parts = np.stack([group_contributions(lists.features, fusion)[name] for name in groups])
-    strange = lists.features[..., FEATURES.index("bought_before")] == 0
+    history, groups = known.history, list(GROUPS)
+    user, column = np.nonzero(wanted)
+    item, features = lists.items[user, column], lists.features[user, column]
+    age, baskets, gap = (np.asarray(m[user, item]).ravel() for m in (history.age, history.baskets, history.gap))
+    by_group = group_contributions(features, fusion)
+    parts = np.stack([by_group[name] for name in groups])
     for name in OWN:
-        parts[groups.index(name)][strange] = -np.inf
-    gap = np.asarray(
-        [history.gap[np.repeat(u, row.size), np.maximum(row, 0)] for u, row in enumerate(lists.items)]
-    ).reshape(lists.items.shape)
+        parts[groups.index(name)][baskets == 0] = -np.inf
     parts[groups.index("rhythm")][gap <= 0] = -np.inf
-    best = parts.argmax(0)
-    out: list[list[str]] = []
-    for user, row in enumerate(lists.items):
-        mine = history.weight[user]
-        out.append(
-            [
-                _words(groups[best[user, at]], known, user, int(item), titles, shelves, mine) if item >= 0 else ""
-                for at, item in enumerate(row)
-            ]
-        )
+    flows = known.transitions.tocsc()
+    out = np.full(wanted.shape, "", dtype=object)
+    for at, best in enumerate(parts.argmax(0)):
+        group, days, place = groups[best], int(age[at]) - 1, int(item[at])
+        if group == "rhythm":
+            words = f"You buy it about every {gap[at]:.0f} days, last {_ago(days)}"
+        elif group == "repeat":
+            words = f"You bought it {_times(int(baskets[at]))}, last {_ago(days)}"
+        else:
+            words = _shop_words(group, known, flows, int(user[at]), place, titles, shelves)
+        out[user[at], column[at]] = words
     return out
 
 
-def _words(
+def _shop_words(
     group: str,
     known: Knowledge,
+    flows: sp.csc_matrix,
     user: int,
     item: int,
     titles: Sequence[str],
     shelves: Sequence[str],
-    mine: sp.csr_matrix,
 ) -> str:
-    history = known.history
-    if group in OWN:
-        days, baskets = int(history.age[user, item]) - 1, int(history.baskets[user, item])
-        if group == "rhythm":
-            return f"You buy it about every {history.gap[user, item]:.0f} days, last {_ago(days)}"
-        return f"You bought it {_times(baskets)}, last {_ago(days)}"
-    if group == "follows":
-        flow = known.transitions[mine.indices, item].toarray().ravel() * mine.data
-        if flow.size and flow.max() > 0:
-            return f"Often in the next basket after {titles[mine.indices[int(flow.argmax())]]}"
-        group = "popular"
+    """Words of a reason that is not the user's own habit with the item."""
+    if group == "follows" and (source := _source(known, flows, user, item)) is not None:
+        return f"Often in the next basket after {titles[source]}"
     if group == "alike":
         return f"Close to what you buy: {shelves[item]}"
     if group == "fits":
         return "Fits your latest baskets"
     if group == "promoted":
-        return f"On display or in the mailer this week ({history.stores[item]:.0f} placements)"
-    return popular_words(int(history.buyers_recent[item]))
+        return f"On display or in the mailer this week ({known.history.stores[item]:.0f} placements)"
+    return popular_words(int(known.history.buyers_recent[item]))
+
+
+def _source(known: Knowledge, flows: sp.csc_matrix, user: int, item: int) -> int | None:
+    """The user's item from which most flows to another item."""
+    mine, towards = known.history.weight[user], flows[:, [item]]
+    shared, left, right = np.intersect1d(mine.indices, towards.indices, assume_unique=True, return_indices=True)
+    return int(shared[int((mine.data[left] * towards.data[right]).argmax())]) if len(shared) else None
 
 
 def popular_words(buyers: int) -> str:

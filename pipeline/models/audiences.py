@@ -117,7 +117,7 @@ def with_kinds(features: np.ndarray, kind: np.ndarray, kinds: list[str]) -> np.n
     return np.concatenate([features, np.stack([kind == name for name in kinds], 1).astype(float)], axis=1)
 
 
-def fit(examples: Examples, seed: int) -> ResponseModel:
+def fit(examples: Examples, seed: int, draws: int = DRAWS) -> ResponseModel:
     """Fit, choose the penalty, calibrate and resample.
 
     Raises:
@@ -135,13 +135,13 @@ def fit(examples: Examples, seed: int) -> ResponseModel:
     platt = LogisticRegression(C=1e6).fit(held_out[penalty][:, None], label)
     main = LogisticRegression(C=penalty, max_iter=1000).fit(scaled, label)
     draw = np.random.default_rng(seed)
-    draws = []
-    for _ in range(DRAWS):
+    again_fitted = [np.zeros((0, scaled.shape[1] + 1))]
+    for _ in range(draws):
         rows = draw.integers(len(label), size=len(label))
         if label[rows].min() == label[rows].max():
             continue
         again = LogisticRegression(C=penalty, max_iter=200).fit(scaled[rows], label[rows])
-        draws.append(np.r_[again.coef_[0], again.intercept_])
+        again_fitted.append(np.r_[again.coef_[0], again.intercept_][None, :])
     return ResponseModel(
         kinds,
         mean.round(DIGITS),
@@ -150,7 +150,7 @@ def fit(examples: Examples, seed: int) -> ResponseModel:
         round(float(main.intercept_[0]), DIGITS),
         round(float(platt.coef_[0, 0]), DIGITS),
         round(float(platt.intercept_[0]), DIGITS),
-        np.array(draws).round(DIGITS),
+        np.concatenate(again_fitted).round(DIGITS),
     )
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.errors import NoData
-from pipeline.features.responses import Campaign
+from pipeline.features.responses import Campaign, responders
 from pipeline.learning import champions
 from pipeline.metrics import calibration, intervals, ranking
 from pipeline.models import audiences
@@ -32,7 +32,7 @@ def run(night: Night, recorder: JsonRecorder, progress: desk.Progress) -> dict[s
     past, judged = inputs.examples(fit_on, cut), inputs.examples(judged_on, inputs.today)
     progress(2, 4)
     try:
-        tried = audiences.fit(past, seed)
+        tried = audiences.fit(past, seed, draws=0)
         served = audiences.fit(inputs.examples(inputs.observed(inputs.today), inputs.today), seed)
     except NoData as none:
         facts = {"refused": str(none)}
@@ -72,7 +72,7 @@ def _cut(inputs: ResponseInputs, sends: int) -> tuple[list[Campaign], list[Campa
     judged: list[Campaign] = []
     for campaign in reversed(inputs.observed(inputs.today)):
         judged.append(campaign)
-        if len(inputs.examples(judged, inputs.today).responded) >= sends:
+        if sum(len(responders(one, inputs.contacts, inputs.today)[0]) for one in judged) >= sends:
             break
     cut = min((campaign.starts for campaign in judged), default=inputs.today) - 1
     return inputs.observed(cut), judged, cut

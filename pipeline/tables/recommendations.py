@@ -39,11 +39,10 @@ def fused_rows(
     history, items = known.history, lists.items
     age = _at(history.age, items)
     resting = (age > 0) & (age <= rest_days)
-    words = explain.item_reasons(lists, fusion, known, titles, shelves)
-    reasons = np.array(words, dtype=object).reshape(items.shape)
+    chosen = {HOME: _first(items >= 0, home_size), EMAIL: _first((items >= 0) & ~resting, email_size)}
+    reasons = explain.item_reasons(lists, fusion, known, titles, shelves, chosen[HOME] | chosen[EMAIL])
     parts = [
-        _surface(HOME, history.users, items, lists.scores, reasons, items >= 0, home_size, item_ids),
-        _surface(EMAIL, history.users, items, lists.scores, reasons, (items >= 0) & ~resting, email_size, item_ids),
+        _surface(name, history.users, items, lists.scores, reasons, kept, item_ids) for name, kept in chosen.items()
     ]
     return pa.concat_tables(parts)
 
@@ -58,7 +57,7 @@ def fallback_rows(
         dtype=object,
     ).reshape(ranked.shape)
     parts = [
-        _surface(name, users, ranked, scores, reasons, ranked >= 0, size, item_ids, fallback=True)
+        _surface(name, users, ranked, scores, reasons, _first(ranked >= 0, size), item_ids, fallback=True)
         for name, size in ((HOME, home_size), (EMAIL, email_size))
     ]
     return pa.concat_tables(parts)
@@ -70,14 +69,12 @@ def _surface(
     items: np.ndarray,
     scores: np.ndarray,
     reasons: np.ndarray,
-    allowed: np.ndarray,
-    size: int,
+    kept: np.ndarray,
     item_ids: pa.Array,
     *,
     fallback: bool = False,
 ) -> pa.Table:
-    place = np.cumsum(allowed, axis=1)
-    kept = allowed & (place <= size)
+    place = np.cumsum(kept, axis=1)
     user, column = np.nonzero(kept)
     count = len(user)
     return pa.table(
@@ -91,6 +88,11 @@ def _surface(
             "is_fallback": pa.array([fallback] * count, pa.bool_()),
         }
     )
+
+
+def _first(allowed: np.ndarray, size: int) -> np.ndarray:
+    """The first places of each row that are allowed: bool [U, K]."""
+    return allowed & (np.cumsum(allowed, axis=1) <= size)
 
 
 def _at(matrix: sp.csr_matrix, items: np.ndarray) -> np.ndarray:

@@ -1,0 +1,1 @@
+"""What people read of a night: its page, its plots, and audience files."""
