@@ -85,6 +85,8 @@ def fine_tune(
 ) -> Model:
     """Train until the validation loss stops falling, and return the model at its best evaluation.
 
+    A champion carried on is returned as it came when no step made it better: its version stays.
+
     A killed run picks up at its last checkpoint when called again with the same folder. Checkpoints there are the
     Trainer's own and are for resuming only; what is kept afterwards is safetensors and JSON.
 
@@ -155,5 +157,13 @@ def fine_tune(
     )
     trainer.remove_callback(PrinterCallback)
     last = get_last_checkpoint(str(folder)) if folder.is_dir() else None
+    before = {name: value.detach().cpu().clone() for name, value in model.state_dict().items()} if warm else {}
     trainer.train(resume_from_checkpoint=last)
+    if warm and trainer.state.best_metric >= _first_loss(trainer.state.log_history):
+        model.load_state_dict(before)
     return model.eval()
+
+
+def _first_loss(history: list[dict[str, float]]) -> float:
+    """The validation loss before the first step."""
+    return next(entry["eval_loss"] for entry in history if "eval_loss" in entry)
