@@ -9,6 +9,8 @@ import json
 import logging
 import os
 import re
+import shutil
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
+STORE, ARTIFACTS = "mlflow.db", "mlflow-artifacts"
 MARKER = "shipped.json"
 SECONDS = 300  # a server that answers, but slowly, keeps no night waiting longer than about this
 CALM = {
@@ -37,6 +40,7 @@ CALM = {
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
     "MLFLOW_ENABLE_ASYNC_TRACE_LOGGING": "false",
     "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_LOGGING_LEVEL": "WARNING",
     "GIT_PYTHON_REFRESH": "quiet",
 }
 PARENT = "mlflow.parentRunId"
@@ -69,7 +73,8 @@ def ship(night: Night) -> str | None:
         The id of its MLflow run; None when MLflow cannot be reached, which the record notes.
     """
     try:
-        return _ship(night)[0]
+        with warnings.catch_warnings(action="ignore"):  # MLflow's about its own dependencies
+            return _ship(night)
     except Exception as error:  # whatever ails MLflow or its client, the night goes on
         words = _without_password(f"unreachable: {type(error).__name__}: {str(error).split(chr(10))[0][:300]}")
         log.warning("%s: MLflow %s; the record stays, `shopkeel replay` ships it", night.record.name, words)
@@ -98,14 +103,17 @@ def replay(night: Night) -> list[Path]:
 
 def align(night: Night) -> None:
     """Point each `champion` alias at what the current snapshot was scored with, as after a rollback; best effort."""
+    if "MLFLOW_TRACKING_URI" not in os.environ and not (night.home / STORE).exists():
+        return
     try:
-        _align(_client(night.home), night)
+        with warnings.catch_warnings(action="ignore"):
+            _align(_client(night.home), night)
     except Exception as error:  # readers follow the warehouse; the registry only shows it
         log.warning("champion aliases stay as they were: %s", _without_password(str(error).split("\n")[0]))
 
 
 def _uri(home: Path) -> str:
-    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{home}/mlflow.db"
+    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{home / STORE}"
 
 
 def _without_password(text: str) -> str:
@@ -117,21 +125,21 @@ def _client(home: Path) -> "MlflowClient":
         os.environ.setdefault(name, value)
     from mlflow import MlflowClient
 
+    home.mkdir(parents=True, exist_ok=True)
     logging.getLogger("alembic").setLevel(logging.WARNING)  # making a new SQLite file is no news
     return MlflowClient(_uri(home), _uri(home))
 
 
-def _ship(night: Night) -> tuple[str, bool]:
-    """The night's run, and whether it was shipped just now."""
+def _ship(night: Night) -> str:
     client, marker = _client(night.home), _marker(night)
     if marker.get("digest") == _digest(night) and _is_active(client, marker["run_id"]):
-        return marker["run_id"], False
+        return marker["run_id"]
     shipment = _Shipment(client, night, _experiment(client, night), perf_counter() + SECONDS)
     run_id = shipment.send()
     JsonRecorder(night.record).tags({"mlflow": run_id})
     fresh = {"run_id": run_id, "digest": _digest(night)}
     (night.record / MARKER).write_text(json.dumps(fresh), encoding="utf-8")
-    return run_id, True
+    return run_id
 
 
 def _marker(night: Night) -> dict[str, str]:
@@ -167,7 +175,7 @@ def _experiment(client: "MlflowClient", night: Night) -> str:
         return str(found.experiment_id)
     # A server knows where its artifacts lie; a bare database would put them into the working directory.
     served = _uri(night.home).startswith(("http://", "https://"))
-    return client.create_experiment(name, None if served else (night.home / "mlflow-artifacts").as_uri())
+    return client.create_experiment(name, None if served else (night.home / ARTIFACTS).as_uri())
 
 
 @dataclass(frozen=True)
@@ -187,6 +195,7 @@ class _Shipment:
         ended = {"published": "FINISHED", "running": "RUNNING"}.get(noted.get("status", ""), "FAILED")
         if ended != "FAILED":
             noted = {name: value for name, value in noted.items() if name not in ATTEMPT}
+        noted.pop("mlflow", None)
         noted |= {"mlflow.note.content": _note(night, noted), "night": f"{night.shop.name}/{night.day}"}
         begun = min(_begun(path) for path in [folder, *stages])
         parent = self._begin(f"{night.day} {night.run}", begun, noted)
@@ -288,6 +297,7 @@ class _Shipment:
                 self._tags(run_id, {PARENT: parent, "superseded": "true"})
             else:
                 self.client.delete_run(run_id)
+                shutil.rmtree(self.night.home / ARTIFACTS / run_id, ignore_errors=True)
 
     def _headlines(self, stages: list[Path]) -> "list[Metric]":
         """On the night itself, so that nights compare in MLflow's table: each stage's seconds, the models' measures."""

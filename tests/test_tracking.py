@@ -1,0 +1,360 @@
+"""Records shipped to a real SQLite store: what a reviewer finds there, once, whatever was shipped how often."""
+
+import json
+import os
+import subprocess
+import sys
+import warnings
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline import tracking
+from pipeline.record import RUNS, JsonRecorder, last_values
+from pipeline.settings import Night, load_shop
+from pipeline.warehouse.manifest import Manifest
+
+DAY = date(2017, 11, 30)
+FROZEN, TRAINED, SECOND = "aaaaaaaaaaaa", "bbbbbbbbbbbb", "cccccccccccc"
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """One store for all tests, each with a shop of its own: making the store takes seconds."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        for name in tracking.CALM:
+            patch.delenv(name, raising=False)
+        yield tmp_path_factory.mktemp("home")
+        for name in tracking.CALM:
+            os.environ.pop(name, None)
+
+
+@pytest.fixture(scope="module")
+def client(home: Path) -> Any:
+    """Reads the store."""
+    with warnings.catch_warnings(action="ignore"):
+        return tracking._client(home)
+
+
+def a_night(home: Path, shop: str, day: date = DAY, run: str = "night") -> Night:
+    return Night(load_shop("grocer").model_copy(update={"name": shop}), day, home, run)
+
+
+def store_model(night: Night, model: str, version: str) -> None:
+    folder = night.models / model / version
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "model.safetensors").write_bytes(version.encode())
+    (folder / "config.json").write_text("{}")
+    (folder / "left_over.pkl").write_bytes(b"no")
+
+
+def write_record(night: Night, status: str = "published", version: str = TRAINED, served: str | None = FROZEN) -> None:
+    """A small record: a gate with feeds, an encoder judged below its baseline, a recommender, a verdict."""
+    top = JsonRecorder(night.record, fresh=True)
+    top.tags(
+        {"shop": night.shop.name, "day": str(night.day), "run": night.run, "policy_hash": "f00d", "status": status}
+    )
+    page = night.record / "report.html"
+    page.write_text("<p>night</p>")
+
+    ingest = JsonRecorder(night.record / RUNS / "ingest")
+    ingest.tags({"stage": "ingest", "status": "done", "dataset/events": "e" * 64, "dataset/items": "1" * 64})
+    ingest.metrics({"feed/events/published": 90, "feed/events/quarantined": 10, "stage/seconds": 2.5})
+    ingest.metrics({"gate/feed_events/passed": 1})
+    docs = night.work / "data_docs"
+    docs.mkdir(parents=True, exist_ok=True)
+    (docs / "index.html").write_text("docs")
+    ingest.file(docs)
+
+    encoder = JsonRecorder(night.record / RUNS / "encoder")
+    for model, one in (("encoder", FROZEN), ("encoder", version), ("recommendations", version)):
+        store_model(night, model, one)
+    encoder.tags({"stage": "encoder", "status": "done", "model/name": "encoder", "model/version": FROZEN})
+
+    tuned = JsonRecorder(night.record / RUNS / "fine_tune-recommendations")
+    tuned.params({"training": {"steps": 1200, "deep": {"rate": 0.1}}, "long": "x" * 9000})
+    for step in range(1, 1201):
+        tuned.metrics({"train/loss": 1 / step}, step)
+    tuned.metrics({"ndcg/fused@10": 0.1})
+    tuned.metrics({"ndcg/fused@10": 0.25, "ndcg/fused@10_low": 0.2, "ndcg/fused@10_high": 0.3, "stage/seconds": 4})
+    tuned.tags({"stage": "fine_tune", "status": "done", "model/name": "recommendations", "model/version": version})
+    _keep(tuned, night, "fusion", {"weights": {"popularity": 1}})
+
+    facts = {"champion": None, "why": "by so much"}
+    judged = [
+        {"model": "encoder", "verdict": "baseline", "challenger": version, "serves": FROZEN, **facts},
+        {"model": "recommendations", "verdict": "promoted", "challenger": version, "serves": version, **facts},
+    ]
+    _keep(JsonRecorder(night.record / RUNS / "judge"), night, "judgement", judged)
+    if status == "published":
+        models = {"recommendations": version} | ({"encoder": served} if served else {})
+        top.tags({"snapshot": publish(night, models), "parent_snapshot": "none"})
+
+
+def publish(night: Night, models: dict[str, str]) -> str:
+    """Make a snapshot of these models current."""
+    manifest = Manifest.of(
+        shop=night.shop.name, day=night.day, parent=None, tables={}, models=models,
+        policy_hash="f00d", code_version="0", run=night.run,
+    )  # fmt: skip
+    folder = night.warehouse / "snapshots" / manifest.snapshot
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "manifest.json").write_text(manifest.to_json())
+    (night.warehouse / "CURRENT").write_text(manifest.snapshot)
+    return manifest.snapshot
+
+
+def _keep(recorder: JsonRecorder, night: Night, name: str, values: object) -> None:
+    night.work.mkdir(parents=True, exist_ok=True)
+    path = night.work / f"{name}.json"
+    path.write_text(json.dumps(values))
+    recorder.file(path)
+
+
+def runs(client: Any, night: Night) -> dict[str, Any]:
+    """The active runs of a shop by name; two of one name would be one too many."""
+    experiment = client.get_experiment_by_name(f"shopkeel/{night.shop.name}").experiment_id
+    found = client.search_runs([experiment])
+    assert len({run.info.run_name for run in found}) == len(found)
+    return {run.info.run_name: run for run in found}
+
+
+def aliases(client: Any, night: Night, model: str) -> dict[str, str]:
+    """The 12-hex version behind each alias."""
+    name = f"shopkeel.{night.shop.name}.{model}"
+    named = client.get_registered_model(name).aliases
+    return {alias: client.get_model_version(name, number).tags["version"] for alias, number in named.items()}
+
+
+def registered(client: Any, night: Night, model: str) -> list[str]:
+    found = client.search_model_versions(f"name = 'shopkeel.{night.shop.name}.{model}'")
+    return sorted(one.tags["version"] for one in found)
+
+
+def artifacts(client: Any, run_id: str, folder: str | None = None) -> set[str]:
+    found: set[str] = set()
+    for one in client.list_artifacts(run_id, folder):
+        found |= artifacts(client, run_id, one.path) if one.is_dir else {one.path}
+    return found
+
+
+def test_a_reviewer_finds_the_night(home: Path, client: Any) -> None:
+    night = a_night(home, "whole")
+    write_record(night)
+    run_id = tracking.ship(night)
+    found = runs(client, night)
+    assert set(found) == {f"{DAY} night", "encoder", "recommendations"}
+    parent, tuned = found[f"{DAY} night"], found["recommendations"]
+    assert parent.info.run_id == run_id
+    assert {run.info.status for run in found.values()} == {"FINISHED"}
+    assert tuned.data.tags["mlflow.parentRunId"] == run_id
+    assert parent.data.tags["policy_hash"] == "f00d"
+    assert parent.data.tags["snapshot"] == last_values(night.record, "tags")["snapshot"]
+    assert parent.data.metrics["feed/events/quarantined"] == 10
+    assert parent.data.metrics["seconds/ingest"] == 2.5
+    assert parent.data.metrics["ndcg/fused_at_10_low"] == 0.2
+    assert artifacts(client, parent.info.run_id) == {"report.html", "data_docs/ingest/index.html", "judgement.json"}
+
+
+def test_curves_and_parameters_of_a_model(home: Path, client: Any) -> None:
+    night = a_night(home, "curves")
+    write_record(night)
+    tracking.ship(night)
+    tuned = runs(client, night)["recommendations"]
+    curve = client.get_metric_history(tuned.info.run_id, "train/loss")
+    assert [(point.step, point.value) for point in curve] == [(step, 1 / step) for step in range(1, 1201)]
+    assert len(client.get_metric_history(tuned.info.run_id, "ndcg/fused_at_10")) == 1
+    assert tuned.data.metrics["ndcg/fused_at_10"] == 0.25
+    assert tuned.data.params["training.deep.rate"] == "0.1"
+    assert tuned.data.params["long"] == "x" * 6000
+
+
+def test_feeds_are_dataset_inputs(home: Path, client: Any) -> None:
+    night = a_night(home, "feeds")
+    write_record(night)
+    tracking.ship(night)
+    inputs = {one.dataset.name: one.dataset for one in runs(client, night)[f"{DAY} night"].inputs.dataset_inputs}
+    assert set(inputs) == {"events", "items"}
+    assert json.loads(inputs["events"].source)["sha256"] == "e" * 64
+    assert json.loads(inputs["events"].profile)["num_rows"] == 90
+
+
+def test_the_note_says_what_was_published_and_why(home: Path, client: Any) -> None:
+    night = a_night(home, "note")
+    write_record(night)
+    tracking.ship(night)
+    note = runs(client, night)[f"{DAY} night"].data.tags["mlflow.note.content"]
+    assert f"# note, {DAY}, run night: published" in note
+    assert f"| encoder | **baseline** | {FROZEN} | by so much |" in note
+    assert "| 0.2500 | 0.2000 to 0.3000 |" in note
+    assert "Gates: 1 of 1 suites passed." in note
+    assert "`data_docs/ingest/index.html`" in note
+
+
+def test_shipping_again_changes_nothing(home: Path, client: Any) -> None:
+    night = a_night(home, "again")
+    write_record(night)
+    assert tracking.ship(night) == tracking.ship(night)
+    assert tracking.replay(night) == []
+
+
+def test_a_rerun_takes_the_earlier_ones_place(home: Path, client: Any) -> None:
+    night = a_night(home, "rerun")
+    write_record(night)
+    first = tracking.ship(night)
+    write_record(night)
+    second = tracking.ship(night)
+    assert second != first
+    found = runs(client, night)
+    assert found[f"{DAY} night"].info.run_id == second
+    assert len(client.get_metric_history(found["recommendations"].info.run_id, "train/loss")) == 1200
+    assert registered(client, night, "encoder") == [FROZEN, TRAINED]
+    assert not (home / tracking.ARTIFACTS / str(first)).exists()
+    for version in client.search_model_versions(f"name = 'shopkeel.{night.shop.name}.recommendations'"):
+        assert client.get_run(version.run_id).info.lifecycle_stage == "active"
+        assert Path(version.source.removeprefix("file://"), "model.safetensors").read_bytes() == TRAINED.encode()
+
+
+def test_a_rerun_that_trains_another_version_keeps_the_earlier_one_in_reach(home: Path, client: Any) -> None:
+    night = a_night(home, "retrained")
+    write_record(night)
+    tracking.ship(night)
+    write_record(night, version=SECOND)
+    parent = tracking.ship(night)
+    assert registered(client, night, "recommendations") == [TRAINED, SECOND]
+    versions = client.search_model_versions(f"name = 'shopkeel.{night.shop.name}.recommendations'")
+    tags = [client.get_run(one.run_id).data.tags for one in versions]
+    assert [one["mlflow.parentRunId"] for one in tags] == [parent, parent]
+    assert sorted("superseded" in one for one in tags) == [False, True]
+
+
+def test_versions_and_aliases(home: Path, client: Any) -> None:
+    night = a_night(home, "aliases")
+    write_record(night)
+    tracking.ship(night)
+    assert registered(client, night, "encoder") == [FROZEN, TRAINED]
+    assert aliases(client, night, "encoder") == {"challenger": TRAINED, "champion": FROZEN}
+    assert aliases(client, night, "recommendations") == {"challenger": TRAINED, "champion": TRAINED}
+
+
+def test_a_version_of_an_earlier_night_is_not_registered_twice(home: Path, client: Any) -> None:
+    for day in (date(2017, 11, 29), DAY):
+        night = a_night(home, "twice", day)
+        write_record(night)
+        tracking.ship(night)
+    assert registered(client, night, "encoder") == [FROZEN, TRAINED]
+
+
+def test_champion_moves_with_what_is_published_only(home: Path, client: Any) -> None:
+    published, refused = a_night(home, "moves"), a_night(home, "moves", date(2017, 12, 1))
+    write_record(published)
+    tracking.ship(published)
+    write_record(refused, "refused", SECOND)
+    tracking.ship(refused)
+    assert aliases(client, published, "recommendations") == {"challenger": SECOND, "champion": TRAINED}
+
+
+def test_an_older_night_shipped_late_takes_no_alias(home: Path, client: Any) -> None:
+    newer, older = a_night(home, "late"), a_night(home, "late", date(2017, 11, 29))
+    write_record(newer)
+    tracking.ship(newer)
+    current = (newer.warehouse / "CURRENT").read_text()
+    write_record(older, version=SECOND)
+    (newer.warehouse / "CURRENT").write_text(current)
+    tracking.ship(older)
+    assert aliases(client, newer, "recommendations") == {"challenger": TRAINED, "champion": TRAINED}
+
+
+def test_align_follows_a_rollback(home: Path, client: Any) -> None:
+    night, later = a_night(home, "rollback"), a_night(home, "rollback", date(2017, 12, 1))
+    write_record(night, served=None)
+    tracking.ship(night)
+    before = (night.warehouse / "CURRENT").read_text()
+    write_record(later, version=SECOND)
+    tracking.ship(later)
+    assert aliases(client, night, "recommendations")["champion"] == SECOND
+    assert aliases(client, night, "encoder")["champion"] == FROZEN
+    (night.warehouse / "CURRENT").write_text(before)
+    tracking.align(night)
+    assert aliases(client, night, "recommendations")["champion"] == TRAINED
+    assert "champion" not in aliases(client, night, "encoder")
+
+
+@pytest.mark.parametrize("status", ["failed", "refused"])
+def test_a_night_that_failed_says_so(home: Path, client: Any, status: str) -> None:
+    night = a_night(home, status)
+    write_record(night, status)
+    JsonRecorder(night.record).tags({"failed_stage": "audit", "error": "9 rows too many"})
+    tracking.ship(night)
+    parent = runs(client, night)[f"{DAY} night"]
+    assert parent.info.status == "FAILED"
+    assert "Stopped at **audit**: 9 rows too many" in parent.data.tags["mlflow.note.content"]
+
+
+def test_a_rerun_from_the_failed_stage_leaves_no_error(home: Path, client: Any) -> None:
+    night = a_night(home, "mended")
+    write_record(night, "failed")
+    JsonRecorder(night.record).tags({"failed_stage": "audit", "error": "9 rows too many"})
+    JsonRecorder(night.record).tags({"status": "published"})
+    tracking.ship(night)
+    parent = runs(client, night)[f"{DAY} night"]
+    assert parent.info.status == "FINISHED"
+    assert "error" not in parent.data.tags
+
+
+def test_an_outage_fails_no_night_and_replay_ships_later(
+    home: Path, client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    night, running = a_night(home, "outage"), a_night(home, "outage", date(2017, 12, 1))
+    write_record(night)
+    write_record(running, "running")
+    with monkeypatch.context() as patch:
+        patch.setenv("MLFLOW_TRACKING_URI", "http://someone:secret@127.0.0.1:9")
+        patch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+        patch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
+        assert tracking.uri(home) == "http://127.0.0.1:9"
+        assert tracking.ship(night) is None
+        assert tracking.replay(night) == []
+        tracking.align(night)
+    said = last_values(night.record, "tags")["mlflow"]
+    assert said.startswith("unreachable: ")
+    assert "secret" not in said
+    assert tracking.replay(night) == [night.record]
+    assert last_values(night.record, "tags")["mlflow"] == runs(client, night)[f"{DAY} night"].info.run_id
+    assert tracking.replay(night) == []
+
+
+def test_a_shipment_that_breaks_off_is_replaced_by_the_next(
+    home: Path, client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    night = a_night(home, "slow")
+    write_record(night)
+    with monkeypatch.context() as patch:
+        patch.setattr(tracking, "SECONDS", 0)
+        assert tracking.ship(night) is None
+    assert tracking.ship(night)
+    assert runs(client, night)[f"{DAY} night"].info.status == "FINISHED"
+
+
+def test_no_pickle_reaches_mlflow(home: Path) -> None:
+    night = a_night(home, "pickle")
+    write_record(night)
+    tracking.ship(night)
+    kinds = {path.suffix for path in (home / tracking.ARTIFACTS).rglob("*") if path.is_file()}
+    assert kinds == {".safetensors", ".json", ".html"}
+
+
+def test_a_rolled_back_shop_without_a_store_gets_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    tracking.align(a_night(tmp_path, "fresh"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_importing_tracking_is_light() -> None:
+    code = "import sys, pipeline.tracking; print([m for m in ('mlflow', 'torch', 'pandas') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
