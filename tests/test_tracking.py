@@ -15,6 +15,7 @@ import pytest
 from pipeline import tracking
 from pipeline.record import RUNS, JsonRecorder, last_values
 from pipeline.settings import Night, load_shop
+from pipeline.tracking import client, shipment
 from pipeline.warehouse.manifest import Manifest
 
 DAY = date(2017, 11, 30)
@@ -26,18 +27,18 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """One store for all tests, each with a shop of its own: making the store takes seconds."""
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
-        for name in tracking.CALM:
+        for name in client.CALM:
             patch.delenv(name, raising=False)
         yield tmp_path_factory.mktemp("home")
-        for name in tracking.CALM:
+        for name in client.CALM:
             os.environ.pop(name, None)
 
 
 @pytest.fixture(scope="module")
-def client(home: Path) -> Any:
+def store(home: Path) -> Any:
     """Reads the store."""
     with warnings.catch_warnings(action="ignore"):
-        return tracking._client(home)
+        return client.connect(home)
 
 
 def a_night(home: Path, shop: str, day: date = DAY, run: str = "night") -> Night:
@@ -115,38 +116,38 @@ def _keep(recorder: JsonRecorder, night: Night, name: str, values: object) -> No
     recorder.file(path)
 
 
-def runs(client: Any, night: Night) -> dict[str, Any]:
+def runs(store: Any, night: Night) -> dict[str, Any]:
     """The active runs of a shop by name; two of one name would be one too many."""
-    experiment = client.get_experiment_by_name(f"shopkeel/{night.shop.name}").experiment_id
-    found = client.search_runs([experiment])
+    experiment = store.get_experiment_by_name(f"shopkeel/{night.shop.name}").experiment_id
+    found = store.search_runs([experiment])
     assert len({run.info.run_name for run in found}) == len(found)
     return {run.info.run_name: run for run in found}
 
 
-def aliases(client: Any, night: Night, model: str) -> dict[str, str]:
+def aliases(store: Any, night: Night, model: str) -> dict[str, str]:
     """The 12-hex version behind each alias."""
     name = f"shopkeel.{night.shop.name}.{model}"
-    named = client.get_registered_model(name).aliases
-    return {alias: client.get_model_version(name, number).tags["version"] for alias, number in named.items()}
+    named = store.get_registered_model(name).aliases
+    return {alias: store.get_model_version(name, number).tags["version"] for alias, number in named.items()}
 
 
-def registered(client: Any, night: Night, model: str) -> list[str]:
-    found = client.search_model_versions(f"name = 'shopkeel.{night.shop.name}.{model}'")
+def registered(store: Any, night: Night, model: str) -> list[str]:
+    found = store.search_model_versions(f"name = 'shopkeel.{night.shop.name}.{model}'")
     return sorted(one.tags["version"] for one in found)
 
 
-def artifacts(client: Any, run_id: str, folder: str | None = None) -> set[str]:
+def artifacts(store: Any, run_id: str, folder: str | None = None) -> set[str]:
     found: set[str] = set()
-    for one in client.list_artifacts(run_id, folder):
-        found |= artifacts(client, run_id, one.path) if one.is_dir else {one.path}
+    for one in store.list_artifacts(run_id, folder):
+        found |= artifacts(store, run_id, one.path) if one.is_dir else {one.path}
     return found
 
 
-def test_a_reviewer_finds_the_night(home: Path, client: Any) -> None:
+def test_a_reviewer_finds_the_night(home: Path, store: Any) -> None:
     night = a_night(home, "whole")
     write_record(night)
     run_id = tracking.ship(night)
-    found = runs(client, night)
+    found = runs(store, night)
     assert set(found) == {f"{DAY} night", "encoder", "recommendations"}
     parent, tuned = found[f"{DAY} night"], found["recommendations"]
     assert parent.info.run_id == run_id
@@ -157,37 +158,37 @@ def test_a_reviewer_finds_the_night(home: Path, client: Any) -> None:
     assert parent.data.metrics["feed/events/quarantined"] == 10
     assert parent.data.metrics["seconds/ingest"] == 2.5
     assert parent.data.metrics["ndcg/fused_at_10_low"] == 0.2
-    assert artifacts(client, parent.info.run_id) == {"report.html", "data_docs/ingest/index.html", "judgement.json"}
+    assert artifacts(store, parent.info.run_id) == {"report.html", "data_docs/ingest/index.html", "judgement.json"}
 
 
-def test_curves_and_parameters_of_a_model(home: Path, client: Any) -> None:
+def test_curves_and_parameters_of_a_model(home: Path, store: Any) -> None:
     night = a_night(home, "curves")
     write_record(night)
     tracking.ship(night)
-    tuned = runs(client, night)["recommendations"]
-    curve = client.get_metric_history(tuned.info.run_id, "train/loss")
+    tuned = runs(store, night)["recommendations"]
+    curve = store.get_metric_history(tuned.info.run_id, "train/loss")
     assert [(point.step, point.value) for point in curve] == [(step, 1 / step) for step in range(1, 1201)]
-    assert len(client.get_metric_history(tuned.info.run_id, "ndcg/fused_at_10")) == 1
+    assert len(store.get_metric_history(tuned.info.run_id, "ndcg/fused_at_10")) == 1
     assert tuned.data.metrics["ndcg/fused_at_10"] == 0.25
     assert tuned.data.params["training.deep.rate"] == "0.1"
     assert tuned.data.params["long"] == "x" * 6000
 
 
-def test_feeds_are_dataset_inputs(home: Path, client: Any) -> None:
+def test_feeds_are_dataset_inputs(home: Path, store: Any) -> None:
     night = a_night(home, "feeds")
     write_record(night)
     tracking.ship(night)
-    inputs = {one.dataset.name: one.dataset for one in runs(client, night)[f"{DAY} night"].inputs.dataset_inputs}
+    inputs = {one.dataset.name: one.dataset for one in runs(store, night)[f"{DAY} night"].inputs.dataset_inputs}
     assert set(inputs) == {"events", "items"}
     assert json.loads(inputs["events"].source)["sha256"] == "e" * 64
     assert json.loads(inputs["events"].profile)["num_rows"] == 90
 
 
-def test_the_note_says_what_was_published_and_why(home: Path, client: Any) -> None:
+def test_the_note_says_what_was_published_and_why(home: Path, store: Any) -> None:
     night = a_night(home, "note")
     write_record(night)
     tracking.ship(night)
-    note = runs(client, night)[f"{DAY} night"].data.tags["mlflow.note.content"]
+    note = runs(store, night)[f"{DAY} night"].data.tags["mlflow.note.content"]
     assert f"# note, {DAY}, run night: published" in note
     assert f"| encoder | **baseline** | {FROZEN} | by so much |" in note
     assert "| 0.2500 | 0.2000 to 0.3000 |" in note
@@ -195,70 +196,70 @@ def test_the_note_says_what_was_published_and_why(home: Path, client: Any) -> No
     assert "`data_docs/ingest/index.html`" in note
 
 
-def test_shipping_again_changes_nothing(home: Path, client: Any) -> None:
+def test_shipping_again_changes_nothing(home: Path, store: Any) -> None:
     night = a_night(home, "again")
     write_record(night)
     assert tracking.ship(night) == tracking.ship(night)
     assert tracking.replay(night) == []
 
 
-def test_a_rerun_takes_the_earlier_ones_place(home: Path, client: Any) -> None:
+def test_a_rerun_takes_the_earlier_ones_place(home: Path, store: Any) -> None:
     night = a_night(home, "rerun")
     write_record(night)
     first = tracking.ship(night)
     write_record(night)
     second = tracking.ship(night)
     assert second != first
-    found = runs(client, night)
+    found = runs(store, night)
     assert found[f"{DAY} night"].info.run_id == second
-    assert len(client.get_metric_history(found["recommendations"].info.run_id, "train/loss")) == 1200
-    assert registered(client, night, "encoder") == [FROZEN, TRAINED]
-    assert not (home / tracking.ARTIFACTS / str(first)).exists()
-    for version in client.search_model_versions(f"name = 'shopkeel.{night.shop.name}.recommendations'"):
-        assert client.get_run(version.run_id).info.lifecycle_stage == "active"
+    assert len(store.get_metric_history(found["recommendations"].info.run_id, "train/loss")) == 1200
+    assert registered(store, night, "encoder") == [FROZEN, TRAINED]
+    assert not (home / client.ARTIFACTS / str(first)).exists()
+    for version in store.search_model_versions(f"name = 'shopkeel.{night.shop.name}.recommendations'"):
+        assert store.get_run(version.run_id).info.lifecycle_stage == "active"
         assert Path(version.source.removeprefix("file://"), "model.safetensors").read_bytes() == TRAINED.encode()
 
 
-def test_a_rerun_that_trains_another_version_keeps_the_earlier_one_in_reach(home: Path, client: Any) -> None:
+def test_a_rerun_that_trains_another_version_keeps_the_earlier_one_in_reach(home: Path, store: Any) -> None:
     night = a_night(home, "retrained")
     write_record(night)
     tracking.ship(night)
     write_record(night, version=SECOND)
     parent = tracking.ship(night)
-    assert registered(client, night, "recommendations") == [TRAINED, SECOND]
-    versions = client.search_model_versions(f"name = 'shopkeel.{night.shop.name}.recommendations'")
-    tags = [client.get_run(one.run_id).data.tags for one in versions]
+    assert registered(store, night, "recommendations") == [TRAINED, SECOND]
+    versions = store.search_model_versions(f"name = 'shopkeel.{night.shop.name}.recommendations'")
+    tags = [store.get_run(one.run_id).data.tags for one in versions]
     assert [one["mlflow.parentRunId"] for one in tags] == [parent, parent]
     assert sorted("superseded" in one for one in tags) == [False, True]
 
 
-def test_versions_and_aliases(home: Path, client: Any) -> None:
+def test_versions_and_aliases(home: Path, store: Any) -> None:
     night = a_night(home, "aliases")
     write_record(night)
     tracking.ship(night)
-    assert registered(client, night, "encoder") == [FROZEN, TRAINED]
-    assert aliases(client, night, "encoder") == {"challenger": TRAINED, "champion": FROZEN}
-    assert aliases(client, night, "recommendations") == {"challenger": TRAINED, "champion": TRAINED}
+    assert registered(store, night, "encoder") == [FROZEN, TRAINED]
+    assert aliases(store, night, "encoder") == {"challenger": TRAINED, "champion": FROZEN}
+    assert aliases(store, night, "recommendations") == {"challenger": TRAINED, "champion": TRAINED}
 
 
-def test_a_version_of_an_earlier_night_is_not_registered_twice(home: Path, client: Any) -> None:
+def test_a_version_of_an_earlier_night_is_not_registered_twice(home: Path, store: Any) -> None:
     for day in (date(2017, 11, 29), DAY):
         night = a_night(home, "twice", day)
         write_record(night)
         tracking.ship(night)
-    assert registered(client, night, "encoder") == [FROZEN, TRAINED]
+    assert registered(store, night, "encoder") == [FROZEN, TRAINED]
 
 
-def test_champion_moves_with_what_is_published_only(home: Path, client: Any) -> None:
+def test_champion_moves_with_what_is_published_only(home: Path, store: Any) -> None:
     published, refused = a_night(home, "moves"), a_night(home, "moves", date(2017, 12, 1))
     write_record(published)
     tracking.ship(published)
     write_record(refused, "refused", SECOND)
     tracking.ship(refused)
-    assert aliases(client, published, "recommendations") == {"challenger": SECOND, "champion": TRAINED}
+    assert aliases(store, published, "recommendations") == {"challenger": SECOND, "champion": TRAINED}
 
 
-def test_an_older_night_shipped_late_takes_no_alias(home: Path, client: Any) -> None:
+def test_an_older_night_shipped_late_takes_no_alias(home: Path, store: Any) -> None:
     newer, older = a_night(home, "late"), a_night(home, "late", date(2017, 11, 29))
     write_record(newer)
     tracking.ship(newer)
@@ -266,48 +267,48 @@ def test_an_older_night_shipped_late_takes_no_alias(home: Path, client: Any) -> 
     write_record(older, version=SECOND)
     (newer.warehouse / "CURRENT").write_text(current)
     tracking.ship(older)
-    assert aliases(client, newer, "recommendations") == {"challenger": TRAINED, "champion": TRAINED}
+    assert aliases(store, newer, "recommendations") == {"challenger": TRAINED, "champion": TRAINED}
 
 
-def test_align_follows_a_rollback(home: Path, client: Any) -> None:
+def test_align_follows_a_rollback(home: Path, store: Any) -> None:
     night, later = a_night(home, "rollback"), a_night(home, "rollback", date(2017, 12, 1))
     write_record(night, served=None)
     tracking.ship(night)
     before = (night.warehouse / "CURRENT").read_text()
     write_record(later, version=SECOND)
     tracking.ship(later)
-    assert aliases(client, night, "recommendations")["champion"] == SECOND
-    assert aliases(client, night, "encoder")["champion"] == FROZEN
+    assert aliases(store, night, "recommendations")["champion"] == SECOND
+    assert aliases(store, night, "encoder")["champion"] == FROZEN
     (night.warehouse / "CURRENT").write_text(before)
     tracking.align(night)
-    assert aliases(client, night, "recommendations")["champion"] == TRAINED
-    assert "champion" not in aliases(client, night, "encoder")
+    assert aliases(store, night, "recommendations")["champion"] == TRAINED
+    assert "champion" not in aliases(store, night, "encoder")
 
 
 @pytest.mark.parametrize("status", ["failed", "refused"])
-def test_a_night_that_failed_says_so(home: Path, client: Any, status: str) -> None:
+def test_a_night_that_failed_says_so(home: Path, store: Any, status: str) -> None:
     night = a_night(home, status)
     write_record(night, status)
     JsonRecorder(night.record).tags({"failed_stage": "audit", "error": "9 rows too many"})
     tracking.ship(night)
-    parent = runs(client, night)[f"{DAY} night"]
+    parent = runs(store, night)[f"{DAY} night"]
     assert parent.info.status == "FAILED"
     assert "Stopped at **audit**: 9 rows too many" in parent.data.tags["mlflow.note.content"]
 
 
-def test_a_rerun_from_the_failed_stage_leaves_no_error(home: Path, client: Any) -> None:
+def test_a_rerun_from_the_failed_stage_leaves_no_error(home: Path, store: Any) -> None:
     night = a_night(home, "mended")
     write_record(night, "failed")
     JsonRecorder(night.record).tags({"failed_stage": "audit", "error": "9 rows too many"})
     JsonRecorder(night.record).tags({"status": "published"})
     tracking.ship(night)
-    parent = runs(client, night)[f"{DAY} night"]
+    parent = runs(store, night)[f"{DAY} night"]
     assert parent.info.status == "FINISHED"
     assert "error" not in parent.data.tags
 
 
 def test_an_outage_fails_no_night_and_replay_ships_later(
-    home: Path, client: Any, monkeypatch: pytest.MonkeyPatch
+    home: Path, store: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     night, running = a_night(home, "outage"), a_night(home, "outage", date(2017, 12, 1))
     write_record(night)
@@ -324,27 +325,27 @@ def test_an_outage_fails_no_night_and_replay_ships_later(
     assert said.startswith("unreachable: ")
     assert "secret" not in said
     assert tracking.replay(night) == [night.record]
-    assert last_values(night.record, "tags")["mlflow"] == runs(client, night)[f"{DAY} night"].info.run_id
+    assert last_values(night.record, "tags")["mlflow"] == runs(store, night)[f"{DAY} night"].info.run_id
     assert tracking.replay(night) == []
 
 
 def test_a_shipment_that_breaks_off_is_replaced_by_the_next(
-    home: Path, client: Any, monkeypatch: pytest.MonkeyPatch
+    home: Path, store: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     night = a_night(home, "slow")
     write_record(night)
     with monkeypatch.context() as patch:
-        patch.setattr(tracking, "SECONDS", 0)
+        patch.setattr(shipment, "SECONDS", 0)
         assert tracking.ship(night) is None
     assert tracking.ship(night)
-    assert runs(client, night)[f"{DAY} night"].info.status == "FINISHED"
+    assert runs(store, night)[f"{DAY} night"].info.status == "FINISHED"
 
 
 def test_no_pickle_reaches_mlflow(home: Path) -> None:
     night = a_night(home, "pickle")
     write_record(night)
     tracking.ship(night)
-    kinds = {path.suffix for path in (home / tracking.ARTIFACTS).rglob("*") if path.is_file()}
+    kinds = {path.suffix for path in (home / client.ARTIFACTS).rglob("*") if path.is_file()}
     assert kinds == {".safetensors", ".json", ".html"}
 
 

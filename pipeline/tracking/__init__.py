@@ -1,0 +1,102 @@
+"""Ships a night's record to MLflow: one run a night, one nested run a model, the registry's versions and aliases.
+
+The record on disk is the original and MLflow a copy for reviewers, so an outage costs nothing: `replay` ships later.
+Not here: what is noted (`record`, the stages), and any loading of models; MLflow only holds their plain files.
+"""
+
+import hashlib
+import json
+import logging
+import os
+import warnings
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+from pipeline.record import NOTES, RUNS, JsonRecorder, last_values
+from pipeline.settings import Night
+from pipeline.tracking import client, registry
+from pipeline.tracking.shipment import MARKER, Shipment
+
+log = logging.getLogger(__name__)
+
+
+def uri(home: Path) -> str:
+    """Where records go, without credentials: `MLFLOW_TRACKING_URI`, else a SQLite file under `home`."""
+    return client.without_password(client.address(home))
+
+
+def ship(night: Night) -> str | None:
+    """Ship the night's record; again only when it has changed, and then in place of the earlier run.
+
+    Returns:
+        The id of its MLflow run; None when MLflow cannot be reached, which the record notes.
+    """
+    try:
+        with warnings.catch_warnings(action="ignore"):  # MLflow's about its own dependencies
+            return _ship(night)
+    except Exception as error:  # whatever ails MLflow or its client, the night goes on
+        words = client.without_password(f"unreachable: {type(error).__name__}: {str(error).split(chr(10))[0][:300]}")
+        log.warning("%s: MLflow %s; the record stays, `shopkeel replay` ships it", night.record.name, words)
+        JsonRecorder(night.record).tags({"mlflow": words})
+        return None
+
+
+def replay(night: Night) -> list[Path]:
+    """Ship every ended night of the shop that was not shipped yet, or has changed since, oldest first.
+
+    Returns:
+        The record folders that were shipped; it stops at the first that MLflow does not take.
+    """
+    shipped = []
+    for folder in sorted(path.parent for path in (night.root / "nights").glob(f"????-??-??-*/{NOTES}")):
+        if last_values(folder, "tags").get("status") == "running":
+            continue
+        one = replace(night, day=date.fromisoformat(folder.name[:10]), run=folder.name[11:])
+        before = _marker(one)
+        if ship(one) is None:
+            break
+        if _marker(one) != before:
+            shipped.append(folder)
+    return shipped
+
+
+def align(night: Night) -> None:
+    """Point each `champion` alias at what the current snapshot was scored with, as after a rollback; best effort."""
+    if not os.environ.get("MLFLOW_TRACKING_URI") and not (night.home / client.STORE).exists():
+        return
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            registry.align(client.connect(night.home), night)
+    except Exception as error:  # readers follow the warehouse; the registry only shows it
+        log.warning("champion aliases stay as they were: %s", client.without_password(str(error).split("\n")[0]))
+
+
+def _ship(night: Night) -> str:
+    opened, marker = client.connect(night.home), _marker(night)
+    if marker.get("digest") == _digest(night) and client.is_active(opened, marker["run_id"]):
+        return marker["run_id"]
+    run_id = Shipment(opened, night, client.experiment(opened, night)).send()
+    JsonRecorder(night.record).tags({"mlflow": run_id})
+    fresh = {"run_id": run_id, "digest": _digest(night)}
+    (night.record / MARKER).write_text(json.dumps(fresh), encoding="utf-8")
+    return run_id
+
+
+def _marker(night: Night) -> dict[str, str]:
+    """What the last shipping left; nothing when there was none, or it was cut off while writing."""
+    try:
+        marker: dict[str, str] = json.loads((night.record / MARKER).read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return {}
+    return marker
+
+
+def _digest(night: Night) -> str:
+    """SHA-256 over where the record goes and its files, but for what the shipping stage notes of itself."""
+    digest = hashlib.sha256(client.address(night.home).encode())
+    for path in sorted(night.record.rglob("*")):
+        name = path.relative_to(night.record)
+        if path.is_file() and name.name != MARKER and name != Path(RUNS, "report", NOTES):
+            digest.update(f"\n{name}\n".encode() + path.read_bytes())
+    return digest.hexdigest()

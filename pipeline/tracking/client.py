@@ -1,0 +1,67 @@
+"""Reaching MLflow: where it is, how long to wait for it, and the shop's experiment."""
+
+import logging
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.settings import Night
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+STORE, ARTIFACTS = "mlflow.db", "mlflow-artifacts"
+CALM = {
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
+    "MLFLOW_ENABLE_ASYNC_TRACE_LOGGING": "false",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_LOGGING_LEVEL": "WARNING",
+    "GIT_PYTHON_REFRESH": "quiet",
+}
+
+
+def address(home: Path) -> str:
+    """Where records go, credentials included: `MLFLOW_TRACKING_URI`, else a SQLite file under `home`."""
+    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{home / STORE}"
+
+
+def without_password(text: str) -> str:
+    """The text without what stands before an @ in its addresses."""
+    return re.sub(r"//[^/@\s]+@", "//", text)
+
+
+def connect(home: Path) -> "MlflowClient":
+    """A client that gives up soon, where nobody has set how long to wait."""
+    for name, value in CALM.items():
+        os.environ.setdefault(name, value)
+    from mlflow import MlflowClient
+
+    home.mkdir(parents=True, exist_ok=True)
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # making a new SQLite file is no news
+    return MlflowClient(address(home), address(home))
+
+
+def is_active(client: "MlflowClient", run_id: str) -> bool:
+    """Whether the run is still there and not deleted."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return bool(client.get_run(run_id).info.lifecycle_stage == "active")
+    except MlflowException as error:
+        if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+            return False
+        raise
+
+
+def experiment(client: "MlflowClient", night: Night) -> str:
+    """The id of the shop's experiment, made when it is new."""
+    name = f"shopkeel/{night.shop.name}"
+    if found := client.get_experiment_by_name(name):
+        return str(found.experiment_id)
+    # A server knows where its artifacts lie; a bare database would put them into the working directory.
+    served = address(night.home).startswith(("http://", "https://"))
+    return client.create_experiment(name, None if served else (night.home / ARTIFACTS).as_uri())
