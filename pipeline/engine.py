@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -59,13 +60,7 @@ def local_day(moment: ir.TimestampValue, zone: ZoneInfo, first: date, last: date
 
     Engines differ in how they convert zones, so the zone's offset changes in the range are spelled out as cases.
     """
-    offsets = [(day, day_start(day, zone)) for day in (first + timedelta(n) for n in range((last - first).days + 2))]
-    changes: list[tuple[datetime, timedelta]] = []
-    for day, begins in offsets:
-        offset = datetime.combine(day, time(12), tzinfo=zone).utcoffset() or timedelta()
-        if not changes or changes[-1][1] != offset:
-            # A change of offset happens inside the day; midday's offset holds from two hours after local midnight.
-            changes.append((begins + timedelta(hours=2), offset))
+    changes = _offsets(zone, first, last)
     naive = moment.cast("timestamp")
 
     def shifted(offset: timedelta) -> ir.TimestampValue:
@@ -74,3 +69,16 @@ def local_day(moment: ir.TimestampValue, zone: ZoneInfo, first: date, last: date
     branches = [(naive >= ibis.timestamp(at.replace(tzinfo=None)), shifted(offset)) for at, offset in changes[:0:-1]]
     local = ibis.cases(*branches, else_=shifted(changes[0][1])) if branches else shifted(changes[0][1])
     return local.date()
+
+
+@cache
+def _offsets(zone: ZoneInfo, first: date, last: date) -> list[tuple[datetime, timedelta]]:
+    """The zone's offsets over two days and what lies between, each with the UTC instant from which it holds."""
+    begins = datetime.combine(first, time(), tzinfo=UTC) - timedelta(1)
+    changes: list[tuple[datetime, timedelta]] = []
+    # Zones change at quarter hours; some at local midnight, where a coarser look would move an hour to another day.
+    for at in (begins + timedelta(minutes=15 * quarter) for quarter in range(((last - first).days + 3) * 96)):
+        offset = at.astimezone(zone).utcoffset() or timedelta()
+        if not changes or changes[-1][1] != offset:
+            changes.append((at, offset))
+    return changes

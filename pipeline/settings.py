@@ -19,7 +19,7 @@ from pipeline.errors import ConfigError
 class Section(BaseModel):
     """A frozen part of the settings that refuses keys it does not know."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Training(Section):
@@ -220,12 +220,12 @@ def load_shop(name: str) -> Shop:
         raise ConfigError(f"shop '{name}': unknown; choose one of {', '.join(known_shops())} or give a .yaml path")
     try:
         loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError) as error:  # an impossible date is a ValueError
         raise ConfigError(f"{path}: not readable YAML ({str(error).splitlines()[0]}); mend the file") from error
     if not isinstance(loaded, dict):
         raise ConfigError(f"{path}: expected a mapping of settings; see the built-in grocer.yaml for the layout")
     try:
-        return Shop(**loaded)
+        return Shop.model_validate(loaded)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "settings"

@@ -4,6 +4,7 @@ import ibis
 import ibis.expr.types as ir
 
 from pipeline.contracts.feeds import Reason
+from pipeline.feeds.drift import BAD_TYPE
 from pipeline.feeds.rules import FeedRules, Known, Rule, absent, day_end, refers
 
 
@@ -11,12 +12,14 @@ def _prepare(rows: ir.Table, known: Known) -> ir.Table:
     """Know whether the campaign had arrived and whether the user was sent it."""
     if known.campaigns is None:
         return rows.mutate(campaign_id_known=ibis.literal(False), was_sent=ibis.literal(False))
-    rows = refers(rows, known.campaigns, "campaign_id")
-    sends = rows.filter(rows.contact_kind == "send").select("campaign_id", "user_key", sent_on="ds")
+    rows = refers(rows, known.campaigns, "campaign_id").mutate(was_sent=ibis.literal(True))
+    # A send that goes to quarantine itself is none, in the drop of the response as on an earlier day.
+    broken = ibis.or_(rows[BAD_TYPE], *(rule.fill_null(False) for _, rule in _rules(rows, known)))
+    sends = rows.filter((rows.contact_kind == "send") & ~broken).select("campaign_id", "user_key", sent_on="ds")
     if known.sends is not None:
         sends = sends.union(known.sends.select("campaign_id", "user_key", "sent_on"))
     first = sends.group_by("campaign_id", "user_key").agg(sent_on=sends.sent_on.min())
-    joined = rows.left_join(first, ["campaign_id", "user_key"])
+    joined = rows.drop("was_sent").left_join(first, ["campaign_id", "user_key"])
     return joined.mutate(was_sent=(joined.sent_on <= joined.ds).fill_null(False)).drop(
         "sent_on", "campaign_id_right", "user_key_right"
     )

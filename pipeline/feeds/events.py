@@ -13,12 +13,12 @@ def _prepare(rows: ir.Table, known: Known) -> ir.Table:
     if known.items is None:
         return rows.mutate(item_known=ibis.literal(False))
     joined = rows.left_join(known.items, "item_id").drop("item_id_right")
-    measured = joined.sold_by_measure.fill_null(False)
+    measured = (joined.measured_since <= joined.ds).fill_null(False)
     return joined.mutate(
         item_known=(joined.known_since <= joined.ds).fill_null(False),
         quantity=ibis.ifelse(measured & (joined.quantity > 0), 1, joined.quantity),
         price_cents=ibis.ifelse(measured, ibis.null("int64"), joined.price_cents),
-    ).drop("known_since", "sold_by_measure")
+    ).drop("known_since", "measured_since")
 
 
 def _rules(rows: ir.Table, known: Known) -> list[Rule]:

@@ -95,7 +95,10 @@ def _known(connection: Backend, root: Path, upto: date, first_day: date, zone: Z
     known = Known(first_day, zone)
     if (landed := partitions.landed(connection, root, "items", upto)) is not None:
         known = replace(
-            known, items=landed.group_by("item_id").agg(sold_by_measure=_.sold_by_measure.any(), known_since=_.ds.min())
+            known,
+            items=landed.group_by("item_id").agg(
+                known_since=_.ds.min(), measured_since=_.ds.min(where=_.sold_by_measure)
+            ),
         )
     if (landed := partitions.landed(connection, root, "campaigns", upto)) is not None:
         known = replace(known, campaigns=landed.group_by("campaign_id").agg(known_since=_.ds.min()))

@@ -20,7 +20,7 @@ class Known:
     Attributes:
         first_day: the shop's first arrival day.
         zone: the shop's time zone.
-        items: item_id, sold_by_measure, known_since.
+        items: item_id, known_since, measured_since (null for goods sold by the piece).
         campaigns: campaign_id, known_since.
         sends: campaign_id, user_key pairs that were contacted.
     """
