@@ -83,10 +83,13 @@ def rollback(
     shop: ShopOption = "grocer",
 ) -> None:
     """Point readers back to an earlier snapshot; nothing is deleted."""
+    from pipeline import tracking
     from pipeline.warehouse import commit
 
-    manifest = commit.rollback(a_night(shop).warehouse, to)
+    night = a_night(shop)
+    manifest = commit.rollback(night.warehouse, to)
     typer.echo(f"current is {manifest.snapshot}, run {manifest.run}")
+    tracking.align(night)
 
 
 def _outcomes(night: Night) -> Iterator[tuple[str, str, str, str, str]]:
