@@ -1,10 +1,99 @@
-"""What holds for every test: Airflow's home is a throw-away one, set before any module imports Airflow, and empty."""
+"""What holds for every test, and one small slice of the grocer's real data.
+
+Airflow's home is a throw-away one, set before any module imports Airflow, and empty. Properties are judged by what they
+hold, not by how long a busy machine takes.
+"""
 
 import atexit
 import os
 import shutil
 import tempfile
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
 
 _home = tempfile.mkdtemp(prefix="shopkeel-airflow-")
 atexit.register(shutil.rmtree, _home, ignore_errors=True)
 os.environ.update(AIRFLOW_HOME=_home, AIRFLOW__CORE__LOAD_EXAMPLES="False")
+
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
+
+
+@dataclass(frozen=True)
+class Slice:
+    """The grocer's arrivals for 60 households, and of the catalogue and placements what they ever bought."""
+
+    shop: Any
+    whole: Any
+    goods: Any
+
+    def days(self) -> tuple[date, date]:
+        return self.whole.days()
+
+    def arrivals(self, feed: str, after: date | None, upto: date) -> Any:
+        rows = self.whole.arrivals(feed, after, upto)
+        return rows.semi_join(self.goods, "item_id") if feed in ("items", "placements") else rows
+
+
+@dataclass(frozen=True)
+class Landed:
+    """The slice as it landed.
+
+    Attributes:
+        root: folder of landed feeds.
+        day: last day that was read; it lies past a change of the clocks.
+        secret: key of the user keys.
+    """
+
+    root: Path
+    day: date
+    secret: bytes
+
+
+@pytest.fixture(scope="session")
+def connection() -> Any:
+    """One engine for the whole run."""
+    from pipeline import engine
+
+    return engine.connect(2)
+
+
+@pytest.fixture(scope="session")
+def grocer(connection: Any) -> Slice:
+    """The real data, small."""
+    import ibis
+
+    from pipeline.settings import load_shop
+    from pipeline.shops.source import open_source
+
+    shop = load_shop("grocer").model_copy(update={"max_users": 60})
+    whole = open_source(shop, connection)
+    bought = whole.arrivals("events", None, whole.days()[1]).select("item_id").distinct().to_pyarrow()
+    return Slice(shop, whole, ibis.memtable(bought))
+
+
+@pytest.fixture(scope="session")
+def landed(grocer: Slice, connection: Any, tmp_path_factory: pytest.TempPathFactory) -> Landed:
+    """The slice, landed at once through the middle of March."""
+    from pipeline.contracts.feeds import FEEDS
+    from pipeline.feeds import ingest
+
+    done = Landed(tmp_path_factory.mktemp("grocer") / "feeds", date(2017, 3, 19), b"k" * 32)
+    for feed in FEEDS.values():
+        ingest.land(
+            connection,
+            grocer,
+            done.root,
+            feed,
+            done.day,
+            first_day=grocer.shop.first_day,
+            zone=grocer.shop.zone,
+            secret=done.secret,
+            origin=grocer.shop.name,
+        )
+    return done

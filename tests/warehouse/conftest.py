@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from hypothesis import settings
 
 import pipeline
 from pipeline.contracts.table import Column, Table
@@ -17,9 +16,6 @@ from pipeline.warehouse.commit import Requirements, commit
 from pipeline.warehouse.manifest import Manifest
 from pipeline.warehouse.snapshot import pointer
 from pipeline.warehouse.staging import Staging
-
-settings.register_profile("patient", deadline=None)  # a busy machine is no defect
-settings.load_profile("patient")
 
 ITEM, PRICE = Column("item", pa.string(), "Item."), Column("price", pa.float64(), "Price.")
 USER, SPREAD = Column("user_key", pa.string(), "User."), Column("spread", pa.list_(pa.float32()), "Numbers.")

@@ -1,0 +1,190 @@
+"""A shop's settings are right or refused with the file and the key; nothing changes them afterwards."""
+
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from pydantic import ValidationError
+
+from pipeline.errors import ConfigError
+from pipeline.settings import Night, home, known_shops, load_shop, open_night
+
+Write = Callable[..., Path]
+GONE = object()
+
+
+@pytest.fixture
+def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Write:
+    """Writes the built-in grocer's settings with changes by dotted key into a folder of shops."""
+    monkeypatch.setenv("SHOPKEEL_SHOPS", str(tmp_path))
+
+    def written(**changes: Any) -> Path:
+        layout = yaml.safe_load(known_shops()["grocer"].read_text())
+        for key, value in changes.items():
+            *parents, last = key.split(".")
+            place = layout
+            for parent in parents:
+                place = place[parent]
+            place.pop(last) if value is GONE else place.update({last: value})
+        path = tmp_path / "corner.yaml"
+        path.write_text(yaml.safe_dump(layout))
+        return path
+
+    return written
+
+
+def test_every_built_in_shop_loads() -> None:
+    shops = [load_shop(name) for name in known_shops()]
+    assert [shop.name for shop in shops] == list(known_shops())
+    grocer = load_shop("grocer")
+    assert (grocer.first_day, grocer.zone.key, grocer.max_users) == (date(2017, 1, 1), "America/New_York", None)
+
+
+def test_a_file_is_loaded_by_path_and_by_name(write: Write) -> None:
+    path = write(name="corner", max_users=9)
+    assert load_shop(str(path)) == load_shop("corner")
+    assert load_shop("corner").max_users == 9
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "words"),
+    [
+        ("colour", "blue", "Extra inputs"),
+        ("encoder.colour", "blue", "Extra inputs"),
+        ("name", "Corner Shop", "match pattern"),
+        ("name", "../elsewhere", "match pattern"),
+        ("adapter", "baker", "'grocer'"),
+        ("profile", "test", "'production' or 'demo'"),
+        ("timezone", "America/Gotham", "no IANA time zone"),
+        ("currency", "dollars", "match pattern"),
+        ("provenance", GONE, "required"),
+        ("consent_without_flags", "maybe", "'denied' or 'granted'"),
+        ("threads", 0, "greater than 0"),
+        ("first_day", "the first", "valid date"),
+        ("first_day", GONE, "required"),
+        ("holdout_days", 1.5, "valid integer"),
+        ("max_users", 0, "greater than 0"),
+        ("encoder", None, "valid dictionary"),
+        ("encoder.max_tokens", 513, "less than or equal to 512"),
+        ("encoder.training", GONE, "required"),
+        ("recommender.training.learning_rate", 0, "greater than 0"),
+        ("recommender.training.learning_rate", float("nan"), "finite"),
+        ("recommender", {"heads": 3}, "required"),
+        ("cart.max_basket", 1, "greater than 1"),
+        ("audiences.holdout_share", 0.5, "less than 0.5"),
+        ("audiences.min_size", 99, "greater than or equal to 100"),
+        ("audiences.match_rate", 0, "greater than 0"),
+        ("thresholds.audiences_max_calibration_error", 2, "less than or equal to 1"),
+        # A bound that is no number would let every challenger pass.
+        ("thresholds.recommendations_min_ndcg_gain", float("nan"), "finite"),
+        ("thresholds.audiences_min_auc_gain", float("-inf"), "finite"),
+    ],
+)
+def test_a_wrong_key_is_refused_by_file_and_key(write: Write, key: str, value: object, words: str) -> None:
+    path = write(**{key: value})
+    with pytest.raises(ConfigError) as refused:
+        load_shop(str(path))
+    message = str(refused.value)
+    assert message.startswith(f"{path}: {key}") and words in message and message.endswith("; mend this key")
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"profile": "production"}, "consent_without_flags: granted is for the demo profile only"),
+        (
+            {"profile": "production", "consent_without_flags": "denied"},
+            "audiences.min_size below 1000 is for the demo profile only",
+        ),
+        ({"recommender.heads": 3}, "width must be a multiple of heads"),
+    ],
+)
+def test_keys_that_do_not_go_together_are_refused(write: Write, changes: dict[str, Any], words: str) -> None:
+    path = write(**changes)
+    with pytest.raises(ConfigError, match=words) as refused:
+        load_shop(str(path))
+    assert str(refused.value).startswith(f"{path}: ")
+
+
+def test_a_production_shop_with_production_floors_loads(write: Write) -> None:
+    changes = {"profile": "production", "consent_without_flags": GONE, "audiences.min_size": 1000, "thresholds": GONE}
+    shop = load_shop(str(write(**changes)))
+    assert (shop.profile, shop.consent_without_flags, shop.thresholds) == ("production", "denied", None)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (b"name: [grocer", "not readable YAML"),
+        (b"name: grocer\n\tadapter: grocer", "not readable YAML"),
+        (b"name: \xff\xfe", "not readable YAML"),
+        (b"first_day: 2017-02-30", "not readable YAML .day is out of range for month"),
+        (b"a: !!python/object/apply:os.system ['true']", "not readable YAML"),
+        (b"", "expected a mapping"),
+        (b"- grocer", "expected a mapping"),
+        (b"1: grocer", "mend this key"),
+    ],
+)
+def test_a_file_that_is_no_settings_is_refused(tmp_path: Path, text: bytes, words: str) -> None:
+    path = tmp_path / "shop.yaml"
+    path.write_bytes(text)
+    with pytest.raises(ConfigError, match=words) as refused:
+        load_shop(str(path))
+    assert str(refused.value).startswith(f"{path}: ")
+
+
+@pytest.mark.parametrize("name", ["baker", "", "../grocer", "missing.yaml"])
+def test_an_unknown_shop_is_refused_and_known_ones_named(name: str) -> None:
+    with pytest.raises(ConfigError, match=r"unknown; choose one of grocer or give a \.yaml path"):
+        load_shop(name)
+
+
+def test_a_folder_of_shops_that_is_missing_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("SHOPKEEL_SHOPS", str(tmp_path / "none"))
+    with pytest.raises(ConfigError, match="no such folder"):
+        load_shop("grocer")
+
+
+def test_settings_are_frozen() -> None:
+    shop = load_shop("grocer")
+    with pytest.raises(ValidationError, match="frozen"):
+        shop.seed = 8
+    with pytest.raises(ValidationError, match="frozen"):
+        shop.encoder.training.steps = 1
+
+
+def test_the_policy_hash_tells_any_change_and_nothing_else(write: Write) -> None:
+    same = load_shop(str(write()))
+    assert same.policy_hash == load_shop("grocer").policy_hash
+    changes: list[dict[str, Any]] = [{"seed": 8}, {"cart.list_size": 11}, {"thresholds": GONE}, {"never_recommend": []}]
+    hashes = {load_shop(str(write(**change))).policy_hash for change in changes}
+    assert len(hashes - {same.policy_hash}) == len(changes)
+
+
+@pytest.mark.parametrize("day", ["", "yesterday", "2017-02-30", "2017/03/01", "01.03.2017", "2017-3-1", "20170301T00"])
+def test_a_day_that_is_none_is_refused(day: str) -> None:
+    with pytest.raises(ConfigError, match="write it as YYYY-MM-DD"):
+        open_night("grocer", day)
+
+
+def test_a_night_knows_its_folders(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("SHOPKEEL_HOME", str(tmp_path))
+    night = open_night("grocer", "2017-03-01", run="second")
+    assert night == Night(load_shop("grocer"), date(2017, 3, 1), tmp_path.resolve(), "second")
+    assert night == open_night("grocer", date(2017, 3, 1), run="second")
+    root = tmp_path.resolve() / "grocer"
+    kept = [night.feeds, night.embeddings, night.models, night.warehouse]
+    assert kept == [root / name for name in ("feeds", "embeddings", "models", "warehouse")]
+    own = [night.work, night.record]
+    assert own == [root / "work" / "2017-03-01-second", root / "nights" / "2017-03-01-second"]
+    other = open_night("grocer", "2017-03-01")
+    assert not {other.work, other.record} & set(own) and other.feeds == night.feeds
+
+
+def test_without_a_home_files_lie_in_the_working_directory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("SHOPKEEL_HOME", raising=False)
+    monkeypatch.chdir(tmp_path)
+    assert home() == tmp_path.resolve() / "var"
