@@ -17,6 +17,7 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import EngFormatter
 
 from pipeline.metrics import intervals
 from pipeline.record import FILES, RUNS, last_values, read_notes
@@ -37,7 +38,7 @@ CUTOFFS = (5, 10, 20, 50)
 RANKERS = {  # who: words, colour, marker
     "fused": ("fused lists", BLUE, "o"),
     "champion": ("champion", SKY, "P"),
-    "personal_frequency": ("own frequency", ORANGE, "s"),
+    "personal_frequency": ("personal frequency", ORANGE, "s"),
     "co_visitation": ("bought together", GREEN, "^"),
     "transformer": ("transformer alone", PURPLE, "D"),
     "popularity": ("popularity", RED, "v"),
@@ -104,7 +105,7 @@ def losses(record: Path) -> Iterator[Drawing]:
             if points:
                 axes.plot(*zip(*points, strict=True), color=colour, marker=marker or None, label=WORDS[name])
         axes.set(xlabel="optimiser step", ylabel="loss (lower is better)")
-        _legend(axes)
+        _legend(figure)
         told = "; ".join(f"{WORDS[name]} loss {_course(points)}" for name, points in curves.items() if points)
         yield Drawing(
             f"loss-{model}", f"Loss of the {words}", f"{told}.",
@@ -133,7 +134,7 @@ def ranking_curves(record: Path) -> Iterator[Drawing]:
             axes.plot(places, means, color=colour, marker=marker, linewidth=weight, label=name, zorder=3)
         axes.set_xticks(range(len(CUTOFFS)), [str(k) for k in CUTOFFS])
         axes.set(xlabel="length of the list, K", ylabel=f"{words}@K", ylim=(0, None), xlim=(-0.15, None))
-        _legend(axes, reverse=True)
+        _legend(figure, reverse=True)
         at_ten = ", ".join(f"{RANKERS[who][0]} {points[1][1]:.3f}" for who, points in rows.items())
         yield Drawing(
             family, f"{words} by length of the list", f"{words} at 10: {at_ten}.",
@@ -276,7 +277,7 @@ def _dots(name: str, title: str, rows: Mapping[str, float], unit: str, caption: 
     axes.set_xscale("symlog", linthresh=1)
     axes.set_xlim(-0.15, 10 ** (decades * 1.22))
     marks = [0, *(10**power for power in range(1, decades + 1, 2 if decades > 4 else 1))]
-    axes.set_xticks(marks, [f"{mark:,}" for mark in marks])
+    axes.set_xticks(marks, [str(EngFormatter(sep="")(mark)) for mark in marks])
     axes.set_xticks([], minor=True)
     axes.set_yticks(range(len(ordered)), [label for label, _ in ordered])
     axes.set(xlabel=f"{unit}, logarithmic", ylim=(-0.6, len(ordered) - 0.4))
@@ -285,10 +286,10 @@ def _dots(name: str, title: str, rows: Mapping[str, float], unit: str, caption: 
     return Drawing(name, title, f"{title}: {told}.", caption, figure)
 
 
-def _legend(axes: Axes, *, reverse: bool = False) -> None:
-    axes.legend(
-        loc="lower left", bbox_to_anchor=(0, 1), ncols=3, handlelength=1.6, columnspacing=1.2, borderaxespad=0.3,
-        fontsize=10, reverse=reverse,
+def _legend(figure: Figure, *, reverse: bool = False) -> None:
+    figure.legend(
+        loc="outside upper left", ncols=3, handlelength=1.5, columnspacing=1, handletextpad=0.5, fontsize=9.5,
+        reverse=reverse,
     )  # fmt: skip
 
 
