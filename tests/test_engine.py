@@ -26,8 +26,8 @@ CHANGES_2017 = (datetime(2017, 3, 12, 7, tzinfo=UTC), datetime(2017, 11, 5, 6, t
 # Far east and west, half hours, changes at midnight, in the south, in the fast month, and none.
 ZONES = (
     "America/New_York", "Europe/Vienna", "Asia/Kolkata", "Asia/Kathmandu", "Pacific/Kiritimati", "Pacific/Pago_Pago",
-    "America/Sao_Paulo", "Asia/Beirut", "America/Santiago", "America/Havana", "Australia/Lord_Howe", "Africa/Casablanca",
-    "UTC",
+    "America/Sao_Paulo", "Asia/Beirut", "America/Santiago", "America/Havana", "Australia/Lord_Howe",
+    "Africa/Casablanca", "UTC",
 )  # fmt: skip
 
 
