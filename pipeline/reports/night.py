@@ -125,7 +125,7 @@ def _headline(facts: Mapping[str, Any]) -> str:
     if facts["published"]:
         tables = [one for one in facts["tables"] if one["rows"]]
         rows = sum(one["rows"] for one in tables)
-        return f"{len(tables)} tables with {rows:,} rows were published."
+        return f"{_count(len(tables), 'table')} with {rows:,} rows {'was' if len(tables) == 1 else 'were'} published."
     stays = f"readers keep the snapshot {current}" if current else "there is no earlier snapshot to read"
     if tags.get("status") in ("refused", "failed"):
         how = "was refused" if tags["status"] == "refused" else "failed"
@@ -145,7 +145,9 @@ def _said(facts: Mapping[str, Any]) -> list[str]:
         said.append(f"Blocked by the expectations on {_listed(failed)}.")
     elif suites:
         warned = sum(len(suite["failures"]) for suite in suites)
-        said.append(f"All {len(suites)} suites of expectations passed{f', with {warned} warnings' if warned else ''}.")
+        held = _count(len(suites), "suite")
+        with_warnings = f"{held} let the night through, with {_count(warned, 'warning')}."
+        said.append(with_warnings if warned else f"All expectations held, in {held}.")
     said += [f"{one['name']}: {one['reason']}." for one in facts["tables"] if one["status"] in ("fallback", "empty")]
     return said
 
@@ -357,6 +359,10 @@ def _timing(notes: Notes) -> list[dict[str, Any]]:
         {"words": STAGES[stage], "seconds": value, "time": _minutes(value), "share": 100 * value / longest}
         for stage, value in known.items()
     ]
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}{'' if number == 1 else 's'}"
 
 
 def _minutes(seconds: float) -> str:

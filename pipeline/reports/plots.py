@@ -211,7 +211,7 @@ def reliability(record: Path) -> Iterator[Drawing]:
     told = ", ".join(f"{p:.0%} predicted, {o:.0%} seen" for p, o in zip(predicted, observed, strict=True))
     yield Drawing(
         "reliability", "Are the chances right?", f"{len(bins)} bins of sends: {told}.",
-        "On the dashed line, predictions come true as often as they say. Bars: 95 % intervals; below: sends in each bin.",
+        "On the dashed line, predictions come true as often as they say. Bars: 95 % intervals; below: sends by bin.",
         figure,
     )  # fmt: skip
 
@@ -320,7 +320,8 @@ def _json(record: Path, stage: str, name: str) -> Any:
 
 def _write(drawing: Drawing, folder: Path) -> Plot:
     png, text = folder / f"{drawing.name}.png", io.StringIO()
-    drawing.figure.savefig(png, dpi=200, metadata={"Software": None})
+    drawing.figure.savefig(png, dpi=180, metadata={"Software": None})
+    drawing.figure.set_layout_engine("none")  # laid out once is enough
     drawing.figure.savefig(text, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     facts = (drawing.name, drawing.title, drawing.alt, drawing.caption)
     return Plot(*facts, png, _inline(text.getvalue(), drawing))
