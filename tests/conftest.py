@@ -97,3 +97,28 @@ def landed(grocer: Slice, connection: Any, tmp_path_factory: pytest.TempPathFact
             origin=grocer.shop.name,
         )
     return done
+
+
+@pytest.fixture(scope="session")
+def tiny_bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A Hugging Face directory: the embedded encoder's tokenizer over two random layers, 32 wide."""
+    import torch
+    from transformers import BertConfig, BertModel, BertTokenizerFast
+
+    from pipeline.learning import checkpoints
+
+    home = tmp_path_factory.mktemp("tiny_bert")
+    tokenizer = BertTokenizerFast.from_pretrained(checkpoints.resolve("embedded:minilm-l6", home))
+    torch.manual_seed(0)
+    config = BertConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=64,
+        max_position_embeddings=64,
+    )
+    folder = home / "tiny"
+    BertModel(config, add_pooling_layer=False).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder

@@ -9,6 +9,7 @@ import scipy.sparse as sp
 from pipeline.features.history import History
 
 TIE = 1e-6  # popularity fills where the personal score is silent
+DIGITS = 10  # finer than steps of popularity, coarser than the noise of sums
 
 
 def popularity(history: History, users: slice, columns: np.ndarray) -> np.ndarray:
@@ -28,15 +29,15 @@ def co_visitation(history: History, users: slice, columns: np.ndarray, transitio
 
 
 def filled(scores: np.ndarray, history: History, columns: np.ndarray) -> np.ndarray:
-    """Scores with popularity deciding among ties."""
-    popular = history.buyers_recent[columns]
+    """Scores with popularity deciding among ties; float64, for a float32 near one has no digits left for it."""
+    popular = history.buyers_recent[columns].astype(np.float64)
     return scores + TIE * popular / max(1.0, float(popular.max(initial=0)))
 
 
 def top(scores: np.ndarray, k: int) -> np.ndarray:
     """Columns of the k best scores of each row, best first, ties by column: int [B, k], a total order."""
     k = min(k, scores.shape[1])
-    exact = np.round(scores.astype(np.float64), 6)
+    exact = np.round(scores.astype(np.float64), DIGITS)
     bound = -np.partition(-exact, k - 1, axis=1)[:, k - 1 : k]
     out = np.empty((len(exact), k), np.int64)
     for row in range(len(exact)):
