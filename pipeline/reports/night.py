@@ -135,7 +135,7 @@ def _headline(facts: Mapping[str, Any]) -> str:
 
 def _said(facts: Mapping[str, Any]) -> list[str]:
     """The sentences a reviewer reads first, after the headline."""
-    said, late = [], "" if facts["published"] else ", though nothing of it serves"
+    said, late = [], "" if facts["published"] else " (judged, not published)"
     for verdict, (_, words) in VERDICTS.items():
         named = [model["words"] for model in facts["models"] if model["verdict"] == verdict]
         said += [f"{words}{late}: {_listed(named)}."] if named else []

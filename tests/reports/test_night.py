@@ -155,7 +155,7 @@ def test_a_refused_night_says_what_blocked_and_what_stays(write_record: Fill, te
         "The night was refused at “audit”. Nothing was published: there is no earlier snapshot to read.",
         "gate refused 1: score", "Blocked by the expectations on recommendations.",
         "12 of 900 rows (1.33% of those judged). a score below 0 is <no> chance", "What was made, and not published",
-        "Promoted, though nothing of it serves: recommender.",
+        "Promoted (judged, not published): recommender.",
     ):  # fmt: skip
         assert words in found.text
     assert "900 rows" not in found.text.replace("12 of 900 rows", "")
