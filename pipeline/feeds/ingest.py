@@ -129,9 +129,9 @@ def _judge(rows: ir.Table, feed: Feed, known: Known, before: ir.Table | None) ->
     rows = rows.mutate(reason=ibis.cases(*cases, else_=ibis.null("string")))
     names = [name for name in feed.landed.names if name != "source"]
     # Of equal keys the earliest arrival stays; within a day the smallest row, so that order of arrival is no matter.
-    simple = [name for name in names if not rows[name].type().is_array() and name != "ds"]
+    values = [rows[name].join("\n") if rows[name].type().is_array() else rows[name] for name in names if name != "ds"]
     group = [*key, *(["ds"] if rules.replaces else []), rows.reason.isnull()]
-    place = ibis.row_number().over(ibis.window(group_by=group, order_by=["ds", *simple]))
+    place = ibis.row_number().over(ibis.window(group_by=group, order_by=["ds", *values]))
     duplicate = rows.reason.isnull() & (place > 0)
     if before is not None and not rules.replaces:
         old = before.select(*key, landed_before=True)

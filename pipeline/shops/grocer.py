@@ -37,6 +37,11 @@ def _week_start(week: ir.IntegerColumn) -> ir.DateColumn:
     return ibis.literal(FIRST_WEEK_STARTS) + ((week - 1) * 7).as_interval("D")
 
 
+def _numbered(rows: ir.Table) -> ir.Table:
+    """Rows with their `place` in the file's order of values: an id that does not hold the household's."""
+    return rows.mutate(place=ibis.row_number().over(ibis.window(order_by=rows.columns)))
+
+
 class Grocer:
     """Arrivals of the grocer shop."""
 
@@ -185,30 +190,21 @@ class Grocer:
 
     def _contacts(self) -> ir.Table:
         starts = self._read("campaign_descriptions").select("campaign_id", at=_.start_date)
-        sends = self._cohort(self._read("campaigns")).join(starts, "campaign_id")
-        redeemed = self._cohort(self._read("coupon_redemptions"))
-        campaign, household = sends.campaign_id.cast("string"), sends.household_id.cast("string")
+        sends = self._cohort(_numbered(self._read("campaigns"))).join(starts, "campaign_id")
+        redeemed = self._cohort(_numbered(self._read("coupon_redemptions")))
         sent = sends.select(
-            contact_id=ibis.literal("send-") + campaign + "-" + household,
-            campaign_id=campaign,
-            user_id=household,
+            contact_id=ibis.literal("send-") + sends.place.cast("string"),
+            campaign_id=sends.campaign_id.cast("string"),
+            user_id=sends.household_id.cast("string"),
             contact_kind=ibis.literal("send"),
             ts=sends.at,
             ds=sends.at.date(),
         )
         day = redeemed.redemption_date.date()
-        campaign, household = redeemed.campaign_id.cast("string"), redeemed.household_id.cast("string")
         responses = redeemed.select(
-            contact_id=ibis.literal("response-")
-            + campaign
-            + "-"
-            + household
-            + "-"
-            + redeemed.coupon_upc.cast("string")
-            + "-"
-            + day.cast("string"),
-            campaign_id=campaign,
-            user_id=household,
+            contact_id=ibis.literal("response-") + redeemed.place.cast("string"),
+            campaign_id=redeemed.campaign_id.cast("string"),
+            user_id=redeemed.household_id.cast("string"),
             contact_kind=ibis.literal("response"),
             ts=redeemed.redemption_date,
             ds=day,

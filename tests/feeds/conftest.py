@@ -149,7 +149,7 @@ def judge(dock: Dock) -> Callable[..., list[str | None]]:
         (key,) = FEEDS[feed].raw.key
         names = [change.get(key, f"{GOOD[feed][key]}{n}") for n, change in enumerate(changes)]
         dock.bring(feed, *changes)
-        dock.land()
+        dock.land("items", "campaigns", feed)
         published = {row[key] for row in dock.published(feed)}
         refused = dock.refused(feed)
         return [None if name in published else refused[name] for name in names]
