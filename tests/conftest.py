@@ -20,13 +20,15 @@ _home = tempfile.mkdtemp(prefix="shopkeel-airflow-")
 atexit.register(shutil.rmtree, _home, ignore_errors=True)
 os.environ.update(AIRFLOW_HOME=_home, AIRFLOW__CORE__LOAD_EXAMPLES="False")
 
+DAY = date(2017, 3, 19)  # past a change of the clocks and the first campaigns
+
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
 
 
 @dataclass(frozen=True)
 class Slice:
-    """The grocer's arrivals for 60 households, and of the catalogue and placements what they ever bought."""
+    """The grocer's arrivals for 60 households, and of the catalogue and placements what they bought by DAY."""
 
     shop: Any
     whole: Any
@@ -46,7 +48,7 @@ class Landed:
 
     Attributes:
         root: folder of landed feeds.
-        day: last day that was read; it lies past a change of the clocks.
+        day: last day that was read.
         secret: key of the user keys.
     """
 
@@ -73,7 +75,7 @@ def grocer(connection: Any) -> Slice:
 
     shop = load_shop("grocer").model_copy(update={"max_users": 60})
     whole = open_source(shop, connection)
-    bought = whole.arrivals("events", None, whole.days()[1]).select("item_id").distinct().to_pyarrow()
+    bought = whole.arrivals("events", None, DAY).select("item_id").distinct().to_pyarrow()
     return Slice(shop, whole, ibis.memtable(bought))
 
 
@@ -83,7 +85,7 @@ def landed(grocer: Slice, connection: Any, tmp_path_factory: pytest.TempPathFact
     from pipeline.contracts.feeds import FEEDS
     from pipeline.feeds import ingest
 
-    done = Landed(tmp_path_factory.mktemp("grocer") / "feeds", date(2017, 3, 19), b"k" * 32)
+    done = Landed(tmp_path_factory.mktemp("grocer") / "feeds", DAY, b"k" * 32)
     for feed in FEEDS.values():
         ingest.land(
             connection,

@@ -155,3 +155,9 @@ def judge(dock: Dock) -> Callable[..., list[str | None]]:
         return [None if name in published else refused[name] for name in names]
 
     return land
+
+
+@pytest.fixture(scope="session")
+def empty() -> type[Dock]:
+    """For a property that needs many docks."""
+    return Dock
