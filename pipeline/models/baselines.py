@@ -9,7 +9,7 @@ import scipy.sparse as sp
 from pipeline.features.history import History
 
 TIE = 1e-6  # popularity fills where the personal score is silent
-DIGITS = 10  # finer than steps of popularity, coarser than the noise of sums
+DIGITS = 10  # finer than the steps of popularity
 
 
 def popularity(history: History, users: slice, columns: np.ndarray) -> np.ndarray:

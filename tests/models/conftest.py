@@ -57,8 +57,9 @@ def make_history(baskets: Baskets, items: int) -> History:
     )
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def a_history() -> Callable[[Baskets, int], History]:
+    """See `make_history`."""
     return make_history
 
 
