@@ -124,7 +124,7 @@ def fit(examples: Examples, seed: int, draws: int = DRAWS) -> ResponseModel:
         NoData: nobody responded, or everybody did.
     """
     label = examples.responded.astype(int)
-    if label.min(initial=1) == label.max(initial=0):
+    if label.min(initial=1) >= label.max(initial=0):
         raise NoData("response model: the contacts hold no responses to learn from; run a later date")
     kinds = sorted(set(examples.kind))
     table = with_kinds(examples.features, examples.kind, kinds)

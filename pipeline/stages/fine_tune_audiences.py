@@ -82,7 +82,7 @@ def _measure(
     model: audiences.ResponseModel, past: Examples, judged: Examples, seed: int, recorder: JsonRecorder
 ) -> dict[str, Any]:
     label = judged.responded.astype(int)
-    if label.min(initial=1) == label.max(initial=0):
+    if label.min(initial=1) >= label.max(initial=0):
         return {"refused": f"the judged campaigns hold no responses after {OBSERVED_DAYS} days"}
     chance = model.propensity(judged.features, judged.kind)
     plain = audiences.baseline_scores(past, judged)
