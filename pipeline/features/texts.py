@@ -12,10 +12,16 @@ def item_text(items: ir.Table, template: str) -> ir.StringValue:
     """Fill a template such as `{title}, {brand} brand` from item columns, lower case, spaces single.
 
     Raises:
-        ConfigError: the template names a column that items lack.
+        ConfigError: the template is malformed, names no column, or one that items lack.
     """
+    try:
+        pieces = list(Formatter().parse(template))
+    except ValueError as error:
+        raise ConfigError(f"encoder.item_text: '{template}': {error}; write columns as {{title}}") from error
+    if all(piece[1] is None for piece in pieces):
+        raise ConfigError(f"encoder.item_text: '{template}': names no column; write columns as {{title}}")
     parts: list[ir.StringValue] = []
-    for literal, name, _spec, _conversion in Formatter().parse(template):
+    for literal, name, _spec, _conversion in pieces:
         if literal:
             parts.append(ibis.literal(literal))
         if name is not None:

@@ -1,0 +1,97 @@
+"""Pairs in one basket and last baskets, against counting by hand."""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from datetime import date, timedelta
+from itertools import permutations
+from typing import Any
+
+import ibis
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline.features import baskets
+
+Row = dict[str, Any]
+Pairs = dict[tuple[str, str], tuple[int, ...]]
+
+
+def pairs(rows: list[Row], as_of: date, max_basket: int, min_together: int, window: int) -> Pairs:
+    """together, item_baskets, other_baskets, all_baskets by pair."""
+    held: dict[str, set[str]] = defaultdict(set)
+    for row in rows:
+        if as_of - timedelta(window) < row["ds"] <= as_of:
+            held[row["basket_id"]].add(row["item_id"])
+    kept = [items for items in held.values() if 2 <= len(items) <= max_basket]
+    single = Counter(item for items in kept for item in items)
+    both = Counter(pair for items in kept for pair in permutations(items, 2))
+    return {
+        (one, other): (n, single[one], single[other], len(kept))
+        for (one, other), n in both.items()
+        if n >= min_together
+    }
+
+
+def found(lines: ibis.Table, as_of: date, max_basket: int, min_together: int, window: int) -> Pairs:
+    rows = baskets.pairs(lines, as_of, max_basket=max_basket, min_together=min_together, window_days=window)
+    names = ["item_id", "other_id", "together", "item_baskets", "other_baskets", "all_baskets"]
+    listed = [tuple(row.values()) for row in rows.select(*names).to_pyarrow().to_pylist()]
+    assert len({row[:2] for row in listed}) == len(listed)
+    return {row[:2]: row[2:] for row in listed}
+
+
+@settings(max_examples=12)
+@given(data=st.data(), max_basket=st.integers(2, 4), min_together=st.integers(1, 2), window=st.integers(1, 8))
+def test_pairs_by_brute_force(
+    data: st.DataObject, max_basket: int, min_together: int, window: int, toy: Any, unmoved: Callable[..., None]
+) -> None:
+    past = data.draw(toy.rows(9))
+    rest = (toy.as_of, max_basket, min_together, window)
+    assert found(toy.lines(past), *rest) == pairs(past, *rest)
+    unmoved(lambda lines: found(lines, *rest), past, data)
+
+
+@pytest.mark.parametrize(("max_basket", "min_together", "window"), [(40, 3, 180), (12, 2, 28)])
+def test_pairs_of_the_real_slice(
+    purchases: ibis.Table, purchase_rows: list[Row], max_basket: int, min_together: int, window: int
+) -> None:
+    rest = (date(2017, 3, 12), max_basket, min_together, window)
+    expected = pairs(purchase_rows, *rest)
+    assert found(purchases, *rest) == expected and len(expected) > 20
+    assert all(expected[other, one][0] == numbers[0] for (one, other), numbers in expected.items())
+
+
+def last(rows: list[Row], as_of: date) -> set[tuple[str, str, str]]:
+    moments: dict[tuple[str, str], Any] = {}
+    for row in rows:
+        if row["ds"] <= as_of:
+            key = row["user_key"], row["basket_id"]
+            moments[key] = max(row["ts"], moments.get(key, row["ts"]))
+    newest = {user: max((at, b) for (u, b), at in moments.items() if u == user)[1] for user, _ in moments}
+    return {
+        (row["user_key"], row["basket_id"], row["item_id"])
+        for row in rows
+        if row["ds"] <= as_of and newest[row["user_key"]] == row["basket_id"]
+    }
+
+
+def last_found(lines: ibis.Table, as_of: date) -> set[tuple[str, str, str]]:
+    rows = baskets.last_baskets(lines, as_of).to_pyarrow().to_pylist()
+    names = {tuple(row.values()) for row in rows}
+    assert len(names) == len(rows)
+    return names  # type: ignore[return-value]
+
+
+@settings(max_examples=12)
+@given(data=st.data())
+def test_last_baskets_by_brute_force(data: st.DataObject, toy: Any, unmoved: Callable[..., None]) -> None:
+    past = data.draw(toy.rows(3))
+    assert last_found(toy.lines(past), toy.as_of) == last(past, toy.as_of)
+    unmoved(lambda lines: last_found(lines, toy.as_of), past, data)
+
+
+@pytest.mark.parametrize("as_of", [date(2017, 1, 5), date(2017, 3, 12)])
+def test_last_baskets_of_the_real_slice(purchases: ibis.Table, purchase_rows: list[Row], as_of: date) -> None:
+    expected = last(purchase_rows, as_of)
+    assert last_found(purchases, as_of) == expected and len({user for user, *_ in expected}) > 10

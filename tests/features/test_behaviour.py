@@ -1,0 +1,128 @@
+"""What users bought and how items sell, against a second computation in plain Python."""
+
+from collections import defaultdict
+from collections.abc import Callable
+from datetime import date, timedelta
+from itertools import pairwise
+from typing import Any
+
+import ibis
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline.contracts.features import USER_ITEMS
+from pipeline.features import behaviour
+from pipeline.feeds import partitions
+
+Row = dict[str, Any]
+CUTS = [date(2017, 1, 1), date(2017, 2, 14), date(2017, 3, 12), date(2017, 3, 19)]
+
+
+def user_items(rows: list[Row], as_of: date) -> dict[tuple[str, str], tuple[Any, ...]]:
+    """baskets, recent weight, first, last, mean gap by user and item."""
+    visits: dict[tuple[str, str], set[tuple[str, date]]] = defaultdict(set)
+    for row in rows:
+        if row["ds"] <= as_of:
+            visits[row["user_key"], row["item_id"]].add((row["basket_id"], row["ds"]))
+    found = {}
+    for key, seen in visits.items():
+        days = sorted({day for _, day in seen})
+        weight = sum(round(2 ** (-(as_of - day).days / 30) * 1e6) for _, day in seen) / 1e6
+        gaps = [(later - sooner).days for sooner, later in pairwise(days)]
+        found[key] = (len(seen), weight, days[0], days[-1], sum(gaps) / len(gaps) if gaps else None)
+    return found
+
+
+def item_sales(rows: list[Row], as_of: date) -> dict[str, tuple[int, int, int]]:
+    found: dict[str, tuple[set[str], set[str], set[str]]] = defaultdict(lambda: (set(), set(), set()))
+    for row in rows:
+        if row["ds"] <= as_of:
+            baskets, buyers, recent = found[row["item_id"]]
+            baskets.add(row["basket_id"])
+            buyers.add(row["user_key"])
+            if row["ds"] > as_of - timedelta(28):
+                recent.add(row["user_key"])
+    return {item: tuple(len(members) for members in sets) for item, sets in found.items()}  # type: ignore[misc]
+
+
+def as_dict(table: ibis.Table, *key: str) -> dict[Any, Any]:
+    rows = table.to_pyarrow()
+    keys, values = rows.select(key).to_pylist(), rows.drop_columns(list(key)).to_pylist()
+    found = {}
+    for k, v in zip(keys, values, strict=True):
+        found[tuple(k.values()) if len(k) > 1 else next(iter(k.values()))] = tuple(v.values())
+    assert len(found) == len(rows)
+    return found
+
+
+def test_purchases_are_the_purchases_alone() -> None:
+    names = ("user_key", "item_id", "basket_id", "ds", "ts", "quantity", "amount_cents")
+    kinds = ["view", "purchase", "rating", "add_to_cart", "purchase"]
+    columns = {name: pa.array([None] * 5, pa.string()) for name in (*names, "rating", "query")}
+    events = ibis.memtable(pa.table({**columns, "item_id": list("abcde"), "kind": kinds}))
+    found = behaviour.purchases(events)
+    assert found.columns == names and sorted(found.to_pyarrow().column("item_id").to_pylist()) == ["b", "e"]
+
+
+@pytest.mark.parametrize("as_of", CUTS)
+def test_user_items_of_the_real_slice_by_brute_force(
+    purchases: ibis.Table, purchase_rows: list[Row], as_of: date
+) -> None:
+    found = behaviour.user_items(purchases, as_of)
+    USER_ITEMS.enforce(found.to_pyarrow())
+    expected = user_items(purchase_rows, as_of)
+    assert as_dict(found.select(*USER_ITEMS.names), "user_key", "item_id") == expected and expected
+
+
+@pytest.mark.parametrize("as_of", CUTS)
+def test_item_sales_of_the_real_slice_by_brute_force(
+    purchases: ibis.Table, purchase_rows: list[Row], as_of: date
+) -> None:
+    expected = item_sales(purchase_rows, as_of)
+    assert as_dict(behaviour.item_sales(purchases, as_of), "item_id") == expected and expected
+
+
+def test_promoted_items_of_the_real_slice_are_those_of_the_week(landed: Any, connection: Any) -> None:
+    placements = partitions.landed(connection, landed.root, "placements", landed.day)
+    rows = placements.select("item_id", "starts_on", "store_count", "ds").to_pyarrow().to_pylist()
+    for as_of in (date(2017, 2, 12), date(2017, 2, 13), landed.day):
+        monday = as_of - timedelta(as_of.weekday())
+        expected: dict[str, int] = defaultdict(int)
+        for row in rows:
+            if row["starts_on"] == monday:
+                expected[row["item_id"]] += row["store_count"]
+        found = as_dict(behaviour.promoted(placements, as_of), "item_id")
+        assert found == {item: (stores,) for item, stores in expected.items()} and len(found) > 100
+    assert behaviour.promoted(None, landed.day) is None
+
+
+@pytest.mark.parametrize(("late", "seen"), [(0, True), (1, False)])
+def test_a_placement_that_arrives_after_the_day_is_not_known(late: int, seen: bool) -> None:
+    as_of = date(2020, 6, 30)
+    row = {"item_id": "a", "starts_on": as_of, "store_count": 4, "ds": as_of + timedelta(late)}
+    found = behaviour.promoted(ibis.memtable(pa.Table.from_pylist([row])), as_of)
+    assert as_dict(found, "item_id") == ({"a": (4,)} if seen else {})
+
+
+@settings(max_examples=12)
+@given(data=st.data())
+def test_neither_the_future_nor_the_order_of_rows_matters(
+    data: st.DataObject, toy: Any, unmoved: Callable[..., None]
+) -> None:
+    past = data.draw(toy.rows(70))
+    for compute, oracle, key in (
+        (behaviour.user_items, user_items, ("user_key", "item_id")),
+        (behaviour.item_sales, item_sales, ("item_id",)),
+    ):
+        assert as_dict(compute(toy.lines(past), toy.as_of), *key) == oracle(past, toy.as_of)
+        unmoved(lambda lines, compute=compute, key=key: as_dict(compute(lines, toy.as_of), *key), past, data)
+
+
+def test_the_last_day_counts_and_weight_halves_in_thirty_days(toy: Any) -> None:
+    rows = toy.basket("b1", "u", toy.as_of, "a") + toy.basket("b2", "u", toy.as_of - timedelta(30), "ab")
+    found = as_dict(behaviour.user_items(toy.lines(rows), toy.as_of), "user_key", "item_id")
+    first = toy.as_of - timedelta(30)
+    assert found == {("u", "a"): (2, 1.5, first, toy.as_of, 30.0), ("u", "b"): (1, 0.5, first, first, None)}
+    assert as_dict(behaviour.item_sales(toy.lines(rows), toy.as_of), "item_id") == {"a": (2, 1, 1), "b": (1, 1, 0)}

@@ -1,0 +1,143 @@
+"""Users and items as arrays: each number is the one of the tables they are made of."""
+
+from collections.abc import Callable
+from datetime import date, timedelta
+from typing import Any
+
+import ibis
+import numpy as np
+import pyarrow as pa
+import pytest
+import scipy.sparse as sp
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline.features import behaviour, sequences
+from pipeline.features.history import History, Items, bought_between, history, items
+from pipeline.feeds import partitions
+
+AS_OF, LIMIT = date(2017, 3, 12), 32
+MATRICES = ("baskets", "weight", "age", "gap")
+
+
+def space_of(ids: list[str], unlisted: str = "") -> Items:
+    listable = np.array([name != unlisted for name in sorted(ids)])
+    return Items(pa.array(sorted(ids)), listable, listable, np.arange(len(ids)))
+
+
+@pytest.fixture(scope="module")
+def space(purchases: ibis.Table) -> Items:
+    """The items that were bought by the cut, and one that never was."""
+    known = purchases.filter(purchases.ds <= ibis.literal(AS_OF)).select("item_id").distinct()
+    return space_of([*known.to_pyarrow().column("item_id").to_pylist(), "zzz"])
+
+
+@pytest.fixture(scope="module")
+def placements(landed: Any, connection: Any) -> ibis.Table:
+    rows = partitions.landed(connection, landed.root, "placements", landed.day)
+    return ibis.memtable(rows.filter(rows.starts_on > ibis.literal(date(2017, 2, 26))).to_pyarrow())
+
+
+@pytest.fixture(scope="module")
+def known(purchases: ibis.Table, placements: ibis.Table, space: Items) -> History:
+    return history(purchases, placements, space, AS_OF, LIMIT)
+
+
+def test_an_item_s_place_is_its_place_among_sorted_ids() -> None:
+    catalogue = pa.table({
+        "item_id": ["a", "b", "c"], "is_recommendable": [True, False, False], "is_listable": [True, True, False],
+        "text_hash": ["y", "x", "y"],
+    })  # fmt: skip
+    found = items(catalogue, pa.array(["x", "y"]))
+    assert found.text.tolist() == [1, 0, 1] and found.recommendable.tolist() == [True, False, False]
+    assert found.listable.tolist() == [True, True, False]
+    assert found.index(pa.chunked_array([["c", "?"], [None, "a"]])).tolist() == [2, -1, -1, 0]
+
+
+def test_matrices_hold_the_numbers_of_user_items(known: History, purchases: ibis.Table, space: Items) -> None:
+    rows = behaviour.user_items(purchases, AS_OF).to_pyarrow().to_pylist()
+    users, ids = known.users.to_pylist(), space.ids.to_pylist()
+    assert users == sorted({row["user_key"] for row in rows})
+    dense = {name: getattr(known, name).toarray() for name in MATRICES}
+    assert all(matrix.shape == (len(users), len(ids)) for matrix in dense.values())
+    user_at, item_at = {name: n for n, name in enumerate(users)}, {name: n for n, name in enumerate(ids)}
+    for row in rows:
+        at = user_at[row["user_key"]], item_at[row["item_id"]]
+        expected = (
+            row["baskets"], row["recent_weight"], (AS_OF - row["last_on"]).days + 1, row["gap_days"] or 0.0
+        )  # fmt: skip
+        assert [dense[name][at] for name in MATRICES] == pytest.approx(expected, rel=1e-6)
+    # Nothing beyond those rows: an age of zero means never.
+    assert np.count_nonzero(dense["age"]) == np.count_nonzero(dense["baskets"]) == len(rows) > 1000
+
+
+def test_sequences_are_the_recent_lines_user_after_user(known: History, purchases: ibis.Table, space: Items) -> None:
+    rows = sequences.recent_lines(purchases, AS_OF, LIMIT).to_pylist()
+    starts = known.sequence_start
+    assert len(starts) == len(known.users) + 1 and starts[-1] == len(rows) == len(known.sequence_item)
+    baskets = []
+    for n, user in enumerate(known.users.to_pylist()):
+        mine = slice(starts[n], starts[n + 1])
+        expected = [row for row in rows if row["user_key"] == user]
+        assert [space.ids[i].as_py() for i in known.sequence_item[mine]] == [row["item_id"] for row in expected]
+        assert known.sequence_age[mine].tolist() == [row["age"] for row in expected]
+        baskets += list(zip(known.sequence_basket[mine].tolist(), (row["basket_id"] for row in expected), strict=True))
+    numbers, names = zip(*baskets, strict=True)
+    assert list(numbers) == sorted(numbers)
+    assert len(set(baskets)) == len(set(numbers)) == len(set(names))
+
+
+def test_sales_and_promotion_stand_at_the_item_s_place(
+    known: History, purchases: ibis.Table, placements: ibis.Table, space: Items
+) -> None:
+    for found, table, column in (
+        (known.buyers_recent, behaviour.item_sales(purchases, AS_OF), "buyers_recent"),
+        (known.stores, behaviour.promoted(placements, AS_OF), "stores"),
+    ):
+        numbers = {row["item_id"]: row[column] for row in table.to_pyarrow().to_pylist()}
+        assert found.tolist() == [numbers.get(item, 0) for item in space.ids.to_pylist()] and found.any()
+    assert known.buyers_recent[-1] == 0
+
+
+def test_without_placements_no_store_promotes(purchases: ibis.Table, space: Items) -> None:
+    assert not history(purchases, None, space, AS_OF, LIMIT).stores.any()
+
+
+def flat(found: History) -> dict[str, Any]:
+    """Comparable values of every array."""
+    values = {name: value for name, value in vars(found).items() if name != "as_of"}
+    return {
+        name: value.toarray().tolist() if sp.issparse(value) else value.tolist()
+        for name, value in values.items()
+        if name != "users"
+    } | {"users": found.users.to_pylist()}
+
+
+@settings(max_examples=8)
+@given(data=st.data())
+def test_neither_the_future_nor_the_order_of_rows_matters(
+    data: st.DataObject, toy: Any, unmoved: Callable[..., None]
+) -> None:
+    past = data.draw(toy.rows(60).filter(bool))
+    unmoved(lambda lines: flat(history(lines, None, space_of(list(toy.items)), toy.as_of, 6)), past, data)
+
+
+def test_nobody_and_nothing_make_empty_arrays(toy: Any) -> None:
+    found = history(toy.lines([]), None, space_of(["a", "b"]), toy.as_of, 4)
+    assert len(found.users) == 0 and found.baskets.shape == (0, 2) and found.sequence_start.tolist() == [0]
+    assert len(found.sequence_item) == len(found.sequence_basket) == 0
+
+
+def test_purchases_of_a_range_are_of_listable_goods_and_known_users(toy: Any) -> None:
+    day = toy.as_of
+    rows = [
+        *toy.basket("b0", "u", day - timedelta(7), "a"),  # the day before the range
+        *toy.basket("b1", "u", day - timedelta(6), "bb"),
+        *toy.basket("b2", "v", day, "abc"),
+        *toy.basket("b3", "v", day, "f"),  # in no catalogue
+        *toy.basket("b4", "w", day, "a"),  # nobody we know
+        *toy.basket("b5", "u", day + timedelta(1), "a"),
+    ]
+    users = pa.array(["u", "v"])
+    found = bought_between(toy.lines(rows), users, space_of(list("abc"), unlisted="c"), day - timedelta(7), day)
+    assert found.toarray().tolist() == [[False, True, False], [True, True, False]] and found.dtype == bool
