@@ -42,7 +42,8 @@ $(PREPARED): $(INSTALLED)
 nightly: setup $(PREPARED) ## run one night by Airflow: make nightly SHOP=grocer DAY=2017-11-30
 	$(AIRFLOW_ENV) airflow dags test nightly --conf '{"shop": "$(SHOP)", "day": "$(DAY)"}'
 	@$(AIRFLOW_ENV) shopkeel status --shop $(SHOP)
-	@echo "Airflow and MLflow in the browser: make up"
+	@$(AIRFLOW_ENV) echo "tables   $$(shopkeel path --shop $(SHOP))" && echo "report   $$(shopkeel report --shop $(SHOP) --date $(DAY))" \
+	  && echo "MLflow   $$SHOPKEEL_HOME/mlflow.db" && echo "Airflow  $$AIRFLOW_HOME" && echo "Look at both in the browser: make up"
 
 schedule-once: setup $(PREPARED) ## the same night through the real scheduler, started and stopped for it
 	$(AIRFLOW_ENV) python ops/services.py once $(SHOP) $(DAY)
