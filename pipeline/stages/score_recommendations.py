@@ -30,7 +30,7 @@ def run(night: Night, staging: Staging, progress: desk.Progress) -> dict[str, An
         shelves = explain.shelf_names(inputs.catalogue.column("category"))
         model, rows, texts, fusion = open_version(night, inputs, serves)
         known = inputs.knowledge(model, rows, texts, history, listed_tonight=True)
-        lists = recommendations.rank(known, fusion, settings.candidates, settings.list_size * 3, progress)
+        lists = recommendations.rank(known, fusion, settings.candidates, settings.candidates, progress)
         fused = table.fused_rows(
             lists,
             fusion,

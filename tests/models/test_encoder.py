@@ -1,6 +1,7 @@
 """The text encoder on two random layers: its loss and hits against brute force, and the cache that spares encoding."""
 
 import math
+import shutil
 
 import numpy as np
 import pyarrow as pa
@@ -186,3 +187,13 @@ def test_versions_share_nothing(encoder, tmp_path):
     for version in ("v1", "v2"):
         EmbeddingCache(tmp_path, version).vectors(["a"], TEXTS[:1], counting)
     assert counting.asked == [TEXTS[0]] * 2
+
+
+def test_a_version_is_what_it_holds_not_where_it_came_from(tiny_bert, tmp_path):
+    moved = shutil.copytree(tiny_bert, tmp_path / "qzxv-moved")
+    versions = {champions.keep(tmp_path, "encoder", Encoder(folder, 16).save) for folder in (tiny_bert, moved)}
+    assert len(versions) == 1
+    (version,) = versions
+    kept = tmp_path / "encoder" / version
+    assert all(b"qzxv-moved" not in path.read_bytes() for path in kept.iterdir())
+    assert champions.keep(tmp_path, "encoder", encoders.load(tmp_path, version, 16).save) == version

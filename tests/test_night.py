@@ -1,0 +1,304 @@
+"""Whole nights of a small grocer: published, repeated to the bit, carried on, refused.
+
+One module-wide fixture runs the nights in order; each test reads what one of them left.
+"""
+
+import json
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import pytest
+import yaml
+
+from pipeline import gates, nightly, tracking
+from pipeline.contracts.tables import TABLES
+from pipeline.errors import NoData, Refused
+from pipeline.privacy.keys import VARIABLE
+from pipeline.record import RUNS, last_values, read_notes
+from pipeline.settings import Night, load_shop
+from pipeline.tables.run_status import NO_INPUT
+from pipeline.warehouse import snapshot
+from pipeline.warehouse.manifest import Manifest
+
+pytestmark = pytest.mark.slow
+
+DAY = date(2017, 3, 31)
+NEXT = DAY + timedelta(1)
+TEMPLATE = "grocer"
+
+
+def trial_shop(folder: Path, checkpoint: Path) -> str:
+    """The grocer with 300 households, few steps and thresholds that let every model through; its file."""
+    raw = load_shop(TEMPLATE).model_dump(mode="json")
+    raw.update(name="trial", max_users=300, min_history_days=30, threads=1)
+    raw["encoder"].update(
+        checkpoint=f"path:{checkpoint}", item_text="{category}", max_tokens=16, trained_layers=1, pairs=200,
+        judged_pairs=100,
+    )  # fmt: skip
+    raw["encoder"]["training"].update(steps=3, warm_steps=2, batch_size=8, eval_steps=2)
+    raw["recommender"].update(width=16, history=32, negatives=64, candidates=120)
+    raw["recommender"]["training"].update(steps=5, warm_steps=3, eval_steps=3)
+    raw["cart"].update(min_together=3)
+    raw["audiences"].update(min_evaluation_sends=10)
+    raw["thresholds"] = {
+        "recommendations_min_ndcg_gain": -1,
+        "recommendations_max_champion_loss": 1,
+        "encoder_min_recall_gain": -1,
+        "audiences_min_auc_gain": -1,
+        "audiences_max_calibration_error": 1,
+    }
+    path = folder / "trial.yaml"
+    path.write_text(yaml.safe_dump(raw))
+    return str(path)
+
+
+def impossible(folder: Path, suite: str) -> Path:
+    """The expectations, but for one suite that asks for a billion rows."""
+    copied = Path(shutil.copytree(gates.folder(), folder / f"impossible-{suite}"))
+    rows = {
+        "type": gates.ROW_COUNT, "kwargs": {"min_value": 10**9}, "severity": "critical", "meta": {"why": "a test"},
+    }  # fmt: skip
+    (copied / f"{suite}.json").write_text(json.dumps({"name": suite, "meta": {}, "expectations": [rows]}))
+    return copied
+
+
+@dataclass
+class Nights:
+    """What the nights left.
+
+    Attributes:
+        first: in one home.
+        other: the same date in another home.
+        manifests: by what was run.
+        errors: the refusals.
+        pointers: what CURRENT named at moments of interest.
+        summaries: what the stages of the first night returned.
+        page: its report.
+        steps: (stage, item, ...) as the first night's progress told.
+    """
+
+    first: Night
+    other: Night
+    manifests: dict[str, Manifest] = field(default_factory=dict)
+    errors: dict[str, Refused] = field(default_factory=dict)
+    pointers: dict[str, str | None] = field(default_factory=dict)
+    summaries: dict[str, Any] = field(default_factory=dict)
+    page: str = ""
+    steps: list[tuple[Any, ...]] = field(default_factory=list)
+
+    def now(self, night: Night) -> Manifest:
+        opened = snapshot.current(night.warehouse)
+        assert opened is not None
+        return opened.manifest
+
+
+@pytest.fixture(scope="module")
+def nights(tmp_path_factory: pytest.TempPathFactory, tiny_bert: Path) -> Iterator[Nights]:
+    base = tmp_path_factory.mktemp("nights")
+    shop = load_shop(trial_shop(base, tiny_bert))
+    first, other = (Night(shop, DAY, base / name) for name in ("home", "other"))
+    out = Nights(first, other)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(VARIABLE, "5a" * 32)
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        out.summaries = nightly.run_night(first, progress=lambda *told: out.steps.append(told))
+        out.page = Path(out.summaries["report"]["report"]).read_text(encoding="utf-8")
+        out.manifests["first"] = out.now(first)
+        nightly.run_night(first, last="publish")
+        out.manifests["again"] = out.now(first)
+
+        nightly.run_night(other, last="score")
+        patch.setenv("SHOPKEEL_EXPECTATIONS", str(impossible(base, "recommendations")))
+        with pytest.raises(Refused) as refused:
+            nightly.run_night(other, first="audit", last="publish")
+        out.errors["audit"] = refused.value
+        out.pointers["after the refused audit"] = snapshot.pointer(other.warehouse)
+        patch.delenv("SHOPKEEL_EXPECTATIONS")
+        with pytest.raises(Refused) as refused:
+            nightly.run_stage(other, "publish")
+        out.errors["publish"] = refused.value
+        nightly.run_night(other, first="audit", last="publish")
+        out.manifests["other"] = out.now(other)
+
+        nightly.run_night(replace(first, day=NEXT), last="publish")
+        out.manifests["next"] = out.now(first)
+
+        patch.setenv("SHOPKEEL_EXPECTATIONS", str(impossible(base, "feed_events")))
+        with pytest.raises(Refused) as refused:
+            nightly.run_night(replace(first, day=NEXT + timedelta(1)))
+        out.errors["ingest"] = refused.value
+        out.pointers["after the refused ingest"] = snapshot.pointer(first.warehouse)
+    yield out
+    shutil.rmtree(base, ignore_errors=True)
+
+
+def published(nights: Nights, name: str, which: str = "first") -> pa.Table:
+    return snapshot.open_snapshot(nights.first.warehouse, nights.manifests[which].snapshot).table(name)
+
+
+# --- one night -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("which", ["first", "next"])
+def test_every_table_is_published_as_its_contract_says(nights, which):
+    opened = snapshot.open_snapshot(nights.first.warehouse, nights.manifests[which].snapshot)
+    assert snapshot.verify(opened) == []
+    assert set(opened.manifest.tables) == set(TABLES)
+    for name in TABLES:
+        rows = published(nights, name, which)
+        assert rows.schema.equals(TABLES[name].schema), name
+        assert TABLES[name].enforce(rows).equals(rows), name
+        assert len(rows), name
+
+
+def test_everybody_gets_full_lists_without_repeats(nights):
+    rows = published(nights, "recommendations")
+    users = published(nights, "user_profiles").column("user_key")
+    settings = nights.first.shop.recommender
+    sizes = {"home": settings.list_size, "email": settings.email_size}
+    by_list: dict[tuple[str, str], list[tuple[int, str]]] = {}
+    for row in rows.to_pylist():
+        by_list.setdefault((row["user_key"], row["surface"]), []).append((row["rank"], row["item_id"]))
+    assert {user for user, _ in by_list} == set(users.to_pylist())
+    for (_user, surface), entries in by_list.items():
+        assert [rank for rank, _ in entries] == list(range(1, sizes[surface] + 1))
+        assert len({item for _, item in entries}) == len(entries)
+
+
+def test_email_leaves_out_what_was_just_bought(nights):
+    lines = pq.read_table(nights.first.work / "lines.parquet")
+    assert pc.max(lines.column("ds")).as_py() <= DAY
+    rested = DAY - timedelta(nights.first.shop.recommender.email_rest_days)
+    fresh = lines.filter(pc.greater(lines.column("ds"), rested))
+    bought = set(zip(fresh.column("user_key").to_pylist(), fresh.column("item_id").to_pylist(), strict=True))
+    rows = published(nights, "recommendations")
+    rows = rows.filter(pc.and_(pc.equal(rows.column("surface"), "email"), pc.invert(rows.column("is_fallback"))))
+    shown = set(zip(rows.column("user_key").to_pylist(), rows.column("item_id").to_pylist(), strict=True))
+    assert len(shown) > 100
+    assert not shown & bought
+
+
+def test_audiences_are_of_live_campaigns_and_worth_their_cost(nights):
+    rows, summary = published(nights, "ad_audiences"), published(nights, "ad_audience_summary")
+    assert len(rows)
+    assert all(ends >= DAY for ends in summary.column("ends_on").to_pylist())
+    assert pc.min(rows.column("expected_value_cents")).as_py() > 0
+    held = pc.mean(rows.column("is_holdout").cast(pa.float64())).as_py()
+    assert held == pytest.approx(nights.first.shop.audiences.holdout_share, abs=0.04)
+    for row in summary.to_pylist():
+        mine = rows.filter(pc.equal(rows.column("campaign_id"), row["campaign_id"]))
+        contacted = mine.filter(pc.invert(mine.column("is_holdout")))
+        assert row["size"] == len(contacted) if row["is_published"] else not len(mine)
+        if row["is_published"]:
+            assert row["expected_responses"] == pytest.approx(pc.sum(contacted.column("propensity")).as_py(), abs=0.01)
+
+
+def test_run_status_accounts_for_every_table(nights):
+    rows = {row["table_name"]: row for row in published(nights, "run_status").to_pylist()}
+    assert set(rows) == {*TABLES, *NO_INPUT} - {"run_status"}
+    for name in set(TABLES) - {"run_status"}:
+        assert (rows[name]["status"], rows[name]["rows"]) == ("produced", len(published(nights, name)))
+
+
+def test_people_stand_in_tables_by_keyed_hash_only(nights):
+    raw = pq.read_table(nights.first.work / "lines.parquet").column_names
+    assert "user_id" not in raw
+    for name in ("recommendations", "ad_audiences", "user_profiles"):
+        keys = published(nights, name).column("user_key")
+        assert pc.all(pc.match_substring_regex(keys, "^[0-9a-f]{32}$")).as_py()
+
+
+def test_the_record_tells_the_whole_night(nights):
+    night = nights.first
+    tags = last_values(night.record, "tags")
+    assert (tags["status"], tags["snapshot"]) == ("published", nights.manifests["first"].snapshot)
+    mapped = [(stage.name, item) for stage in nightly.STAGES for item in stage.over or ("",)]
+    expected = {f"{name}-{item}" if item else name for name, item in mapped}
+    assert set(nights.summaries) == expected
+    assert json.loads(json.dumps(nights.summaries)) is not None
+    assert nights.manifests["first"].snapshot in nights.page
+    assert all(name in nights.page for name in TABLES)
+    assert nights.summaries["report"]["mlflow_run"]
+    for name in expected - {"report"}:  # of the run without a report stage
+        facts = last_values(night.record / RUNS / name, "tags")
+        assert facts["status"] == "done", name
+        assert last_values(night.record / RUNS / name, "metrics")["stage/seconds"] >= 0
+
+
+def test_progress_names_every_stage_in_order(nights):
+    begun = [told for told in nights.steps if len(told) == 2]
+    assert begun == [(stage.name, item) for stage in nightly.STAGES for item in stage.over or (None,)]
+    counted = [told for told in nights.steps if len(told) == 4]
+    assert all(0 < done <= total for _stage, _item, done, total in counted)
+    assert {stage for stage, *_ in counted} == {stage.name for stage in nightly.STAGES}
+
+
+# --- the same night again --------------------------------------------------------------------------------------------
+
+
+def test_run_again_it_is_the_same_snapshot_and_nothing_moves(nights):
+    assert nights.manifests["again"] == nights.manifests["first"]
+    moves = [move for move in snapshot.log(nights.first.warehouse) if move["snapshot"].startswith(str(DAY))]
+    assert len(moves) == 1
+
+
+def test_in_another_home_every_file_is_the_same_to_the_byte(nights):
+    one, two = nights.manifests["first"], nights.manifests["other"]
+    assert {name: table.sha256 for name, table in two.tables.items()} == {
+        name: table.sha256 for name, table in one.tables.items()
+    }
+    assert two.models == one.models
+    assert two.snapshot == one.snapshot
+
+
+# --- the night after -------------------------------------------------------------------------------------------------
+
+
+def test_the_next_night_follows_and_carries_the_champion_on(nights):
+    before, after = nights.manifests["first"], nights.manifests["next"]
+    assert (after.day, after.parent) == (NEXT, before.snapshot)
+    runs = replace(nights.first, day=NEXT).record / RUNS
+    params = {}
+    for note in read_notes(runs / "fine_tune-recommendations"):
+        params |= note["values"] if note["kind"] == "params" else {}
+    assert params["recommender.champion"] == before.models["recommendations"]
+    assert params["training.warm"] is True
+    measured = last_values(runs / "fine_tune-recommendations", "metrics")
+    assert measured["ndcg/champion@10"] > 0
+    encoders = last_values(runs / "encoder", "metrics")
+    assert "recall/champion@10" in encoders
+    assert np.isfinite(list(measured.values())).all()
+
+
+# --- refusals --------------------------------------------------------------------------------------------------------
+
+
+def test_a_gate_that_refuses_the_snapshot_lets_no_reader_see_it(nights):
+    assert "recommendations" in str(nights.errors["audit"])
+    assert nights.pointers["after the refused audit"] is None
+    assert "audit did not pass" in str(nights.errors["publish"])
+
+
+def test_a_refused_night_leaves_the_last_snapshot_and_says_why(nights):
+    assert nights.pointers["after the refused ingest"] == nights.manifests["next"].snapshot
+    night = replace(nights.first, day=NEXT + timedelta(1))
+    tags = last_values(night.record, "tags")
+    assert (tags["status"], tags["failed_stage"]) == ("refused", "ingest")
+    assert "feed_events" in tags["error"]
+    assert last_values(night.record / RUNS / "ingest", "tags")["status"] == "failed"
+    assert (night.record / "report.html").exists()
+
+
+@pytest.mark.parametrize("day", [date(2016, 12, 31), date(2018, 1, 1)])
+def test_a_date_without_data_says_which_dates_have_some(nights, tmp_path, monkeypatch, day):
+    monkeypatch.setattr(tracking, "ship", lambda night: None)
+    with pytest.raises(NoData, match="2017-01-01 to 2017-12-31"):
+        nightly.run_night(replace(nights.first, day=day, home=tmp_path))
