@@ -10,7 +10,7 @@ from importlib import import_module
 from time import perf_counter
 from typing import Any
 
-from pipeline.errors import ConfigError, Refused, ShopkeelError
+from pipeline.errors import ConfigError, Refused
 from pipeline.record import JsonRecorder
 from pipeline.settings import Night
 from pipeline.version import code_version
@@ -129,5 +129,5 @@ def _leave_record(night: Night) -> None:
     try:
         import_module("pipeline.reports.night").render(night)
         import_module("pipeline.tracking").ship(night)
-    except (ShopkeelError, OSError, ImportError) as error:
+    except Exception as error:  # whatever ails the report
         log.warning("the failed night's record stays local: %s", error)
