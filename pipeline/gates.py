@@ -111,8 +111,10 @@ def check(frames: Mapping[str, pa.Table], docs: Path) -> list[Verdict]:
     context.variables.progress_bars = {"globally": False}
     site = {"class_name": "TupleFilesystemStoreBackend", "base_directory": str(docs.resolve())}
     index = {"class_name": "DefaultSiteIndexBuilder"}
-    context.update_data_docs_site("local_site", {"class_name": "SiteBuilder", "show_how_to_buttons": False,
-                                                 "store_backend": site, "site_index_builder": index})
+    context.update_data_docs_site(
+        "local_site",
+        {"class_name": "SiteBuilder", "show_how_to_buttons": False, "store_backend": site, "site_index_builder": index},
+    )
     verdicts = [_judge(gx, context, suites[name], name, frame) for name, frame in frames.items()]
     context.build_data_docs()
     return verdicts
@@ -130,11 +132,15 @@ def require(verdicts: Iterable[Verdict]) -> None:
     blocking = [
         f"{verdict.suite}: {failure.expectation}{f' of {failure.column}' if failure.column else ''}: "
         f"{failure.observed} ({failure.why})"
-        for verdict in verdicts for failure in verdict.failures if failure.severity == "critical"
+        for verdict in verdicts
+        for failure in verdict.failures
+        if failure.severity == "critical"
     ]
     if blocking:
-        raise Refused(f"gate refused {len(blocking)}: {'; '.join(blocking)}. "
-                      "See the night's Data Docs, mend the data, or change the suite in expectations/ if it is wrong")
+        raise Refused(
+            f"gate refused {len(blocking)}: {'; '.join(blocking)}. "
+            "See the night's Data Docs, mend the data, or change the suite in expectations/ if it is wrong"
+        )
 
 
 def columns_of(expectation: Any) -> set[str]:
@@ -195,10 +201,13 @@ def _run(gx: ModuleType, context: Any, suite: Mapping[str, Any], frame: pa.Table
     values = [_judged(frame.column(column)) for column in columns]
     rows = pa.Table.from_arrays(values, names=columns).to_pandas(date_as_object=False)
     asset = context.data_sources.add_pandas(name).add_dataframe_asset(name)
-    definition = context.validation_definitions.add(gx.ValidationDefinition(
-        name=name, data=asset.add_batch_definition_whole_dataframe("all"),
-        suite=context.suites.add(gx.ExpectationSuite(**suite)),
-    ))
+    definition = context.validation_definitions.add(
+        gx.ValidationDefinition(
+            name=name,
+            data=asset.add_batch_definition_whole_dataframe("all"),
+            suite=context.suites.add(gx.ExpectationSuite(**suite)),
+        )
+    )
     report = definition.run(
         batch_parameters={"dataframe": rows},
         result_format={"result_format": "BASIC", "partial_unexpected_count": 0},
@@ -206,8 +215,13 @@ def _run(gx: ModuleType, context: Any, suite: Mapping[str, Any], frame: pa.Table
     )
     context.data_sources.delete(name)  # lets go of the rows
     # The library leaves out, with no more than a log line, what it does not know or whose arguments are misspelt.
-    asked, judged = (Counter(types) for types in ((one["type"] for one in suite["expectations"]),
-                                                  (one.expectation_config.type for one in report.results)))
+    asked, judged = (
+        Counter(types)
+        for types in (
+            (one["type"] for one in suite["expectations"]),
+            (one.expectation_config.type for one in report.results),
+        )
+    )
     if lost := asked - judged:
         raise ConfigError(f"{', '.join(sorted(lost))}: unknown, or its arguments are misspelt, and so left unjudged")
     return list(report.results)

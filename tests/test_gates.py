@@ -26,66 +26,201 @@ AFFINITY = [{"name": "Dairy", "share": 0.5, "baskets": 3}]
 def feed_rows() -> dict[str, list[dict]]:
     return {
         "feed_events": [
-            {**LANDED, "event_id": f"e{n}", "user_key": key, "ts": NOON, "kind": "purchase", "item_id": "i1",
-             "surface": "store", "device": "store", "basket_id": f"b{n}", "quantity": 1, "amount_cents": 300,
-             "price_cents": 300} for n, key in enumerate(KEYS)],
+            {
+                **LANDED,
+                "event_id": f"e{n}",
+                "user_key": key,
+                "ts": NOON,
+                "kind": "purchase",
+                "item_id": "i1",
+                "surface": "store",
+                "device": "store",
+                "basket_id": f"b{n}",
+                "quantity": 1,
+                "amount_cents": 300,
+                "price_cents": 300,
+            }
+            for n, key in enumerate(KEYS)
+        ],
         "feed_items": [
-            {**LANDED, "item_id": f"i{n}", "title": "Milk, private brand", "title_is_composed": True,
-             "category": "Dairy", "brand": "Private", "price_cents": 250, "currency": "USD", "sold_by_measure": False}
-            for n in range(4)],
+            {
+                **LANDED,
+                "item_id": f"i{n}",
+                "title": "Milk, private brand",
+                "title_is_composed": True,
+                "category": "Dairy",
+                "brand": "Private",
+                "price_cents": 250,
+                "currency": "USD",
+                "sold_by_measure": False,
+            }
+            for n in range(4)
+        ],
         "feed_users": [{**LANDED, "user_key": key, "created_at": NOON} for key in KEYS],
         "feed_campaigns": [
-            {**LANDED, "campaign_id": "c1", "campaign_name": "Spring", "campaign_kind": "Type A", "starts_on": DAY,
-             "ends_on": DAY, "creative": "Coupons for milk", "target_item_ids": ["i1"]}],
+            {
+                **LANDED,
+                "campaign_id": "c1",
+                "campaign_name": "Spring",
+                "campaign_kind": "Type A",
+                "starts_on": DAY,
+                "ends_on": DAY,
+                "creative": "Coupons for milk",
+                "target_item_ids": ["i1"],
+            }
+        ],
         "feed_contacts": [
-            {**LANDED, "contact_id": f"s{n}", "campaign_id": "c1", "user_key": key, "contact_kind": "send", "ts": NOON,
-             "is_randomised": n == 0, "contact_propensity": 0.5} for n, key in enumerate(KEYS)],
+            {
+                **LANDED,
+                "contact_id": f"s{n}",
+                "campaign_id": "c1",
+                "user_key": key,
+                "contact_kind": "send",
+                "ts": NOON,
+                "is_randomised": n == 0,
+                "contact_propensity": 0.5,
+            }
+            for n, key in enumerate(KEYS)
+        ],
         "feed_placements": [
-            {**LANDED, "placement_id": f"p{n}", "item_id": f"i{n}", "starts_on": DAY, "display_location": "0",
-             "mailer_location": "A", "store_count": 3} for n in range(4)],
+            {
+                **LANDED,
+                "placement_id": f"p{n}",
+                "item_id": f"i{n}",
+                "starts_on": DAY,
+                "display_location": "0",
+                "mailer_location": "A",
+                "store_count": 3,
+            }
+            for n in range(4)
+        ],
     }
 
 
 def feature_rows() -> dict[str, list[dict]]:
     return {
         "feature_user_items": [
-            {"user_key": key, "item_id": item, "baskets": int(item[1]) + 1, "recent_weight": 0.5, "first_on": DAY,
-             "last_on": DAY} for key in KEYS for item in ("i0", "i1")],
+            {
+                "user_key": key,
+                "item_id": item,
+                "baskets": int(item[1]) + 1,
+                "recent_weight": 0.5,
+                "first_on": DAY,
+                "last_on": DAY,
+            }
+            for key in KEYS
+            for item in ("i0", "i1")
+        ],
         "feature_catalogue": [
-            {"item_id": f"i{n}", "title": "Milk", "price_cents": 250, "item_text": "milk, private brand",
-             "text_hash": f"{n:064x}", "baskets": 5, "buyers": 4, "buyers_recent": 2, "is_listable": True,
-             "is_recommendable": n < 2} for n in range(4)],
+            {
+                "item_id": f"i{n}",
+                "title": "Milk",
+                "price_cents": 250,
+                "item_text": "milk, private brand",
+                "text_hash": f"{n:064x}",
+                "baskets": 5,
+                "buyers": 4,
+                "buyers_recent": 2,
+                "is_listable": True,
+                "is_recommendable": n < 2,
+            }
+            for n in range(4)
+        ],
         "feature_sequences": [
-            {"user_key": key, "sequence": ["i0", "i1", "i0"], "sequence_days": [9, 3, 1]} for key in KEYS],
+            {"user_key": key, "sequence": ["i0", "i1", "i0"], "sequence_days": [9, 3, 1]} for key in KEYS
+        ],
     }
 
 
 def table_rows() -> dict[str, list[dict]]:
     return {
         "recommendations": [
-            {"user_key": key, "surface": surface, "rank": rank, "item_id": f"i{rank}", "score": -rank, "reason": WHY,
-             "is_fallback": False} for key in KEYS for surface in ("home", "email") for rank in (1, 2, 3)],
+            {
+                "user_key": key,
+                "surface": surface,
+                "rank": rank,
+                "item_id": f"i{rank}",
+                "score": -rank,
+                "reason": WHY,
+                "is_fallback": False,
+            }
+            for key in KEYS
+            for surface in ("home", "email")
+            for rank in (1, 2, 3)
+        ],
         "cart_recommendations": [
-            {"context": context, "context_id": key, "rank": 1, "item_id": "i1", "score": 1.0, "reason": WHY,
-             "lift": 2.0, "together": 9} for key in KEYS for context in ("item", "basket")],
+            {
+                "context": context,
+                "context_id": key,
+                "rank": 1,
+                "item_id": "i1",
+                "score": 1.0,
+                "reason": WHY,
+                "lift": 2.0,
+                "together": 9,
+            }
+            for key in KEYS
+            for context in ("item", "basket")
+        ],
         "ad_audiences": [
-            {"campaign_id": "c1", "rank": n + 1, "user_key": key, "propensity": 0.2, "expected_value_cents": 12.0,
-             "decile": 1, "is_holdout": False, "reason": WHY} for n, key in enumerate(KEYS)],
+            {
+                "campaign_id": "c1",
+                "rank": n + 1,
+                "user_key": key,
+                "propensity": 0.2,
+                "expected_value_cents": 12.0,
+                "decile": 1,
+                "is_holdout": False,
+                "reason": WHY,
+            }
+            for n, key in enumerate(KEYS)
+        ],
         "ad_audience_summary": [
-            {"campaign_id": "c1", "campaign_name": "Spring", "starts_on": DAY, "ends_on": DAY, "size": 4,
-             "expected_responses": 0.8, "expected_responses_low": 0.1, "expected_responses_high": 2.0,
-             "is_published": True, "top_reasons": [WHY]},
-            {"campaign_id": "c2", "campaign_name": "Autumn", "starts_on": DAY, "ends_on": DAY, "size": 0,
-             "expected_responses": 0.0, "is_published": False, "withheld_reason": "too small"}],
+            {
+                "campaign_id": "c1",
+                "campaign_name": "Spring",
+                "starts_on": DAY,
+                "ends_on": DAY,
+                "size": 4,
+                "expected_responses": 0.8,
+                "expected_responses_low": 0.1,
+                "expected_responses_high": 2.0,
+                "is_published": True,
+                "top_reasons": [WHY],
+            },
+            {
+                "campaign_id": "c2",
+                "campaign_name": "Autumn",
+                "starts_on": DAY,
+                "ends_on": DAY,
+                "size": 0,
+                "expected_responses": 0.0,
+                "is_published": False,
+                "withheld_reason": "too small",
+            },
+        ],
         "user_profiles": [
-            {"user_key": key, "recency_days": 3, "baskets_90d": 9, "spend_cents_90d": 9000, "rhythm_days": 7.0,
-             "usual_weekday": "Friday", "price_band": band, "category_affinities": AFFINITY, "segment": band,
-             "segment_name": "Shops often", "embedding": [0.6, 0.8], "encoder_version": "v1",
-             "summary": "Shops often: about every 7 days"}
-            for key, band in zip(KEYS, ("value", "middle", "premium", "value"), strict=True)],
+            {
+                "user_key": key,
+                "recency_days": 3,
+                "baskets_90d": 9,
+                "spend_cents_90d": 9000,
+                "rhythm_days": 7.0,
+                "usual_weekday": "Friday",
+                "price_band": band,
+                "category_affinities": AFFINITY,
+                "segment": band,
+                "segment_name": "Shops often",
+                "embedding": [0.6, 0.8],
+                "encoder_version": "v1",
+                "summary": "Shops often: about every 7 days",
+            }
+            for key, band in zip(KEYS, ("value", "middle", "premium", "value"), strict=True)
+        ],
         "run_status": [
             *({"table_name": name, "status": "produced", "rows": 8} for name in NAMES),
-            {"table_name": "answers", "status": "no_input", "rows": 0, "status_reason": "no documents"}],
+            {"table_name": "answers", "status": "no_input", "rows": 0, "status_reason": "no documents"},
+        ],
     }
 
 
@@ -170,8 +305,13 @@ def test_planted_defect_is_blocked(planted: dict[int, gates.Verdict], number: in
     suite, change, _, expectation = DEFECTS[number]
     verdict = planted[number]
     assert not verdict.passed
-    noticed = [failure for failure in verdict.failures if expectation in failure.expectation
-               and set(change) & set(failure.column.split(", ")) and failure.severity == "critical"]
+    noticed = [
+        failure
+        for failure in verdict.failures
+        if expectation in failure.expectation
+        and set(change) & set(failure.column.split(", "))
+        and failure.severity == "critical"
+    ]
     assert noticed
     assert not any(failure.observed.startswith("could not") for failure in verdict.failures)
     with pytest.raises(Refused, match=rf"{suite}: {noticed[0].expectation} of .*Data Docs"):
@@ -201,9 +341,19 @@ def test_warnings_are_reported_and_do_not_block(tmp_path: Path) -> None:
     assert "24 of 24 rows (100.00%" in failure.observed
     assert failure.why
     assert json.loads(json.dumps(verdict.as_dict())) == {
-        "suite": "recommendations", "passed": True, "evaluated": verdict.evaluated,
-        "failures": [{"expectation": "expect_column_values_to_be_in_set", "column": "is_fallback",
-                      "severity": "warning", "observed": failure.observed, "why": failure.why}]}
+        "suite": "recommendations",
+        "passed": True,
+        "evaluated": verdict.evaluated,
+        "failures": [
+            {
+                "expectation": "expect_column_values_to_be_in_set",
+                "column": "is_fallback",
+                "severity": "warning",
+                "observed": failure.observed,
+                "why": failure.why,
+            }
+        ],
+    }
     assert type(failure.severity) is str
 
 
@@ -232,13 +382,17 @@ def one(kind: str, severity: str = "critical", why: str = "it matters", **kwargs
     return {"type": f"expect_{kind}", "kwargs": kwargs, "severity": severity, "meta": {"why": why}}
 
 
-@pytest.mark.parametrize("crashing", [
-    one("column_values_to_be_between", "warning", column="absent", min_value=0),
-    one("column_values_to_be_between", "warning", column="words", min_value=0),
-    one("column_values_to_be_nice", "warning", column="n"),
-    one("column_values_to_not_be_null", "warning", colum="n"),
-    one("column_values_to_be_between", "warning", column="n", min_value=5, max_value=1),
-], ids=["absent column", "text compared to a number", "unknown expectation", "misspelt argument", "impossible bounds"])
+@pytest.mark.parametrize(
+    "crashing",
+    [
+        one("column_values_to_be_between", "warning", column="absent", min_value=0),
+        one("column_values_to_be_between", "warning", column="words", min_value=0),
+        one("column_values_to_be_nice", "warning", column="n"),
+        one("column_values_to_not_be_null", "warning", colum="n"),
+        one("column_values_to_be_between", "warning", column="n", min_value=5, max_value=1),
+    ],
+    ids=["absent column", "text compared to a number", "unknown expectation", "misspelt argument", "impossible bounds"],
+)
 def test_what_cannot_be_judged_blocks_whatever_its_severity(judge, crashing: dict) -> None:
     healthy = one("column_values_to_be_between", column="n", min_value=0)
     verdict = judge([healthy, crashing], {"n": [1, 2], "words": ["a", "b"]})
@@ -248,24 +402,30 @@ def test_what_cannot_be_judged_blocks_whatever_its_severity(judge, crashing: dic
         gates.require([verdict])
 
 
-@pytest.mark.parametrize(("expectations", "words"), [
-    ([], "empty"),
-    ([one("column_values_to_be_between", column="n")], "no threshold"),
-    ([one("column_values_to_be_in_set", column="n", value_set=[])], "no threshold"),
-    ([one("column_values_to_not_be_null", column="n", mostly=0)], "no threshold"),
-])
+@pytest.mark.parametrize(
+    ("expectations", "words"),
+    [
+        ([], "empty"),
+        ([one("column_values_to_be_between", column="n")], "no threshold"),
+        ([one("column_values_to_be_in_set", column="n", value_set=[])], "no threshold"),
+        ([one("column_values_to_not_be_null", column="n", mostly=0)], "no threshold"),
+    ],
+)
 def test_suites_that_cannot_fail_refuse(judge, expectations: list[dict], words: str) -> None:
     with pytest.raises(Refused, match=words):
         judge(expectations, {"n": [1]})
 
 
-@pytest.mark.parametrize("broken", [
-    {"expectations": [one("column_values_to_not_be_null", "fatal", column="n")]},
-    {"expectations": [one("column_values_to_not_be_null", why="", column="n")]},
-    {"expectations": [{"type": "expect_column_values_to_not_be_null", "kwargs": {}, "severity": "warning"}]},
-    {"suite": []},
-    [],
-])
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"expectations": [one("column_values_to_not_be_null", "fatal", column="n")]},
+        {"expectations": [one("column_values_to_not_be_null", why="", column="n")]},
+        {"expectations": [{"type": "expect_column_values_to_not_be_null", "kwargs": {}, "severity": "warning"}]},
+        {"suite": []},
+        [],
+    ],
+)
 def test_malformed_suites_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken: object) -> None:
     monkeypatch.setenv("SHOPKEEL_EXPECTATIONS", str(tmp_path))
     (tmp_path / "trial.json").write_text(json.dumps(broken))
@@ -282,12 +442,21 @@ def test_absent_and_unreadable_suites_are_named(tmp_path: Path, monkeypatch: pyt
         gates.load_suite("trial")
 
 
-@pytest.mark.parametrize(("expectations", "passes"), [
-    ([one("table_row_count_to_be_between", min_value=1)], False),
-    ([one("table_row_count_to_be_between", max_value=9), one("column_mean_to_be_between", column="n", max_value=1)],
-     True),
-    ([one("column_values_to_not_be_null", column="n")], False),
-], ids=["rows are a must", "none is fine", "the suite does not say"])
+@pytest.mark.parametrize(
+    ("expectations", "passes"),
+    [
+        ([one("table_row_count_to_be_between", min_value=1)], False),
+        (
+            [
+                one("table_row_count_to_be_between", max_value=9),
+                one("column_mean_to_be_between", column="n", max_value=1),
+            ],
+            True,
+        ),
+        ([one("column_values_to_not_be_null", column="n")], False),
+    ],
+    ids=["rows are a must", "none is fine", "the suite does not say"],
+)
 def test_no_rows(judge, expectations: list[dict], passes: bool) -> None:
     verdict = judge(expectations, {"n": pa.array([], pa.int64())})
     assert verdict.passed is passes

@@ -29,8 +29,9 @@ def withheld(size: int, min_size: int) -> str | None:
     return None if size >= min_size else f"fewer than the minimum of {min_size:,} users"
 
 
-def is_holdout(user_keys: "pa.Array[Any] | pa.ChunkedArray[Any]",
-               campaign_id: str, share: float, salt: str) -> "pa.Array[Any]":
+def is_holdout(
+    user_keys: "pa.Array[Any] | pa.ChunkedArray[Any]", campaign_id: str, share: float, salt: str
+) -> "pa.Array[Any]":
     """Who is never contacted for a campaign, so that its effect can be measured.
 
     The draw is a salted SHA-256 of campaign and user: the same on every night, for any order and any other users. A

@@ -118,5 +118,5 @@ def _judge(night: Night, challenger: str, champion: str | None, frozen: str, fou
         challenger,
         champion,
         champion or frozen,
-        f"{words}: below the asked +{limits.encoder_min_recall_gain}",
+        f"{words}: not surely {limits.encoder_min_recall_gain:+} or more",
     )

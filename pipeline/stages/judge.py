@@ -38,14 +38,14 @@ def judge_recommendations(facts: dict[str, Any], limits: Thresholds) -> Judgemen
     floor = ndcg[best] * (1 + limits.recommendations_min_ndcg_gain)
     gain, low, high = facts["gain"]
     words = f"NDCG@10 {ndcg['fused']:.4f}, {gain:+.4f} [{low:+.4f}, {high:+.4f}] over {best.replace('_', ' ')}"
-    if champion and ndcg["fused"] < ndcg["champion"] * (1 - limits.recommendations_max_champion_loss):
+    loses = champion and ndcg["fused"] < ndcg["champion"] * (1 - limits.recommendations_max_champion_loss)
+    if champion:
         words += f"; the champion has {ndcg['champion']:.4f}"
-        if ndcg["champion"] >= floor:
-            return Judgement("recommendations", "kept", challenger, champion, champion, words)
-        return Judgement("recommendations", "baseline", challenger, champion, None, words)
-    if ndcg["fused"] <= floor:
-        return Judgement("recommendations", "baseline", challenger, champion, None, words)
-    return Judgement("recommendations", "promoted", challenger, champion, challenger, words)
+    if ndcg["fused"] > floor and not loses:
+        return Judgement("recommendations", "promoted", challenger, champion, challenger, words)
+    if champion and ndcg["champion"] > floor:
+        return Judgement("recommendations", "kept", challenger, champion, champion, words)
+    return Judgement("recommendations", "baseline", challenger, champion, None, words)
 
 
 def judge_audiences(facts: dict[str, Any], limits: Thresholds) -> Judgement:

@@ -34,8 +34,16 @@ class Requirements:
 
 
 def commit(
-    root: Path, staging: Staging, *, shop: str, day: date, parent: str | None, models: dict[str, str],
-    policy_hash: str, code_version: str, requires: Requirements,
+    root: Path,
+    staging: Staging,
+    *,
+    shop: str,
+    day: date,
+    parent: str | None,
+    models: dict[str, str],
+    policy_hash: str,
+    code_version: str,
+    requires: Requirements,
 ) -> Manifest:
     """Publish staged tables as one snapshot; doing it again changes nothing.
 
@@ -70,8 +78,14 @@ def commit(
             names = ", ".join(missing)
             raise DataError(f"staging {staging.folder.name}: no table {names}; run the stages that write them")
         manifest = Manifest.of(
-            shop=shop, day=day, parent=parent, tables=tables, models=models, policy_hash=policy_hash,
-            code_version=code_version, run=staging.run,
+            shop=shop,
+            day=day,
+            parent=parent,
+            tables=tables,
+            models=models,
+            policy_hash=policy_hash,
+            code_version=code_version,
+            run=staging.run,
         )
         leads = now is None or day >= day_of(now)
         if leads and now not in (requires.current, manifest.snapshot):

@@ -79,8 +79,16 @@ class Manifest:
 
     @classmethod
     def of(
-        cls, *, shop: str, day: date, parent: str | None, tables: dict[str, TableFile], models: dict[str, str],
-        policy_hash: str, code_version: str, run: str,
+        cls,
+        *,
+        shop: str,
+        day: date,
+        parent: str | None,
+        tables: dict[str, TableFile],
+        models: dict[str, str],
+        policy_hash: str,
+        code_version: str,
+        run: str,
     ) -> Self:
         """The manifest of these tables, with the id that follows."""
         snapshot = content_id(day, tables, models, policy_hash)

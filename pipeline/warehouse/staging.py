@@ -31,8 +31,14 @@ RUN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:+-]*")
 
 # All that shapes the bytes is pinned: the same rows under the same lock file give the same file.
 FORMAT: dict[str, Any] = {
-    "version": "2.6", "data_page_version": "1.0", "compression": "zstd", "compression_level": 3,
-    "use_dictionary": True, "write_statistics": True, "write_page_index": True, "row_group_size": ROW_GROUP,
+    "version": "2.6",
+    "data_page_version": "1.0",
+    "compression": "zstd",
+    "compression_level": 3,
+    "use_dictionary": True,
+    "write_statistics": True,
+    "write_page_index": True,
+    "row_group_size": ROW_GROUP,
 }
 
 
@@ -93,8 +99,14 @@ class Staging:
                 pq.write_table(clean, pa.PythonFile(sink, "w"), sorting_columns=order, **FORMAT)
                 file.flush()
                 os.fsync(file.fileno())
-            facts = TableFile(name=contract.name, file=f"{contract.name}.parquet", rows=len(clean), bytes=sink.bytes,
-                              sha256=sink.sha256.hexdigest(), fingerprint=contract.fingerprint)
+            facts = TableFile(
+                name=contract.name,
+                file=f"{contract.name}.parquet",
+                rows=len(clean),
+                bytes=sink.bytes,
+                sha256=sink.sha256.hexdigest(),
+                fingerprint=contract.fingerprint,
+            )
             with durable.locked(self.root):
                 # A table without facts is not staged: a kill between the two cannot pair them wrongly.
                 self._facts(contract.name).unlink(missing_ok=True)

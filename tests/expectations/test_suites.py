@@ -56,7 +56,10 @@ def test_uniqueness_is_judged_on_the_key(name: str) -> None:
 
 @pytest.mark.parametrize("name", [name for name, table in CONTRACTS.items() if "user_key" in table.names])
 def test_user_keys_are_judged_everywhere(name: str) -> None:
-    patterns = [one["kwargs"]["regex"] for one in gates.load_suite(name)["expectations"]
-                if one["kwargs"].get("column") == "user_key" and one["type"].endswith("_match_regex")]
+    patterns = [
+        one["kwargs"]["regex"]
+        for one in gates.load_suite(name)["expectations"]
+        if one["kwargs"].get("column") == "user_key" and one["type"].endswith("_match_regex")
+    ]
     key = "0123456789abcdef" * 2
     assert any(re.search(pattern, key) and not re.search(pattern, "alice") for pattern in patterns)

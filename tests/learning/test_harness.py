@@ -103,16 +103,16 @@ def test_a_killed_run_picks_up_and_ends_at_the_same_bits(tmp_path, killed_at):
 def test_the_best_evaluation_is_returned_not_the_last(tmp_path):
     """A rate that blows up after the first evaluation must not be what is kept."""
     model = tune(tmp_path, learning_rate=3.0, steps=8, eval_steps=2, patience=30)
-    losses = [note["values"]["valid/loss"] for note in read_notes(tmp_path / "record") if "valid/loss" in note["values"]]
+    losses = [
+        note["values"]["valid/loss"] for note in read_notes(tmp_path / "record") if "valid/loss" in note["values"]
+    ]
     assert min(losses) < losses[-1]
     assert validation_loss(model) == pytest.approx(min(losses), rel=1e-5)
 
 
 def test_training_stops_when_patience_ends(tmp_path):
     seen = []
-    tune(
-        tmp_path, learning_rate=3.0, steps=400, eval_steps=2, patience=2, progress=lambda step, _: seen.append(step)
-    )
+    tune(tmp_path, learning_rate=3.0, steps=400, eval_steps=2, patience=2, progress=lambda step, _: seen.append(step))
     assert seen[-1] < 400
 
 
@@ -162,7 +162,7 @@ def test_settling_fixes_every_die():
     drawn = []
     for _ in range(2):
         harness.settle(5, 1)
-        drawn.append((np.random.random(), torch.rand(1).item()))  # noqa: NPY002
+        drawn.append((np.random.random(), torch.rand(1).item()))
     assert drawn[0] == drawn[1]
     assert torch.get_num_threads() == 1
     assert torch.are_deterministic_algorithms_enabled()

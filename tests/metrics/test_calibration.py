@@ -59,8 +59,13 @@ def test_calibrated_beats_inverted() -> None:
 
 @pytest.mark.parametrize(
     ("probabilities", "labels", "words"),
-    [([], [], "at least one"), ([0.5], [0, 1], "equally many"), ([1.5], [1], "0 to 1"), ([np.nan], [1], "0 to 1"),
-     ([0.5], [2], "0 or 1")],
+    [
+        ([], [], "at least one"),
+        ([0.5], [0, 1], "equally many"),
+        ([1.5], [1], "0 to 1"),
+        ([np.nan], [1], "0 to 1"),
+        ([0.5], [2], "0 or 1"),
+    ],
 )
 def test_wrong_input_is_refused(probabilities, labels, words) -> None:
     with pytest.raises(ValueError, match=words):

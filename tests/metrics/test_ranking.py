@@ -44,7 +44,8 @@ def test_ideal_is_bounded_by_k_when_truth_is_longer() -> None:
 
 lists = st.lists(
     st.tuples(st.permutations(range(ITEMS)), st.integers(0, 6), st.sets(st.integers(0, ITEMS - 1), min_size=1)),
-    min_size=1, max_size=6,
+    min_size=1,
+    max_size=6,
 )
 
 

@@ -15,7 +15,9 @@ COUNT = 8
 
 @pytest.fixture
 def space():
-    return Items(pa.array([f"i{n}" for n in range(COUNT)]), np.ones(COUNT, bool), np.ones(COUNT, bool), np.arange(COUNT))
+    return Items(
+        pa.array([f"i{n}" for n in range(COUNT)]), np.ones(COUNT, bool), np.ones(COUNT, bool), np.arange(COUNT)
+    )
 
 
 @pytest.fixture

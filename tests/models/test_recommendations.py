@@ -40,7 +40,9 @@ def test_the_score_is_the_log_odds_of_standardised_features(fusion):
 
 @pytest.mark.parametrize("users", [0, 1, 256, 257, 600])
 def test_blocks_cover_every_user_once(users):
-    assert [user for block in recommendations.blocks(users) for user in range(block.start, block.stop)] == list(range(users))
+    assert [user for block in recommendations.blocks(users) for user in range(block.start, block.stop)] == list(
+        range(users)
+    )
 
 
 def test_every_source_scores_every_listable_item(known):

@@ -47,7 +47,11 @@ def test_every_target_is_of_the_next_basket(a_history, baskets, length):
     history = a_history(baskets, 9)
     cut = windows(history, length)
     lines = [
-        [(item, held[number + 1] if number + 1 < len(held) else []) for number, things in enumerate(held) for item in things]
+        [
+            (item, held[number + 1] if number + 1 < len(held) else [])
+            for number, things in enumerate(held)
+            for item in things
+        ]
         for held in baskets
     ]
     expected = []
@@ -122,7 +126,9 @@ def full_softmax(model, batch, texts):
 def test_with_every_item_once_the_loss_is_the_full_softmax(model, batches, texts):
     batch = batches([(np.array([0, 4, 7]), np.array([4, 7, 2])), (np.array([1, 1, -1]), np.array([1, 9, -1]))])
     every = {"negative": torch.arange(1, 13), "negative_texts": torch.from_numpy(texts), "expected": torch.zeros(12)}
-    assert model(**{**batch, **every})["loss"].item() == pytest.approx(full_softmax(model, batch, texts).item(), rel=1e-5)
+    assert model(**{**batch, **every})["loss"].item() == pytest.approx(
+        full_softmax(model, batch, texts).item(), rel=1e-5
+    )
 
 
 @torch.inference_mode()
@@ -187,9 +193,10 @@ def test_a_grown_champion_scores_old_items_as_before(model, shoppers, texts, tin
     before = scores(model, np.arange(1, 13), texts)
     after = scores(grown, new.rows([*old.ids, "a", "z"]), more)
     assert np.allclose(after[:, :12], before, atol=1e-6)
-    by_text = sequential.user_states(model, shoppers, np.arange(1, 13), texts, 8) @ (
-        more[12:] @ model.text.weight.detach().numpy().T
-    ).T
+    by_text = (
+        sequential.user_states(model, shoppers, np.arange(1, 13), texts, 8)
+        @ (more[12:] @ model.text.weight.detach().numpy().T).T
+    )
     assert np.allclose(after[:, 12:], by_text, atol=1e-5)
 
 

@@ -35,8 +35,10 @@ class House:
         return date(2020, 1, number)
 
     def rows(self, price: float = 1.0) -> dict[str, pa.Table]:
-        return {"prices": pa.table({"item": ["b", "a", "c"], "price": [price, 2.0, None]}),
-                "users": pa.table({"user_key": ["v", "u"], "spread": [[1.0, 2.0], [3.0]]}, USERS.schema)}
+        return {
+            "prices": pa.table({"item": ["b", "a", "c"], "price": [price, 2.0, None]}),
+            "users": pa.table({"user_key": ["v", "u"], "spread": [[1.0, 2.0], [3.0]]}, USERS.schema),
+        }
 
     def stage(self, day: int, price: float = 1.0, run: str = "night") -> Staging:
         staging = Staging.open(self.root, self.day(day), run, fresh=True)
@@ -49,8 +51,17 @@ class House:
         now = pointer(self.root)
         given = {"seen": now, "parent": now, "passed": True, "tables": ("prices", "users"), "models": {"ranker": "v1"}}
         seen, parent, passed, tables, models = (given | changed).values()
-        return commit(self.root, staging, shop="corner", day=staging.day, parent=parent, models=models,
-                      policy_hash="policy", code_version="1.0", requires=Requirements(seen, passed, frozenset(tables)))
+        return commit(
+            self.root,
+            staging,
+            shop="corner",
+            day=staging.day,
+            parent=parent,
+            models=models,
+            policy_hash="policy",
+            code_version="1.0",
+            requires=Requirements(seen, passed, frozenset(tables)),
+        )
 
     def publish(self, day: int, price: float = 1.0, run: str = "night") -> str:
         """A whole night; gives the snapshot's id."""
@@ -60,14 +71,21 @@ class House:
         """The same night in a process of its own; see one_night.py for the words."""
         script = Path(__file__).with_name("one_night.py")
         path = os.pathsep.join((str(Path(pipeline.__file__).parents[1]), str(script.parent)))
-        return subprocess.Popen([sys.executable, str(script), str(self.root), *map(str, words)], text=True,
-                                stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                env=os.environ | {"PYTHONPATH": path, "SHOPKEEL_FAILPOINT": failpoint})
+        return subprocess.Popen(
+            [sys.executable, str(script), str(self.root), *map(str, words)],
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=os.environ | {"PYTHONPATH": path, "SHOPKEEL_FAILPOINT": failpoint},
+        )
 
     def files(self) -> dict[str, bytes]:
         """Every published file and its bytes."""
-        return {str(path.relative_to(self.root)): path.read_bytes()
-                for path in sorted((self.root / "snapshots").rglob("*")) if path.is_file()}
+        return {
+            str(path.relative_to(self.root)): path.read_bytes()
+            for path in sorted((self.root / "snapshots").rglob("*"))
+            if path.is_file()
+        }
 
 
 @pytest.fixture

@@ -19,9 +19,15 @@ TABLES = st.lists(FILES, max_size=4, unique_by=lambda file: file.name).map(
     lambda files: {file.name: replace(file, file=f"{file.name}.parquet") for file in files}
 )
 MANIFESTS = st.builds(
-    Manifest.of, shop=NAMES, day=st.dates(), parent=st.none() | st.from_regex(ID, fullmatch=True), tables=TABLES,
-    models=st.dictionaries(st.text(max_size=5), st.text(max_size=5), max_size=3), policy_hash=st.text(max_size=5),
-    code_version=st.text(max_size=5), run=st.text(max_size=5),
+    Manifest.of,
+    shop=NAMES,
+    day=st.dates(),
+    parent=st.none() | st.from_regex(ID, fullmatch=True),
+    tables=TABLES,
+    models=st.dictionaries(st.text(max_size=5), st.text(max_size=5), max_size=3),
+    policy_hash=st.text(max_size=5),
+    code_version=st.text(max_size=5),
+    run=st.text(max_size=5),
 )
 
 
@@ -36,8 +42,16 @@ def test_what_goes_in_comes_out(manifest):
 def test_the_id_does_not_see_the_run_or_any_order(manifest, other, random):
     tables = dict(random.sample(list(manifest.tables.items()), len(manifest.tables)))
     models = dict(random.sample(list(manifest.models.items()), len(manifest.models)))
-    again = Manifest.of(shop="other", day=manifest.day, parent=None, tables=tables, models=models,
-                        policy_hash=manifest.policy_hash, code_version=other, run=other)
+    again = Manifest.of(
+        shop="other",
+        day=manifest.day,
+        parent=None,
+        tables=tables,
+        models=models,
+        policy_hash=manifest.policy_hash,
+        code_version=other,
+        run=other,
+    )
     assert again.snapshot == manifest.snapshot
     assert day_of(again.snapshot) == manifest.day
 
@@ -64,8 +78,16 @@ def test_the_id_sees_every_content(changed):
 
 def broken(change: dict) -> str:
     """A sound manifest's JSON with keys changed; None drops one."""
-    sound = Manifest.of(shop="corner", day=date(2020, 1, 1), parent=None, tables={"one": ONE}, models={},
-                        policy_hash="p", code_version="1", run="night")
+    sound = Manifest.of(
+        shop="corner",
+        day=date(2020, 1, 1),
+        parent=None,
+        tables={"one": ONE},
+        models={},
+        policy_hash="p",
+        code_version="1",
+        run="night",
+    )
     values = json.loads(sound.to_json()) | change
     return json.dumps({key: value for key, value in values.items() if value != "drop"})
 
@@ -94,8 +116,17 @@ def test_a_broken_manifest_says_where_and_what(text, says):
     assert "roll back" in str(caught.value)
 
 
-@pytest.mark.parametrize("change", [{"file": "../one.parquet"}, {"file": "two.parquet"}, {"name": "two"},
-                                    {"rows": -1}, {"rows": "3"}, {"sha256": "a"}])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"file": "../one.parquet"},
+        {"file": "two.parquet"},
+        {"name": "two"},
+        {"rows": -1},
+        {"rows": "3"},
+        {"sha256": "a"},
+    ],
+)
 def test_a_manifest_names_only_its_own_files(change):
     table = json.loads(ONE.to_json()) | change
     with pytest.raises(DataError, match=r"tables\.one\.|another table's file|content its id says"):

@@ -20,15 +20,30 @@ from pipeline.warehouse.staging import Staging
 
 DAY = date(2020, 1, 1)
 WIDE = Table(
-    "wide", "one name and place", "Every kind of column.",
-    (Column("name", pa.string(), "Name."), Column("place", pa.int32(), "Place."), Column("real", pa.float64(), "Real."),
-     Column("flag", pa.bool_(), "Flag."), Column("many", pa.list_(pa.string()), "Many.")),
-    ("name", "place"), ("place", "name"), "owner",
+    "wide",
+    "one name and place",
+    "Every kind of column.",
+    (
+        Column("name", pa.string(), "Name."),
+        Column("place", pa.int32(), "Place."),
+        Column("real", pa.float64(), "Real."),
+        Column("flag", pa.bool_(), "Flag."),
+        Column("many", pa.list_(pa.string()), "Many."),
+    ),
+    ("name", "place"),
+    ("place", "name"),
+    "owner",
 )
 ROWS = st.lists(
-    st.tuples(st.text(max_size=3), st.integers(-3, 3), st.none() | st.floats(allow_nan=False),
-              st.none() | st.booleans(), st.none() | st.lists(st.text(max_size=2), max_size=2)),
-    max_size=15, unique_by=lambda row: row[:2],
+    st.tuples(
+        st.text(max_size=3),
+        st.integers(-3, 3),
+        st.none() | st.floats(allow_nan=False),
+        st.none() | st.booleans(),
+        st.none() | st.lists(st.text(max_size=2), max_size=2),
+    ),
+    max_size=15,
+    unique_by=lambda row: row[:2],
 )
 
 
@@ -122,8 +137,12 @@ def test_a_run_is_a_name(house, run):
 def test_a_full_disk_is_an_error_and_keeps_the_earlier_attempt(house, share):
     staging = house.stage(1)
     before = staging.tables()
-    noise = pa.table({"item": [hashlib.sha256(bytes([n % 256, n // 256])).hexdigest() for n in range(2_000)],
-                      "price": [float(n) for n in range(2_000)]})
+    noise = pa.table(
+        {
+            "item": [hashlib.sha256(bytes([n % 256, n // 256])).hexdigest() for n in range(2_000)],
+            "price": [float(n) for n in range(2_000)],
+        }
+    )
     needed = Staging.open(house.root, house.day(2), "night").write(house.prices, noise).bytes
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (int(needed * share), hard))
