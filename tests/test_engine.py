@@ -10,7 +10,7 @@ import ibis
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline import engine
@@ -55,6 +55,7 @@ def test_local_days_by_the_second_around_a_change_of_the_clocks(change: datetime
     assert days == [at.astimezone(NEW_YORK).date() for at in instants]
 
 
+@settings(max_examples=40)
 @given(data=st.data(), name=st.sampled_from(ZONES), first=st.dates(date(1990, 1, 1), date(2035, 1, 1)))
 def test_local_days_anywhere(data: st.DataObject, name: str, first: date) -> None:
     zone, last = ZoneInfo(name), first + timedelta(data.draw(st.integers(0, 90)))
