@@ -1,0 +1,117 @@
+"""Which version serves: every branch of the judgement, and the refusal without thresholds."""
+
+import json
+from datetime import date
+
+import pytest
+
+from pipeline.errors import Refused
+from pipeline.learning.champions import Judgement
+from pipeline.record import FILES, JsonRecorder, last_values
+from pipeline.settings import Night, Thresholds, load_shop
+from pipeline.stages import desk, judge
+
+NEW, OLD = "c" * 12, "0" * 12
+LIMITS = Thresholds(
+    recommendations_min_ndcg_gain=0.0,
+    recommendations_max_champion_loss=0.02,
+    encoder_min_recall_gain=0.002,
+    audiences_min_auc_gain=0.01,
+    audiences_max_calibration_error=0.05,
+)
+
+
+def lists(fused, champion=None, best=0.20):
+    ndcg = {"fused": fused, "personal_frequency": best, "popularity": 0.1}
+    return {
+        "challenger": NEW,
+        "champion": OLD if champion is not None else None,
+        "best_baseline": "personal_frequency",
+        "ndcg": ndcg | ({"champion": champion} if champion is not None else {}),
+        "gain": [fused - best, fused - best - 0.01, fused - best + 0.01],
+    }
+
+
+@pytest.mark.parametrize(
+    ("facts", "verdict", "serves"),
+    [
+        (lists(0.25), "promoted", NEW),
+        (lists(0.20), "baseline", None),
+        (lists(0.19), "baseline", None),
+        (lists(0.25, champion=0.25), "promoted", NEW),
+        (lists(0.30, champion=0.25), "promoted", NEW),
+        (lists(0.246, champion=0.25), "promoted", NEW),  # 1.6 % lost, 2 % allowed
+        (lists(0.24, champion=0.25), "kept", OLD),
+        (lists(0.18, champion=0.25), "kept", OLD),
+        (lists(0.199, champion=0.201), "kept", OLD),  # hardly worse than the champion, but no better than the baseline
+        (lists(0.10, champion=0.15), "baseline", None),  # both worse than the baseline
+        (lists(0.19, champion=0.19), "baseline", None),
+    ],
+)
+def test_lists_must_beat_the_best_baseline_and_not_lose_to_the_champion(facts, verdict, serves):
+    found = judge.judge_recommendations(facts, LIMITS)
+    assert (found.verdict, found.serves) == (verdict, serves)
+    assert (found.challenger, found.champion) == (NEW, facts["champion"])
+    assert f"{facts['ndcg']['fused']:.4f}" in found.why
+    assert "personal frequency" in found.why
+
+
+def test_the_gain_asked_for_is_relative_to_the_baseline():
+    asked = LIMITS.model_copy(update={"recommendations_min_ndcg_gain": 0.10})
+    assert judge.judge_recommendations(lists(0.219), asked).verdict == "baseline"
+    assert judge.judge_recommendations(lists(0.221), asked).verdict == "promoted"
+
+
+def responses(gain, ece, champion=None):
+    return {
+        "challenger": NEW, "champion": champion, "auc": 0.7, "gain": [gain, gain - 0.02, gain + 0.02], "ece": ece,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("facts", "verdict", "serves"),
+    [
+        (responses(0.10, 0.01), "promoted", NEW),
+        (responses(0.10, 0.05), "promoted", NEW),
+        (responses(0.01, 0.01), "refused", None),
+        (responses(0.10, 0.06), "refused", None),
+        (responses(-0.10, 0.01, champion=OLD), "kept", OLD),
+        (responses(0.10, 0.30, champion=OLD), "kept", OLD),
+        (responses(0.10, 0.01, champion=OLD), "promoted", NEW),
+        ({"refused": "no campaign"}, "refused", None),
+        ({**responses(0.1, 0.01), "refused": "no responses"}, "refused", None),
+    ],
+)
+def test_the_response_model_must_rank_better_and_be_calibrated(facts, verdict, serves):
+    found = judge.judge_audiences(facts, LIMITS)
+    assert (found.verdict, found.serves) == (verdict, serves)
+    assert found.why == facts["refused"] if "refused" in facts else "calibration error" in found.why
+
+
+@pytest.fixture
+def night(tmp_path):
+    night = Night(load_shop("grocer"), date(2017, 3, 31), tmp_path)
+    desk.note(night, "judgement-encoder", Judgement("encoder", "kept", NEW, OLD, OLD, "no gain").as_dict())
+    desk.note(night, "measured-recommendations", lists(0.25))
+    desk.note(night, "measured-audiences", {"refused": "no campaign"})
+    return night
+
+
+def test_all_verdicts_are_kept_for_the_stages_after_and_for_the_record(night, tmp_path):
+    recorder = JsonRecorder(tmp_path / "record")
+    told = judge.run(night, None, recorder, lambda *_: None)
+    assert told == {"encoder": "kept", "recommendations": "promoted", "audiences": "refused"}
+    kept = desk.noted(night, "judgement")
+    assert {model: facts["serves"] for model, facts in kept.items()} == {
+        "encoder": OLD, "recommendations": NEW, "audiences": None,
+    }  # fmt: skip
+    facts = json.loads((recorder.folder / FILES / "judgement.json").read_text())
+    assert [one["model"] for one in facts] == ["encoder", "recommendations", "audiences"]
+    assert last_values(recorder.folder, "tags")["verdict/audiences"] == "refused"
+
+
+def test_without_thresholds_nothing_is_judged_good(night, tmp_path):
+    unjudged = Night(night.shop.model_copy(update={"thresholds": None}), night.day, night.home)
+    with pytest.raises(Refused, match="no thresholds"):
+        judge.run(unjudged, None, JsonRecorder(tmp_path / "record"), lambda *_: None)
+    assert not (night.work / "judgement.json").exists()
