@@ -1,0 +1,28 @@
+"""What run_status says of each table."""
+
+from pipeline.contracts.tables import RUN_STATUS, STATUS
+from pipeline.tables import run_status
+
+
+def told(tables, fallbacks=None, empties=None):
+    rows = RUN_STATUS.enforce(run_status.rows(tables, fallbacks or {}, empties or {})).to_pylist()
+    assert {row["status"] for row in rows} <= set(STATUS)
+    return {row["table_name"]: (row["status"], row["rows"], row["status_reason"]) for row in rows}
+
+
+def test_a_table_with_rows_is_produced_or_a_fallback():
+    rows = told({"recommendations": 10, "user_profiles": 2}, {"recommendations": "no model is better"})
+    assert rows["recommendations"] == ("fallback", 10, "no model is better")
+    assert rows["user_profiles"] == ("produced", 2, None)
+
+
+def test_an_empty_table_says_why():
+    rows = told({"a": 0, "b": 0}, {"b": "never mind"}, {"a": "no campaign runs"})
+    assert rows["a"] == ("empty", 0, "no campaign runs")
+    assert rows["b"] == ("empty", 0, "nothing qualified tonight")
+
+
+def test_tables_without_a_feed_are_named_not_invented():
+    rows = told({})
+    assert set(rows) == set(run_status.NO_INPUT)
+    assert all(status == "no_input" and not count and why for status, count, why in rows.values())
