@@ -10,6 +10,7 @@ import pyarrow as pa
 import scipy.sparse as sp
 from ibis import _
 
+from pipeline.contracts.tables import USER_PROFILES
 from pipeline.features.behaviour import age_days
 from pipeline.features.split import known_by
 
@@ -145,7 +146,7 @@ def rows(
             "encoder_version": encoder,
         }
         out.append({**row, "summary": summary(row, currency)})
-    return pa.Table.from_pylist(out)
+    return pa.Table.from_pylist(out, schema=USER_PROFILES.schema)
 
 
 def _grouped(table: pa.Table) -> dict[str, list[dict[str, Any]]]:

@@ -1,0 +1,158 @@
+"""Audiences: whom they hold, whom they hold out, and what is expected of them."""
+
+from datetime import date
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+
+from pipeline.contracts.tables import AD_AUDIENCE_SUMMARY, AD_AUDIENCES
+from pipeline.features.responses import NAMES
+from pipeline.models.audiences import ResponseModel
+from pipeline.tables import audiences as table
+
+USERS = 400
+KEYS = pa.array([f"{n:032x}" for n in range(USERS)])
+CAMPAIGN = {
+    "campaign_id": "spring", "campaign_name": "Spring", "campaign_kind": "A",
+    "starts_on": date(2017, 3, 1), "ends_on": date(2017, 4, 9),
+}  # fmt: skip
+
+
+@pytest.fixture
+def model():
+    weights = np.zeros(len(NAMES) + 1)
+    weights[NAMES.index("baskets_90d")] = 1.5
+    draw = np.random.default_rng(1)
+    draws = np.r_[weights, -2.0] + draw.normal(scale=0.1, size=(100, len(weights) + 1))
+    width = len(NAMES) + 1
+    return ResponseModel(["A"], np.zeros(width), np.ones(width), weights, -2.0, 1.0, 0.0, draws)
+
+
+@pytest.fixture
+def features():
+    return np.random.default_rng(2).normal(size=(USERS, len(NAMES)))
+
+
+@pytest.fixture
+def build(model, features):
+    def made(campaign=None, users=KEYS, rows=features, **changes):
+        settings = {
+            "value_cents": 1000.0, "cost_cents": 20.0, "holdout_share": 0.1, "salt": "s", "min_size": 100,
+            "match_rate": 0.5, "seed": 7,
+        }  # fmt: skip
+        return table.build({**CAMPAIGN, **(campaign or {})}, users, rows, model, **{**settings, **changes})
+
+    return made
+
+
+def rows(audience):
+    return AD_AUDIENCES.enforce(table.audience_rows(audience))
+
+
+def summary(*audiences):
+    made = pa.Table.from_pylist(table.summary_rows(list(audiences)), schema=AD_AUDIENCE_SUMMARY.schema)
+    return {row["campaign_id"]: row for row in AD_AUDIENCE_SUMMARY.enforce(made).to_pylist()}
+
+
+def test_the_likeliest_come_first_and_all_are_worth_their_cost(build, model, features):
+    made = rows(build())
+    chance = model.propensity(features, np.full(USERS, "A", object))
+    worth = {KEYS[n].as_py(): round(round(chance[n], 6) * 1000 - 20, 2) for n in range(USERS)}
+    assert {key for key, value in worth.items() if value > 0} == set(made.column("user_key").to_pylist())
+    assert 0 < len(made) < USERS
+    propensity = made.column("propensity").to_numpy()
+    assert (np.diff(propensity) <= 0).all()
+    told = dict(zip(made.column("user_key").to_pylist(), made.column("expected_value_cents").to_pylist(), strict=True))
+    assert told == {key: pytest.approx(value) for key, value in worth.items() if value > 0}
+
+
+def test_equally_likely_users_stand_in_the_order_of_their_keys(build):
+    made = rows(build(rows=np.zeros((USERS, len(NAMES)))))
+    assert made.column("user_key").to_pylist() == sorted(KEYS.to_pylist())
+
+
+def test_deciles_are_tenths_of_the_audience(build):
+    decile = rows(build()).column("decile").to_numpy()
+    assert (np.diff(decile) >= 0).all()
+    counts = np.bincount(decile, minlength=11)[1:]
+    assert counts.max() - counts.min() <= 1
+
+
+def test_uplift_is_never_claimed(build):
+    assert rows(build()).column("uplift").null_count == len(rows(build()))
+
+
+def test_the_holdout_is_the_same_for_any_order_and_any_company(build, features):
+    def held(audience):
+        made = rows(audience)
+        return set(made.filter(made.column("is_holdout")).column("user_key").to_pylist())
+
+    whole = held(build())
+    order = np.random.default_rng(3).permutation(USERS)
+    assert held(build(users=KEYS.take(pa.array(order)), rows=features[order])) == whole
+    half = held(build(users=KEYS.slice(0, 300), rows=features[:300]))
+    assert half == whole & set(KEYS.slice(0, 300).to_pylist())
+    assert held(build(salt="other")) != whole
+    assert held(build(campaign={"campaign_id": "autumn"})) != whole
+    assert 0.03 < len(whole) / len(rows(build())) < 0.2
+
+
+def test_the_holdout_counts_neither_in_size_nor_in_responses(build):
+    audience, made = build(), rows(build())
+    contacted = made.filter(pc.invert(made.column("is_holdout")))
+    told = summary(audience)["spring"]
+    assert told["size"] == audience.size == len(contacted) < len(made)
+    assert told["expected_responses"] == pytest.approx(sum(contacted.column("propensity").to_pylist()), abs=0.01)
+    assert told["expected_responses_low"] < told["expected_responses"] < told["expected_responses_high"]
+
+
+def test_below_the_minimum_nobody_is_published(build):
+    audience = build(min_size=1000)
+    assert len(rows(audience)) == 0
+    told = summary(audience)["spring"]
+    assert told["is_published"] is False
+    assert "1,000" in told["withheld_reason"]
+    assert told["size"] == audience.size > 0
+
+
+def test_the_minimum_is_of_those_contacted(build):
+    size = build().size
+    assert build(min_size=size).withheld is None
+    assert build(min_size=size + 1).withheld
+
+
+def test_when_nobody_is_worth_a_contact_the_audience_is_empty_and_withheld(build):
+    audience = build(cost_cents=10_000)
+    assert (audience.size, len(rows(audience))) == (0, 0)
+    told = summary(audience)["spring"]
+    assert (told["is_published"], told["expected_responses"], told["expected_responses_high"]) == (False, 0, 0)
+
+
+def test_platforms_count_matched_users_only(build):
+    size = build().size
+    assert build(match_rate=100 / size + 1e-6).platforms == ["google", "meta", "pinterest"]
+    assert build(match_rate=99 / size).platforms == []
+
+
+def test_the_nearest_sibling_is_named_by_the_overlap_of_the_tops(build, features):
+    same, other = build(campaign={"campaign_id": "same"}), build(campaign={"campaign_id": "other"}, rows=-features)
+    told = summary(build(), same, other)
+    assert (told["spring"]["nearest_campaign_id"], told["spring"]["nearest_overlap"]) == ("same", 1.0)
+    assert told["other"]["nearest_overlap"] < 0.2
+    alone = summary(build())["spring"]
+    assert alone["nearest_campaign_id"] is None
+    assert alone["nearest_overlap"] is None
+
+
+def test_reasons_are_those_of_the_likeliest(build):
+    told = summary(build())["spring"]["top_reasons"]
+    assert 1 <= len(told) <= 3
+    assert all("hops often" in words for words in told)
+
+
+def test_two_builds_are_the_same(build):
+    one, two = build(), build()
+    assert np.array_equal(one.draws, two.draws)
+    assert rows(one).equals(rows(two))
