@@ -49,9 +49,7 @@ def test_texts_are_distinct_and_in_the_order_of_their_hashes():
 
 def shelf(monkeypatch, *days, current=None, parents=None):
     """Snapshots of these days, oldest first, in place of a warehouse; `current` is the last one unless told."""
-    made = [
-        SimpleNamespace(day=day, snapshot=f"{day}-{'0' * 12}", parent=(parents or {}).get(day)) for day in days
-    ]
+    made = [SimpleNamespace(day=day, snapshot=f"{day}-{'0' * 12}", parent=(parents or {}).get(day)) for day in days]
     by_day = {one.day: SimpleNamespace(id=one.snapshot, manifest=one) for one in made}
     now = by_day.get(current or (days[-1] if days else None))
     monkeypatch.setattr(snapshot, "history", lambda root: made[::-1])

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 
 import ibis
 import numpy as np
@@ -58,7 +59,7 @@ def test_visits_are_counted_up_to_the_day(bought, lines):
         assert row["first_days"] == (DAY - days[0]).days
         assert row["baskets_90d"] == len({line[1] for line in of(bought, user, 90)})
         assert row["spend_cents_90d"] == sum(PRICES[line[2]] for line in of(bought, user, 90))
-        gaps = [(later - earlier).days for earlier, later in zip(days, days[1:], strict=False)]
+        gaps = [(later - earlier).days for earlier, later in pairwise(days)]
         assert row["rhythm_days"] == (pytest.approx(np.median(gaps)) if gaps else None)
         weekdays = Counter({line[1]: line[3].weekday() for line in of(bought, user)}.values())
         assert row["usual_weekday"] == min(weekdays, key=lambda day: (-weekdays[day], day))
