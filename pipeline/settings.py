@@ -62,9 +62,11 @@ class RecommenderSettings(Section):
     training: Training
 
     @model_validator(mode="after")
-    def _heads_divide_width(self) -> "RecommenderSettings":
+    def _sizes_fit(self) -> "RecommenderSettings":
         if self.width % self.heads:
             raise ValueError("width must be a multiple of heads")
+        if self.list_size + self.email_size > self.candidates:
+            raise ValueError("candidates must be at least list_size and email_size together, or lists come out short")
         return self
 
 
