@@ -155,7 +155,12 @@ def test_the_rule_lets_the_rest_be(line):
     assert offences(line) == []
 
 
+# Spelled in parts, so that this file keeps its own rule.
+PATHS = [rf"/{folder}/" for folder in ("work", "root", r"home/\w+")]
+LEFT = [r"\bTO" + r"DO\b", r"\bFIX" + r"ME\b", "raise NotImplemented" + "Error"]
+
+
 def test_no_source_names_a_machine_or_leaves_work_undone():
     for source in SOURCES:
         text = source.read_text(encoding="utf-8")
-        assert not re.search(r"/work/|/root/|/home/\w|\bTODO\b|\bFIXME\b|raise NotImplementedError", text), name(source)
+        assert not re.search("|".join(PATHS + LEFT), text), name(source)

@@ -1,6 +1,6 @@
 """Users × items as index arrays, as of a day: what list models and baselines compute on."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 import ibis.expr.types as ir
@@ -65,6 +65,24 @@ class History:
     sequence_basket: np.ndarray
     sequence_age: np.ndarray
     sequence_start: np.ndarray
+
+    def only(self, users: np.ndarray) -> "History":
+        """The same for some users (ascending places): what is measured on them need not be computed for all."""
+        bounds = zip(self.sequence_start[users], self.sequence_start[users + 1], strict=True)
+        lines = np.concatenate([np.zeros(0, np.int64), *(np.arange(first, last) for first, last in bounds)])
+        sizes = self.sequence_start[users + 1] - self.sequence_start[users]
+        return replace(
+            self,
+            users=self.users.take(pa.array(users)),
+            baskets=self.baskets[users],
+            weight=self.weight[users],
+            age=self.age[users],
+            gap=self.gap[users],
+            sequence_item=self.sequence_item[lines],
+            sequence_basket=self.sequence_basket[lines],
+            sequence_age=self.sequence_age[lines],
+            sequence_start=np.concatenate([[0], np.cumsum(sizes)]),
+        )
 
 
 def items(catalogue: pa.Table, texts: pa.Array) -> Items:

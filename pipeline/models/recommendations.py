@@ -164,21 +164,18 @@ def features(
 
 
 def learn_fusion(known: Knowledge, truth: sp.csr_matrix, count: int, seed: int) -> Fusion:
-    """Weights from a week's purchases: logistic regression over the candidates of users who bought something.
+    """Weights from a week's purchases: logistic regression over the users' candidates.
 
     Args:
-        known: as of the end of the fit period.
-        truth: bool CSR [U, I] purchases of the week after.
+        known: as of the end of the fit period, of users who bought something in the week after.
+        truth: bool CSR [U, I] what they bought in that week.
         count: candidates a user, see SHARES.
         seed: of the solver.
     """
     rows, labels = [], []
-    active = np.diff(truth.indptr) > 0
     for users in blocks(len(known.history.users)):
         scores = source_scores(known, users)
         row, column = candidates(scores, known.history, known.columns, count)
-        kept = active[users][row]
-        row, column = row[kept], column[kept]
         rows.append(features(known, users, scores, row, column))
         labels.append(np.asarray(truth[users][row, known.columns[column]]).ravel())
     table, label = np.concatenate(rows), np.concatenate(labels)

@@ -92,7 +92,7 @@ def _pairs(
         return encoders.sample_pairs(held.to_pyarrow(), texts, count, shop.seed)
 
     fit = drawn(cut.fit_end, PAIR_DAYS, shop.cart.min_together, settings.pairs)
-    valid = drawn(cut.tune_end, shop.holdout_days, WEEK_TOGETHER, settings.training.batch_size * 10)
+    valid = drawn(cut.tune_end, shop.holdout_days, WEEK_TOGETHER, settings.training.batch_size * 5)
     judged = drawn(cut.day, shop.holdout_days, WEEK_TOGETHER, settings.judged_pairs)
     if not (len(fit.pairs) and len(valid.pairs) and len(judged.pairs)):
         raise NoData(f"shop {shop.name}, {night.day}: baskets hold no pairs of different items; run a later date")

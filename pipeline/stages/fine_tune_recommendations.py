@@ -3,6 +3,8 @@
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ import numpy as np
 import scipy.sparse as sp
 import torch
 
+from pipeline.errors import NoData
 from pipeline.features.history import History, bought_between
 from pipeline.learning import champions
 from pipeline.metrics import intervals, ranking
@@ -63,8 +66,8 @@ def run(night: Night, recorder: JsonRecorder, progress: desk.Progress) -> dict[s
         progress=progress,
     )
     shutil.rmtree(folder, ignore_errors=True)
+    past, week = _buyers(inputs, past, inputs.cut.fit_end, inputs.cut.tune_end)
     known = inputs.knowledge(model, rows, texts, past)
-    week = bought_between(inputs.lines, past.users, inputs.space, inputs.cut.fit_end, inputs.cut.tune_end)
     fusion = recommendations.learn_fusion(known, week, settings.candidates, night.shop.seed)
     note_json(recorder, "fusion", fusion.as_dict())
     version = champions.keep(night.models, NAME, _writer(model, vocabulary, night, encoder, fusion))
@@ -75,8 +78,9 @@ def run(night: Night, recorder: JsonRecorder, progress: desk.Progress) -> dict[s
             "model/path": str((night.models / NAME / version).relative_to(night.home)),
         }
     )
+    tuning, truth = _buyers(inputs, tuning, inputs.cut.tune_end, inputs.cut.day)
     judged = inputs.knowledge(model, rows, texts, tuning)
-    facts = _measure(night, inputs, judged, fusion, champion, recorder)
+    facts = _measure(night, inputs, judged, truth, fusion, champion, recorder)
     desk.note(night, f"measured-{NAME}", {"challenger": version, "champion": champion, **facts})
     return {"version": version, **facts}
 
@@ -126,25 +130,44 @@ def _writer(
 
 
 def _measure(
-    night: Night, inputs: RankingInputs, known: Knowledge, fusion: Fusion, champion: str | None, recorder: JsonRecorder
+    night: Night,
+    inputs: RankingInputs,
+    known: Knowledge,
+    truth: sp.csr_matrix,
+    fusion: Fusion,
+    champion: str | None,
+    recorder: JsonRecorder,
 ) -> dict[str, Any]:
-    """Recall and NDCG of the fused lists, each source alone and the champion on the judged week."""
+    """Recall and NDCG of the fused lists, each source alone and the champion on the judged week's buyers."""
     most, count = max(CUTOFFS), night.shop.recommender.candidates
-    truth = bought_between(inputs.lines, known.history.users, inputs.space, inputs.cut.tune_end, inputs.cut.day)
     lists = recommendations.rank_alone(known, most)
     lists["fused"] = recommendations.rank(known, fusion, count, most).items
     if champion:
         model, rows, texts, old = open_version(night, inputs, champion)
-        theirs = inputs.knowledge(model, rows, texts, known.history)
+        states = sequential.user_states(model, known.history, rows, texts, night.shop.recommender.history)
+        theirs = replace(known, states=states, vectors=sequential.item_vectors(model, rows, texts), texts=texts)
         lists["champion"] = recommendations.rank(theirs, old, count, most).items
-    active = np.flatnonzero(np.diff(truth.indptr) > 0)
-    scores = {who: _scores(ranked[active], truth[active]) for who, ranked in lists.items()}
+    scores = {who: _scores(ranked, truth) for who, ranked in lists.items()}
     _note_scores(scores, recorder, night.shop.seed)
-    _note_segments(known.history, truth[active], active, lists["fused"][active], scores, recorder)
+    _note_segments(known.history, truth, lists["fused"], scores, recorder)
     means = {who: float(values["ndcg@10"].mean()) for who, values in scores.items()}
     best = max(("popularity", "personal_frequency", "co_visitation"), key=lambda who: (means[who], who))
     gain = intervals.paired_gain(scores["fused"]["ndcg@10"], scores[best]["ndcg@10"], seed=night.shop.seed)
-    return {"users": len(active), "ndcg": means, "best_baseline": best, "gain": [float(value) for value in gain]}
+    return {
+        "users": len(known.history.users),
+        "ndcg": means,
+        "best_baseline": best,
+        "gain": [float(value) for value in gain],
+    }
+
+
+def _buyers(inputs: RankingInputs, history: History, after: date, upto: date) -> tuple[History, sp.csr_matrix]:
+    """The users who bought listable goods in a range of days, as known before it, and what they bought."""
+    bought = bought_between(inputs.lines, history.users, inputs.space, after, upto)
+    buyers = np.flatnonzero(np.diff(bought.indptr) > 0)
+    if not len(buyers):
+        raise NoData(f"shop {inputs.night.shop.name}: no known user bought after {after} to {upto}; run a later date")
+    return history.only(buyers), bought[buyers]
 
 
 def _scores(ranked: np.ndarray, truth: sp.csr_matrix) -> dict[str, np.ndarray]:
@@ -172,13 +195,12 @@ def _note_scores(scores: dict[str, dict[str, np.ndarray]], recorder: JsonRecorde
 def _note_segments(
     history: History,
     truth: sp.csr_matrix,
-    active: np.ndarray,
     ranked: np.ndarray,
     scores: dict[str, dict[str, np.ndarray]],
     recorder: JsonRecorder,
 ) -> None:
     """NDCG@10 by how much history a user has, and recall@10 of goods bought before and never before."""
-    weight = np.asarray(history.baskets[active].sum(1)).ravel()
+    weight = np.asarray(history.baskets.sum(1)).ravel()
     light, heavy = np.quantile(weight, [1 / 3, 2 / 3])
     for name, users in {
         "light": weight <= light,
@@ -188,7 +210,7 @@ def _note_segments(
         for who in ("fused", "personal_frequency"):
             if users.any():
                 recorder.metrics({f"segment/{name}/ndcg/{who}@10": float(scores[who]["ndcg@10"][users].mean())})
-    before = history.baskets[active] > 0
+    before = history.baskets > 0
     for name, part in {"repeat": truth.multiply(before), "explore": truth > truth.multiply(before)}.items():
         part = sp.csr_matrix(part, dtype=bool)
         part.eliminate_zeros()

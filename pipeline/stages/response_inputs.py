@@ -1,7 +1,7 @@
 """Opening what the response model reads: lines, campaigns and contacts as arrays, and its examples."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -26,6 +26,7 @@ class ResponseInputs:
 
     night: Night
     encoder: str
+    _features: dict[tuple[str, int], np.ndarray] = field(default_factory=dict, repr=False, compare=False)
 
     @cached_property
     def ranking(self) -> RankingInputs:
@@ -81,7 +82,11 @@ class ResponseInputs:
     def features(self, campaign: Campaign, before: int | None = None) -> np.ndarray:
         """Every user's features the day before a campaign (or before another day)."""
         day = campaign.starts if before is None else before
-        return responses.features(campaign, day, self.lines, self.contacts, self.texts, self.creatives[campaign.id])
+        if (campaign.id, day) not in self._features:
+            self._features[campaign.id, day] = responses.features(
+                campaign, day, self.lines, self.contacts, self.texts, self.creatives[campaign.id]
+            )
+        return self._features[campaign.id, day]
 
     def examples(self, campaigns: Iterable[Campaign], upto: int) -> Examples:
         """Contacted users of some campaigns and whether they had responded by a day."""

@@ -128,6 +128,21 @@ def test_nobody_and_nothing_make_empty_arrays(toy: Any) -> None:
     assert len(found.sequence_item) == len(found.sequence_basket) == 0
 
 
+def test_some_users_keep_their_rows_and_every_item_its_sales(known: History) -> None:
+    chosen = np.flatnonzero(np.diff(known.sequence_start) > 3)[::2]
+    some = known.only(chosen)
+    assert some.users.to_pylist() == known.users.take(pa.array(chosen)).to_pylist() and len(chosen) > 10
+    for name in MATRICES:
+        assert (getattr(some, name) != getattr(known, name)[chosen]).nnz == 0
+    assert some.buyers_recent is known.buyers_recent and some.stores is known.stores
+    for place, user in enumerate(chosen):
+        here, there = slice(*some.sequence_start[[place, place + 1]]), slice(*known.sequence_start[[user, user + 1]])
+        for name in ("sequence_item", "sequence_basket", "sequence_age"):
+            assert getattr(some, name)[here].tolist() == getattr(known, name)[there].tolist()
+    assert some.sequence_start[-1] == len(some.sequence_item)
+    assert len(known.only(chosen[:0]).users) == 0
+
+
 def test_purchases_of_a_range_are_of_listable_goods_and_known_users(toy: Any) -> None:
     day = toy.as_of
     rows = [

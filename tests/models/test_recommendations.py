@@ -126,17 +126,6 @@ def test_fusion_learns_that_habits_are_kept(known, bought):
     assert np.mean(hits) > 0.9
 
 
-def test_fusion_reads_only_users_who_bought_something(known, bought):
-    """Users without a purchase in the week say nothing about what is bought, so dropping them changes nothing."""
-    half = bought.toarray()
-    half[20:] = False
-    fusion = recommendations.learn_fusion(known, sp.csr_matrix(half), 10, seed=0)
-    scores = recommendations.source_scores(known, EVERYBODY)
-    row, column = recommendations.candidates(scores, known.history, known.columns, 10)
-    table = recommendations.features(known, EVERYBODY, scores, row[row < 20], column[row < 20])
-    assert np.allclose(fusion.mean, table.mean(0), atol=1e-6)
-
-
 def test_each_source_alone_ranks_each_item_once(known):
     alone = recommendations.rank_alone(known, 5)
     assert set(alone) == set(SOURCES)
