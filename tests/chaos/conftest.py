@@ -1,0 +1,111 @@
+"""The chaos matrix: how often each fault is tried, what the session prints of it, and the same figures as a file.
+
+`make chaos` tries each fault as often as docs/reliability.md says; without it a few times, to keep the tests quick.
+"""
+
+import json
+import os
+import platform
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import perf_counter
+
+import pytest
+from _pytest.terminal import TerminalReporter
+
+ROOT = Path(__file__).parents[2]
+FIGURES = ROOT / "build" / "figures" / "chaos.json"
+
+
+def is_full() -> bool:
+    """The counts of docs/reliability.md are asked for."""
+    return os.environ.get("SHOPKEEL_CHAOS") == "full"
+
+
+def counts(small: int, full: int) -> int:
+    """How often to try a fault."""
+    return full if is_full() else small
+
+
+@dataclass(frozen=True)
+class Row:
+    """One fault: how often it was tried, how often nothing was lost; further figures by name."""
+
+    fault: str
+    tried: int
+    survived: int
+    seconds: float
+    note: str
+    figures: dict[str, float]
+
+    def flat(self) -> dict[str, float]:
+        """Figures by the name that traces them."""
+        slug = re.sub(r"[^a-z0-9]+", "-", self.fault.lower()).strip("-")
+        numbers = {"tried": self.tried, "survived": self.survived, "seconds": round(self.seconds, 1), **self.figures}
+        return {f"chaos/{slug}/{name}": number for name, number in numbers.items()}
+
+
+ROWS = pytest.StashKey[list[Row]]()
+
+
+@dataclass
+class Matrix:
+    """Where a test reports its row; the row's seconds count from the test's start, or from its last row."""
+
+    rows: list[Row]
+    since: float = field(default_factory=perf_counter)
+
+    def row(self, fault: str, tried: int, survived: int, note: str = "", **figures: float) -> None:
+        """Record one row; a fault of several tests has one row each, so its name says which part it is."""
+        now = perf_counter()
+        self.rows.append(Row(fault, tried, survived, now - self.since, note, figures))
+        self.since = now
+
+
+@pytest.fixture
+def matrix(request: pytest.FixtureRequest) -> Matrix:
+    """The session's matrix."""
+    return Matrix(request.config.stash.setdefault(ROWS, []))
+
+
+def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.Config) -> None:
+    """Print the matrix."""
+    if not (rows := config.stash.get(ROWS, [])):
+        return
+    terminalreporter.section(f"chaos matrix, {'full' if is_full() else 'small'} counts")
+    width = max(len(row.fault) for row in rows)
+    terminalreporter.write_line(f"{'fault':<{width}}  {'tried':>6}  {'survived':>8}  {'seconds':>7}  note")
+    for row in rows:
+        line = f"{row.fault:<{width}}  {row.tried:>6}  {row.survived:>8}  {row.seconds:>7.1f}  {row.note}"
+        terminalreporter.write_line(line.rstrip(), red=row.survived != row.tried)
+    terminalreporter.write_line(f"figures: {FIGURES.relative_to(ROOT)}")
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Write the figures; each run writes its own, whole."""
+    if not (rows := session.config.stash.get(ROWS, [])):
+        return
+    figures: dict[str, float | str] = {"chaos/full": int(is_full())}
+    for row in rows:
+        figures |= row.flat()
+    figures |= {"machine": _machine(), "load": round(os.getloadavg()[0], 2), "commit": _commit()}
+    FIGURES.parent.mkdir(parents=True, exist_ok=True)
+    FIGURES.write_text(json.dumps(figures, indent=1, sort_keys=True) + "\n")
+
+
+def _machine() -> str:
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, {memory:.0f} GiB"
+
+
+def _commit() -> str:
+    git = shutil.which("git")
+    if git is None:
+        return "unknown"
+    described = subprocess.run(
+        [git, "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    return described.stdout.strip() or "unknown"
