@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from importlib import resources
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
 import yaml
@@ -34,6 +34,18 @@ class Training(Section):
     patience: int = Field(gt=0, description="evaluations without gain before stopping")
 
 
+class LandingSettings(Section):
+    """Where a shop's own files land, and how far they are trusted (`shops.landing`)."""
+
+    path: str = Field(description="directory or fsspec URI; relative to the settings file, ${VARIABLES} are filled in")
+    layout: Literal["feeds", "amazon_2018", "amazon_2023", "rees46", "retailrocket", "taobao", "hm"] = "feeds"
+    checksums: Literal["required", "when_given"] = "when_given"
+    max_file_mib: int = Field(default=2048, gt=0, description="a larger file is set aside whole")
+    max_field_kib: int = Field(default=1024, gt=0, description="a line with a longer field is quarantined")
+    memory_gib: float = Field(default=2, gt=0, description="address space of the parsing child")
+    seconds_per_file: int = Field(default=600, gt=0)
+
+
 class EncoderSettings(Section):
     """The text encoder: which checkpoint, how items become text, how it is tuned."""
 
@@ -54,6 +66,10 @@ class RecommenderSettings(Section):
     heads: int = Field(gt=0)
     history: int = Field(gt=1, description="items of history the transformer reads")
     negatives: int = Field(gt=0)
+    signals: tuple[Literal["purchase", "rating", "add_to_cart", "click", "view"], ...] = Field(
+        default=("purchase",), min_length=1, description="kinds of events that count as taking an item"
+    )
+    recent_days: int = Field(default=28, gt=0, description="what nobody took for longer stands in no list")
     min_purchases: int = Field(gt=0, description="items with fewer purchases are reached by text and repeats only")
     candidates: int = Field(gt=0, description="candidates a user brings to fusion")
     list_size: int = Field(gt=0)
@@ -102,7 +118,8 @@ class Shop(Section):
     """One shop: where its data comes from and how its night runs."""
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
-    adapter: Literal["grocer"]
+    adapter: Literal["grocer", "landing"]
+    landing: LandingSettings | None = None
     profile: Literal["production", "demo"]
     timezone: str
     currency: str = Field(pattern=r"^[A-Z]{3}$")
@@ -114,6 +131,8 @@ class Shop(Section):
     holdout_days: int = Field(gt=0, description="days judged, and as many before them for learning fusion weights")
     min_history_days: int = Field(gt=0)
     never_recommend: tuple[str, ...] = Field(default=(), description="widest categories that stand in no list")
+    priced: bool = Field(default=True, description="purchases carry what was paid; false where a source has no prices")
+    keep_snapshots: int = Field(default=14, gt=1, description="published nights that stay for rollback")
     max_users: int | None = Field(default=None, gt=0, description="a fixed cohort for trials; none reads all")
     encoder: EncoderSettings
     recommender: RecommenderSettings
@@ -127,6 +146,12 @@ class Shop(Section):
         if zone not in available_timezones():
             raise ValueError(f"'{zone}' is no IANA time zone")
         return zone
+
+    @model_validator(mode="after")
+    def _landing_is_said(self) -> "Shop":
+        if (self.adapter == "landing") != (self.landing is not None):
+            raise ValueError("adapter landing and the section `landing` (path, layout) go together")
+        return self
 
     @model_validator(mode="after")
     def _demo_only(self) -> "Shop":
@@ -144,8 +169,12 @@ class Shop(Section):
 
     @property
     def policy_hash(self) -> str:
-        """SHA-256 of the settings: two nights with the same hash were run under the same policy."""
-        return hashlib.sha256(json.dumps(self.model_dump(mode="json"), sort_keys=True).encode()).hexdigest()
+        """SHA-256 of the settings: two nights with the same hash were run under the same policy.
+
+        Where the files lie is no policy: the same drops in another folder give the same tables.
+        """
+        facts = self.model_dump(mode="json", exclude={"landing": {"path"}})
+        return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -227,11 +256,22 @@ def load_shop(name: str) -> Shop:
     if not isinstance(loaded, dict):
         raise ConfigError(f"{path}: expected a mapping of settings; see the built-in grocer.yaml for the layout")
     try:
-        return Shop.model_validate(loaded)
+        return Shop.model_validate(_located(loaded, path.parent))
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "settings"
         raise ConfigError(f"{path}: {where}: {first['msg']}; mend this key") from error
+
+
+def _located(loaded: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """The settings with the landing path made absolute."""
+    landing = loaded.get("landing")
+    if not (isinstance(landing, dict) and isinstance(landing.get("path"), str)):
+        return loaded
+    path = os.path.expandvars(landing["path"])
+    if "$" in path:
+        raise ConfigError(f"landing.path '{path}': a variable in it is not set; export it or write the path out")
+    return loaded | {"landing": landing | {"path": path if "://" in path else str((folder / path).resolve())}}
 
 
 def open_night(shop: str, day: str | date, run: str = "night") -> Night:

@@ -71,6 +71,25 @@ contact_kind = Column("contact_kind", TEXT, "send (user was contacted) or respon
 is_randomised = Column("is_randomised", FLAG, "The contact was decided by chance with a known propensity.")
 contact_propensity = Column("contact_propensity", REAL, "Probability with which the contact was made.", unit="0 to 1")
 
+# Reviews, dialogues, documents
+review_id = Column("review_id", TEXT, "Identifies the review.")
+stars = Column("stars", REAL, "Stars given.", PERSONAL, "1 to 5")
+review_title = Column("review_title", TEXT, "Headline of the review.", PERSONAL)
+review_text = Column("review_text", TEXT, "What was written.", PERSONAL)
+language = Column("language", TEXT, "ISO 639-1 code; null when the shop does not say.")
+review_kind = Column("review_kind", TEXT, "review, feedback, question or answer.")
+parent_id = Column("parent_id", TEXT, "The review this one answers.")
+dialogue_id = Column("dialogue_id", TEXT, "Identifies the dialogue.")
+turn = Column("turn", INT, "Place in the dialogue, 0 first.")
+speaker = Column("speaker", TEXT, "user, agent or bot.")
+utterance = Column("utterance", TEXT, "What was said.", PERSONAL)
+intent = Column("intent", TEXT, "What the user wants, as the shop labels it.")
+is_resolved = Column("is_resolved", FLAG, "The dialogue ended with the user's question answered.")
+document_id = Column("document_id", TEXT, "Identifies the document.")
+document_title = Column("document_title", TEXT, "Headline of the document.")
+document_text = Column("document_text", TEXT, "The document.")
+document_kind = Column("document_kind", TEXT, "policy, faq or guide.")
+
 # Placements
 placement_id = Column("placement_id", TEXT, "Identifies the placement.")
 display_location = Column("display_location", TEXT, "Place in the store, 0 for none.")
@@ -86,7 +105,7 @@ gap_days = Column("gap_days", REAL, "Mean days between purchases of the item; nu
 item_text = Column("item_text", TEXT, "Text the encoder reads.")
 text_hash = Column("text_hash", TEXT, "SHA-256 of the text, by which its vector is kept.")
 buyers = Column("buyers", INT, "Users who bought the item.", unit="users")
-buyers_recent = Column("buyers_recent", INT, "Users who bought the item in the last 28 days.", unit="users")
+buyers_recent = Column("buyers_recent", INT, "Users who bought the item lately (the shop's recent_days).", unit="users")
 is_listable = Column("is_listable", FLAG, "Goods that a list may ever hold: no fuel, no service line.")
 is_recommendable = Column("is_recommendable", FLAG, "May stand in tonight's lists: listable, priced, sold lately.")
 sequence = Column("sequence", pa.list_(TEXT), "Item ids in order of purchase, oldest first.", PERSONAL)
@@ -123,7 +142,7 @@ top_reasons = Column("top_reasons", pa.list_(TEXT), "Commonest reasons in the to
 # Profiles
 recency_days = Column("recency_days", INT, "Days since the last basket.", PERSONAL, "days")
 baskets_90d = Column("baskets_90d", INT, "Baskets in the last 90 days.", PERSONAL, "baskets")
-spend_cents_90d = Column("spend_cents_90d", INT, "Spent in the last 90 days.", PERSONAL, "hundredths of the currency")
+spend_cents_90d = Column("spend_cents_90d", INT, "Spent in the last 90 days; null where the shop gives no prices.", PERSONAL, "hundredths of the currency")
 rhythm_days = Column("rhythm_days", REAL, "Median days between baskets; null under two baskets.", PERSONAL, "days")
 usual_weekday = Column("usual_weekday", TEXT, "Weekday with most baskets.", PERSONAL)
 price_band = Column("price_band", TEXT, "value, middle or premium, against others buying the same categories.", PERSONAL)

@@ -5,6 +5,7 @@ A raw row that breaks a rule is quarantined under the rule's reason; ingest refu
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from types import MappingProxyType
 
 from pipeline.contracts import columns as c
 from pipeline.contracts.table import Column, Drift, Table
@@ -31,6 +32,13 @@ class Reason(StrEnum):
     PROPENSITY_OUT_OF_RANGE = "propensity_out_of_range"
     NOT_SENT = "not_sent"
     NO_STORES = "no_stores"
+    UNKNOWN_SPEAKER = "unknown_speaker"
+    STARS_OUT_OF_RANGE = "stars_out_of_range"
+    NOTHING_SAID = "nothing_said"
+    ERASED = "erased"
+    BAD_LINE = "bad_line"
+    BAD_ENCODING = "bad_encoding"
+    TOO_LONG = "too_long"
 
 
 REASON_WORDS = {
@@ -52,19 +60,34 @@ REASON_WORDS = {
     Reason.PROPENSITY_OUT_OF_RANGE: "the propensity is outside 0 to 1",
     Reason.NOT_SENT: "a response without a send",
     Reason.NO_STORES: "no store placed it",
+    Reason.UNKNOWN_SPEAKER: "the speaker is none the contract lists",
+    Reason.STARS_OUT_OF_RANGE: "the stars are outside 1 to 5",
+    Reason.NOTHING_SAID: "neither stars nor words",
+    Reason.ERASED: "the user has asked to be erased; the row was not kept",
+    Reason.BAD_LINE: "the line is not a row of its file's format",
+    Reason.BAD_ENCODING: "the line is not UTF-8 text",
+    Reason.TOO_LONG: "a field is longer than the shop allows",
 }
 
 KINDS = ("view", "click", "search", "add_to_cart", "remove_from_cart", "purchase", "rating")
 SURFACES = ("home", "category", "search", "product", "cart", "email", "push", "ad", "store")
 DEVICES = ("web", "ios", "android", "store")
+REVIEW_KINDS = ("review", "feedback", "question", "answer")
+SPEAKERS = ("user", "agent", "bot")
+DOCUMENT_KINDS = ("policy", "faq", "guide")
 MAX_PIECES = 1000
 
 
 @dataclass(frozen=True)
 class Feed:
-    """One feed: the contract of what arrives, from which the landed form follows."""
+    """One feed: the contract of what arrives, from which the landed form follows.
+
+    Attributes:
+        defaults: what a value means that the shop leaves out.
+    """
 
     raw: Table
+    defaults: MappingProxyType[str, bool] = MappingProxyType({})
 
     @property
     def name(self) -> str:
@@ -84,8 +107,9 @@ class Feed:
 
 
 def _feed(name: str, grain: str, sentence: str, columns: tuple[Column, ...], key: tuple[str, ...], drift: Drift,
-          required: tuple[str, ...] = ()) -> Feed:
-    return Feed(Table(name, grain, sentence, columns, key, key, "platform team", required, drift))
+          required: tuple[str, ...] = (), **defaults: bool) -> Feed:
+    table = Table(name, grain, sentence, columns, key, key, "platform team", required, drift)
+    return Feed(table, MappingProxyType(defaults))
 
 
 EVENTS = _feed(
@@ -98,7 +122,8 @@ ITEMS = _feed(
     "items", "one item", "The catalogue. A later arrival of an item replaces the earlier.",
     (c.item_id, c.title, c.title_is_composed, c.description, c.category, c.brand, c.price_cents, c.price_is_derived,
      c.currency, c.in_stock, c.package_size, c.sold_by_measure, c.updated_at),
-    ("item_id",), Drift.EVOLVE, ("title", "title_is_composed", "sold_by_measure"),
+    ("item_id",), Drift.EVOLVE, ("title", "title_is_composed", "price_is_derived", "sold_by_measure"),
+    title_is_composed=False, price_is_derived=False, sold_by_measure=False,
 )
 USERS = _feed(
     "users", "one user", "Consent, and attributes that only audits may read.",
@@ -121,6 +146,23 @@ PLACEMENTS = _feed(
     (c.placement_id, c.item_id, c.starts_on, c.display_location, c.mailer_location, c.store_count),
     ("placement_id",), Drift.DISCARD_ROW, ("item_id", "starts_on", "store_count"),
 )
+REVIEWS = _feed(
+    "reviews", "one review, question or answer", "What users wrote about items.",
+    (c.review_id, c.user_id, c.item_id, c.ts, c.stars, c.review_title, c.review_text, c.language, c.review_kind,
+     c.parent_id),
+    ("review_id",), Drift.DISCARD_ROW, ("user_id", "item_id", "ts", "review_kind"),
+)
+DIALOGUES = _feed(
+    "dialogues", "one turn of a dialogue", "What users and the service said to each other.",
+    (c.dialogue_id, c.turn, c.user_id, c.ts, c.speaker, c.utterance, c.intent, c.is_resolved),
+    ("dialogue_id", "turn"), Drift.DISCARD_ROW, ("ts", "speaker", "utterance"),
+)
+DOCUMENTS = _feed(
+    "documents", "one document", "Policies, answers and guides. A later arrival of a document replaces the earlier.",
+    (c.document_id, c.document_title, c.document_text, c.document_kind, c.updated_at),
+    ("document_id",), Drift.EVOLVE, ("document_title", "document_text", "document_kind"),
+)
 
 # Catalogue and campaigns land before what refers to them.
-FEEDS: dict[str, Feed] = {feed.name: feed for feed in (ITEMS, USERS, CAMPAIGNS, EVENTS, CONTACTS, PLACEMENTS)}
+FEEDS: dict[str, Feed] = {feed.name: feed for feed in (ITEMS, USERS, CAMPAIGNS, EVENTS, CONTACTS, PLACEMENTS, REVIEWS,
+                                                     DIALOGUES, DOCUMENTS)}

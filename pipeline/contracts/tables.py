@@ -37,7 +37,7 @@ USER_PROFILES = Table(
     (c.user_key, c.recency_days, c.baskets_90d, c.spend_cents_90d, c.rhythm_days, c.usual_weekday, c.price_band,
      c.category_affinities, c.brand_affinities, c.segment, c.segment_name, c.embedding, c.encoder_version, c.summary),
     ("user_key",), ("user_key",), PERSONALISATION,
-    ("recency_days", "baskets_90d", "spend_cents_90d", "price_band", "segment", "segment_name", "summary"),
+    ("recency_days", "baskets_90d", "price_band", "segment", "segment_name", "summary"),
 )
 RUN_STATUS = Table(
     "run_status", "one published table", "What the night produced, and why a table is empty.",
