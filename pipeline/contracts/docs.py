@@ -5,7 +5,16 @@ Not here: the words on single columns (`columns`) and the layout of one table's 
 
 from pathlib import Path
 
-from pipeline.contracts.feeds import DEVICES, FEEDS, KINDS, REASON_WORDS, SURFACES
+from pipeline.contracts.feeds import (
+    DEVICES,
+    DOCUMENT_KINDS,
+    FEEDS,
+    KINDS,
+    REASON_WORDS,
+    REVIEW_KINDS,
+    SPEAKERS,
+    SURFACES,
+)
 from pipeline.contracts.table import Drift, Privacy
 from pipeline.contracts.tables import TABLES
 
@@ -24,7 +33,14 @@ DRIFT_WORDS = {
     Drift.DISCARD_ROW: "Rows whose values do not fit go to quarantine; the rest lands.",
     Drift.DISCARD_VALUE: "Values that do not fit become null and extra columns are dropped; the rows land.",
 }
-VALUES = {"kind": KINDS, "surface": SURFACES, "device": DEVICES}
+VALUES = {
+    "kind": KINDS,
+    "surface": SURFACES,
+    "device": DEVICES,
+    "review_kind": REVIEW_KINDS,
+    "speaker": SPEAKERS,
+    "document_kind": DOCUMENT_KINDS,
+}
 STATUS_WORDS = {
     "produced": "the model wrote it",
     "fallback": "the baseline wrote it, because the model was refused or knew nothing",

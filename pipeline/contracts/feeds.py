@@ -3,9 +3,9 @@
 A raw row that breaks a rule is quarantined under the rule's reason; ingest refuses columns and types as `drift` says.
 """
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from types import MappingProxyType
 
 from pipeline.contracts import columns as c
 from pipeline.contracts.table import Column, Drift, Table
@@ -87,7 +87,7 @@ class Feed:
     """
 
     raw: Table
-    defaults: MappingProxyType[str, bool] = MappingProxyType({})
+    defaults: Mapping[str, bool] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -109,7 +109,7 @@ class Feed:
 def _feed(name: str, grain: str, sentence: str, columns: tuple[Column, ...], key: tuple[str, ...], drift: Drift,
           required: tuple[str, ...] = (), **defaults: bool) -> Feed:
     table = Table(name, grain, sentence, columns, key, key, "platform team", required, drift)
-    return Feed(table, MappingProxyType(defaults))
+    return Feed(table, defaults)
 
 
 EVENTS = _feed(
