@@ -74,6 +74,7 @@ def feeds_page() -> str:
         landed, swapped = feed.landed, [name for name in feed.raw.names if name not in feed.landed.names]
         added = ", ".join(name for name in landed.names if name not in feed.raw.names)
         gone = f" {', '.join(swapped)} is not kept: the user key stands in its place." if swapped else ""
+        gone += "".join(f" {name} left out means {str(value).lower()}." for name, value in feed.defaults.items())
         sections += [feed.raw.page(), f"As landed: {added} added, sorted by {', '.join(landed.order)}.{gone}", ""]
     return _page(
         "Feeds",

@@ -8,7 +8,7 @@ from pipeline.contracts import columns as c
 from pipeline.contracts.feeds import DEVICES, FEEDS, KINDS, REASON_WORDS, SURFACES, Reason
 from pipeline.contracts.table import Privacy
 
-ABOUT_USERS = {"events", "users", "contacts"}
+ABOUT_USERS = {"events", "users", "contacts", "reviews", "dialogues"}
 
 
 @pytest.mark.parametrize("name", FEEDS)
