@@ -8,7 +8,7 @@ import atexit
 import os
 import shutil
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -37,9 +37,11 @@ class Slice:
     def days(self) -> tuple[date, date]:
         return self.whole.days()
 
-    def arrivals(self, feed: str, after: date | None, upto: date) -> Any:
-        rows = self.whole.arrivals(feed, after, upto)
-        return rows.semi_join(self.goods, "item_id") if feed in ("items", "placements") else rows
+    def arrivals(self, feed: str, after: date | None, upto: date, seen: Any = None) -> Any:
+        arrived = self.whole.arrivals(feed, after, upto)
+        if feed not in ("items", "placements"):
+            return arrived
+        return replace(arrived, rows=arrived.rows.semi_join(self.goods, "item_id"))
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,7 @@ def grocer(connection: Any) -> Slice:
 
     shop = load_shop("grocer").model_copy(update={"max_users": 60})
     whole = open_source(shop, connection)
-    bought = whole.arrivals("events", None, DAY).select("item_id").distinct().to_pyarrow()
+    bought = whole.arrivals("events", None, DAY).rows.select("item_id").distinct().to_pyarrow()
     return Slice(shop, whole, ibis.memtable(bought))
 
 

@@ -95,7 +95,14 @@ def items(catalogue: pa.Table, texts: pa.Array) -> Items:
     )
 
 
-def history(lines: ir.Table, placements: ir.Table | None, space: Items, as_of: date, limit: int) -> History:
+def history(
+    lines: ir.Table,
+    placements: ir.Table | None,
+    space: Items,
+    as_of: date,
+    limit: int,
+    recent_days: int = behaviour.RECENT_DAYS,
+) -> History:
     """Build the arrays from purchases up to a day.
 
     Args:
@@ -104,6 +111,7 @@ def history(lines: ir.Table, placements: ir.Table | None, space: Items, as_of: d
         space: the items.
         as_of: last day that counts.
         limit: latest basket lines kept a user.
+        recent_days: days of sales by which items are popular.
     """
     bought = behaviour.user_items(lines, as_of).order_by("user_key", "item_id").to_pyarrow()
     recent = sequences.recent_lines(lines, as_of, limit)
@@ -125,7 +133,7 @@ def history(lines: ir.Table, placements: ir.Table | None, space: Items, as_of: d
         weight=matrix(bought.column("recent_weight").to_numpy()),
         age=matrix(age),
         gap=matrix(bought.column("gap_days").to_numpy()),
-        buyers_recent=_per_item(behaviour.item_sales(lines, as_of), "buyers_recent", space),
+        buyers_recent=_per_item(behaviour.item_sales(lines, as_of, recent_days), "buyers_recent", space),
         stores=_per_item(behaviour.promoted(placements, as_of), "stores", space),
         sequence_item=space.index(recent.column("item_id")),
         sequence_basket=np.cumsum(changed),

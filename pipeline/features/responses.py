@@ -76,7 +76,7 @@ def line_arrays(purchases: pa.Table, users: pa.Array, space: Items) -> Lines:
         user=np.asarray(pc.index_in(purchases.column("user_key"), users)).astype(np.int64),
         item=space.index(purchases.column("item_id")),
         day=np.asarray(purchases.column("ds").cast(pa.int32())).astype(np.int64),
-        cents=np.asarray(purchases.column("amount_cents")),
+        cents=np.asarray(pc.fill_null(purchases.column("amount_cents"), 0)),
         basket=np.asarray(purchases.column("basket_id").combine_chunks().dictionary_encode().indices).astype(np.int64),
     )
 

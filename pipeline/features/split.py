@@ -42,10 +42,10 @@ def split(day: date, holdout_days: int, first_day: date, min_history_days: int) 
 
 
 def known_by(rows: ir.Table, as_of: date) -> ir.Table:
-    """Rows that had arrived by the end of a day (`ds` is the arrival day)."""
+    """Rows of days up to and with one."""
     return rows.filter(rows.ds <= ibis.literal(as_of))
 
 
 def between(rows: ir.Table, after: date, upto: date) -> ir.Table:
-    """Rows that arrived after one day and by the end of another."""
+    """Rows of the days after one and up to another."""
     return rows.filter((rows.ds > ibis.literal(after)) & (rows.ds <= ibis.literal(upto)))

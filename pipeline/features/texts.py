@@ -36,7 +36,9 @@ def item_text(items: ir.Table, template: str) -> ir.StringValue:
     return text.lower().re_replace(r"\s+", " ").strip()
 
 
-def catalogue(items: ir.Table, sales: ir.Table, template: str, never: tuple[str, ...]) -> ir.Table:
+def catalogue(
+    items: ir.Table, sales: ir.Table, template: str, never: tuple[str, ...], *, priced: bool = True
+) -> ir.Table:
     """Contract `catalogue`: newest state of each item with its text, sales, and whether it may stand in a list.
 
     Args:
@@ -44,6 +46,7 @@ def catalogue(items: ir.Table, sales: ir.Table, template: str, never: tuple[str,
         sales: `behaviour.item_sales` as of the day.
         template: see `item_text`.
         never: widest categories that are never recommended.
+        priced: what has no price cannot be sold.
     """
     joined = items.left_join(sales, "item_id").drop("item_id_right")
     text = item_text(joined, template)
@@ -61,7 +64,7 @@ def catalogue(items: ir.Table, sales: ir.Table, template: str, never: tuple[str,
         is_listable=goods,
         is_recommendable=goods
         & (counts["buyers_recent"] > 0)
-        & (joined.price_cents > 0).fill_null(False)
+        & (joined.price_cents > 0).fill_null(not priced)
         & joined.in_stock.fill_null(True),
     )
 

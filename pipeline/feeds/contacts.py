@@ -5,7 +5,7 @@ import ibis.expr.types as ir
 
 from pipeline.contracts.feeds import Reason
 from pipeline.feeds.drift import BAD_TYPE
-from pipeline.feeds.rules import FeedRules, Known, Rule, absent, day_end, refers
+from pipeline.feeds.rules import FeedRules, Known, Rule, absent, ahead, refers
 
 
 def _prepare(rows: ir.Table, known: Known) -> ir.Table:
@@ -29,7 +29,7 @@ def _rules(rows: ir.Table, known: Known) -> list[Rule]:
     return [
         absent(rows, "contact_id", "campaign_id", "user_key", "contact_kind", "ts"),
         (Reason.UNKNOWN_KIND, rows.contact_kind.notin(("send", "response"))),
-        (Reason.AFTER_BUSINESS_DAY, rows.ts >= day_end(rows, known)),
+        ahead(rows, known),
         (Reason.UNKNOWN_CAMPAIGN, ~rows.campaign_id_known),
         (Reason.NOT_SENT, (rows.contact_kind == "response") & ~rows.was_sent),
         (Reason.PROPENSITY_OUT_OF_RANGE, ~rows.contact_propensity.between(0, 1)),

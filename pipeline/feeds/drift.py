@@ -4,14 +4,21 @@ import ibis
 import ibis.expr.datatypes as dt
 import ibis.expr.types as ir
 
-from pipeline.contracts.table import Drift, Table
+from pipeline.contracts.feeds import Feed
+from pipeline.contracts.table import Drift
 from pipeline.errors import DataError
 
 BAD_TYPE = "bad_type"
+BESIDE = ("ds", "origin", "misread")  # what an adapter says of a row, beside the contract's columns
 
 
-def conform(rows: ir.Table, contract: Table) -> tuple[ir.Table, list[str]]:
-    """Give rows exactly the contract's columns and types, plus `ds` and a flag `bad_type`.
+def conform(rows: ir.Table, feed: Feed, *, text: bool = False) -> tuple[ir.Table, list[str]]:
+    """Give rows exactly the contract's columns and types, plus what stands beside them and a flag `bad_type`.
+
+    Args:
+        rows: as they came.
+        feed: whose contract to hold them to.
+        text: they came from text files, where a string is the form of every type and no drift.
 
     Returns:
         The rows, and a note for each difference that was tolerated.
@@ -19,12 +26,13 @@ def conform(rows: ir.Table, contract: Table) -> tuple[ir.Table, list[str]]:
     Raises:
         DataError: the contract freezes its columns and they differ, or a column that must be there is gone.
     """
+    contract = feed.raw
     wanted = {field.name: dt.dtype(field.type) for field in contract.schema}
     have = dict(rows.schema().items())
     missing = [name for name in wanted if name not in have]
-    extra = sorted(set(have) - set(wanted) - {"ds"})
+    extra = sorted(set(have) - set(wanted) - set(BESIDE))
     frozen = contract.drift is Drift.FREEZE
-    gone = [name for name in missing if frozen or name in contract.never_null]
+    gone = [name for name in missing if (frozen or name in contract.never_null) and name not in feed.defaults]
     if gone or (frozen and extra):
         what = f"column {', '.join(gone)} is missing" if gone else f"column {', '.join(extra)} is not in the contract"
         raise DataError(
@@ -32,7 +40,7 @@ def conform(rows: ir.Table, contract: Table) -> tuple[ir.Table, list[str]]:
         )
     columns: dict[str, ir.Value] = {}
     misfits: list[ir.BooleanValue] = []
-    notes = [f"{contract.name}.{name}: missing, read as null" for name in missing]
+    notes = [f"{contract.name}.{name}: missing, read as null" for name in missing if name not in feed.defaults]
     notes += [f"{contract.name}.{name}: not in the contract, left aside" for name in extra]
     for name, kind in wanted.items():
         if name in missing:
@@ -40,8 +48,10 @@ def conform(rows: ir.Table, contract: Table) -> tuple[ir.Table, list[str]]:
         elif have[name].copy(nullable=True) == kind.copy(nullable=True):
             columns[name] = rows[name]
         else:
-            notes.append(f"{contract.name}.{name}: came as {have[name]}, read as {kind}")
-            if frozen:
+            carried = text and have[name].is_string()
+            if not carried:
+                notes.append(f"{contract.name}.{name}: came as {have[name]}, read as {kind}")
+            if frozen and not carried:
                 raise DataError(
                     f"feed {contract.name}: column {name} is {have[name]}, the contract says {kind} "
                     f"(drift verdict: {contract.drift}); mend the drop or change the contract"
@@ -51,5 +61,8 @@ def conform(rows: ir.Table, contract: Table) -> tuple[ir.Table, list[str]]:
                 read = ibis.ifelse(read == rows[name], read, ibis.null(kind))  # 3.99 is no whole number of cents
             columns[name] = read
             misfits.append(rows[name].notnull() & columns[name].isnull())
+    for name, value in feed.defaults.items():
+        columns[name] = columns[name].fill_null(value)
     bad = ibis.or_(*misfits) if misfits and contract.drift is not Drift.DISCARD_VALUE else ibis.literal(False)
-    return rows.select(**columns, ds=rows.ds, **{BAD_TYPE: bad}), notes
+    beside = {name: rows[name] if name in have else ibis.null("string") for name in BESIDE}
+    return rows.select(**columns, **beside, **{BAD_TYPE: bad}), notes

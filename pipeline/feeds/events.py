@@ -5,7 +5,7 @@ import ibis.expr.types as ir
 
 from pipeline.contracts.feeds import DEVICES, KINDS, MAX_PIECES, SURFACES, Reason
 from pipeline.engine import day_start
-from pipeline.feeds.rules import FeedRules, Known, Rule, absent, day_end
+from pipeline.feeds.rules import FeedRules, Known, Rule, absent, ahead
 
 
 def _prepare(rows: ir.Table, known: Known) -> ir.Table:
@@ -28,12 +28,10 @@ def _rules(rows: ir.Table, known: Known) -> list[Rule]:
         (Reason.UNKNOWN_KIND, rows.kind.notin(KINDS)),
         (Reason.UNKNOWN_SURFACE, rows.surface.notnull() & rows.surface.notin(SURFACES)),
         (Reason.UNKNOWN_DEVICE, rows.device.notnull() & rows.device.notin(DEVICES)),
-        (Reason.AFTER_BUSINESS_DAY, rows.ts >= day_end(rows, known)),
+        ahead(rows, known),
         (Reason.BEFORE_FIRST_DAY, rows.ts < ibis.literal(day_start(known.first_day, known.zone))),
-        (
-            Reason.MISSING_VALUE,
-            purchase & ibis.or_(rows.item_id.isnull(), rows.quantity.isnull(), rows.amount_cents.isnull()),
-        ),
+        (Reason.MISSING_VALUE, purchase & (rows.item_id.isnull() | rows.quantity.isnull())),
+        (Reason.MISSING_VALUE, purchase & rows.amount_cents.isnull() & known.priced),
         (Reason.UNKNOWN_ITEM, rows.item_id.notnull() & ~rows.item_known),
         (Reason.NON_POSITIVE_AMOUNT, purchase & (rows.amount_cents <= 0)),
         (Reason.NON_POSITIVE_QUANTITY, purchase & (rows.quantity <= 0)),

@@ -15,10 +15,23 @@ from ibis.backends.duckdb import Backend
 
 from pipeline.contracts.feeds import Feed, Reason
 from pipeline.contracts.table import Privacy
-from pipeline.feeds import campaigns, contacts, drift, events, items, partitions, placements, users
+from pipeline.feeds import (
+    campaigns,
+    contacts,
+    dialogues,
+    documents,
+    drift,
+    events,
+    items,
+    partitions,
+    placements,
+    reviews,
+    users,
+)
 from pipeline.feeds.rules import FeedRules, Known
 from pipeline.privacy.keys import user_keys
 from pipeline.shops.source import Source
+from pipeline.warehouse import durable
 
 RULES: MappingProxyType[str, FeedRules] = MappingProxyType(
     {
@@ -28,8 +41,12 @@ RULES: MappingProxyType[str, FeedRules] = MappingProxyType(
         "campaigns": campaigns.RULES,
         "contacts": contacts.RULES,
         "placements": placements.RULES,
+        "reviews": reviews.RULES,
+        "dialogues": dialogues.RULES,
+        "documents": documents.RULES,
     }
 )
+NOBODY = pa.array([], pa.string())
 BATCH_DAYS = 92  # days landed at once: bounds memory on a first night
 
 
@@ -44,8 +61,10 @@ def land(
     zone: ZoneInfo,
     secret: bytes,
     origin: str,
+    priced: bool = True,
+    erased: pa.Array = NOBODY,
 ) -> list[str]:
-    """Land a feed's arrivals up to a day; those landed before are not read again.
+    """Land a feed's arrivals up to a day; those landed before are not read again, and nobody else lands meanwhile.
 
     Args:
         connection: engine to compute on.
@@ -57,6 +76,8 @@ def land(
         zone: the shop's time zone.
         secret: key of the user keys.
         origin: goes to the rows' `source` column.
+        priced: purchases carry what was paid.
+        erased: keys of users whose rows are counted and dropped.
 
     Returns:
         Notes on tolerated drift.
@@ -64,20 +85,22 @@ def land(
     Raises:
         DataError: the arrival breaks the contract in a way its drift verdict does not tolerate.
     """
-    after = partitions.through(root, feed.name)
     notes: list[str] = []
-    for begin, end in _batches(after, first_day, upto):
-        arrived = source.arrivals(feed.name, begin, end)
-        if arrived is None:
-            return notes
-        known = _known(connection, root, end, first_day, zone)
-        rows, seen = drift.conform(arrived, feed.raw)
-        notes += [note for note in seen if note not in notes]
-        keyed = _pseudonymise(ibis.memtable(rows.to_pyarrow()), feed, secret)
-        before = partitions.landed(connection, root, feed.name, begin) if begin else None
-        judged = _judge(keyed, feed, known, before)
-        partitions.write(root, feed, judged.mutate(source=ibis.literal(origin)).to_pyarrow())
-        partitions.mark_through(root, feed.name, end)
+    with durable.locked(root):
+        ledger = partitions.ledger(root, feed.name)
+        for begin, end in _batches(ledger.through, first_day, upto):
+            arrived = source.arrivals(feed.name, begin, end, ledger.files)
+            if arrived is None:
+                return notes
+            known = replace(_known(connection, root, end, first_day, zone), priced=priced)
+            rows, seen = drift.conform(arrived.rows, feed, text=arrived.text)
+            notes += [note for note in seen if note not in notes]
+            keyed = _pseudonymise(ibis.memtable(rows.to_pyarrow()), feed, secret)
+            before = partitions.landed(connection, root, feed.name, begin) if begin else None
+            judged = _judge(keyed, feed, known, before, erased)
+            partitions.write(root, feed, judged.mutate(source=ibis.literal(origin)).to_pyarrow())
+            ledger = ledger.after(end, arrived)
+            partitions.keep_ledger(root, feed.name, ledger)
     return notes
 
 
@@ -92,7 +115,7 @@ def _batches(after: date | None, first_day: date, upto: date) -> Iterator[tuple[
 
 def _known(connection: Backend, root: Path, upto: date, first_day: date, zone: ZoneInfo) -> Known:
     """What rows may refer to: all that has landed by a day (catalogue and campaigns land first)."""
-    known = Known(first_day, zone)
+    known = Known(first_day, upto, zone)
     if (landed := partitions.landed(connection, root, "items", upto)) is not None:
         known = replace(
             known,
@@ -120,11 +143,13 @@ def _pseudonymise(rows: ir.Table, feed: Feed, secret: bytes) -> ir.Table:
     return rows.left_join(keys, "user_id").drop("user_id", "user_id_right")
 
 
-def _judge(rows: ir.Table, feed: Feed, known: Known, before: ir.Table | None) -> ir.Table:
-    """Landed columns (source left out) plus `reason` (null when clean) and `is_duplicate`."""
+def _judge(rows: ir.Table, feed: Feed, known: Known, before: ir.Table | None, erased: pa.Array) -> ir.Table:
+    """Landed columns (source left out) plus `origin`, `reason` (null when clean) and `is_duplicate`."""
     rules, key = RULES[feed.name], list(feed.landed.key)
     rows = rules.prepare(rows, known)
-    cases = [(rows[drift.BAD_TYPE], str(Reason.BAD_TYPE))]
+    cases = [(rows.misread.notnull(), rows.misread), (rows[drift.BAD_TYPE], str(Reason.BAD_TYPE))]
+    if "user_key" in rows.columns and len(erased):
+        cases.insert(0, (rows.user_key.isin(erased.to_pylist()), str(Reason.ERASED)))
     cases += [(broken.fill_null(False), str(reason)) for reason, broken in rules.rules(rows, known)]
     rows = rows.mutate(reason=ibis.cases(*cases, else_=ibis.null("string")))
     names = [name for name in feed.landed.names if name != "source"]
@@ -137,4 +162,4 @@ def _judge(rows: ir.Table, feed: Feed, known: Known, before: ir.Table | None) ->
         old = before.select(*key, landed_before=True)
         rows = rows.mutate(place=place).left_join(old, key).drop(*(f"{name}_right" for name in key))
         duplicate = rows.reason.isnull() & ((rows.place > 0) | rows.landed_before.fill_null(False))
-    return rows.mutate(is_duplicate=duplicate).select(*names, "reason", "is_duplicate")
+    return rows.mutate(is_duplicate=duplicate).select(*names, "origin", "reason", "is_duplicate")

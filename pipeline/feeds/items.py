@@ -8,7 +8,7 @@ from pipeline.feeds.rules import FeedRules, Known, Rule, absent
 
 def _rules(rows: ir.Table, _: Known) -> list[Rule]:
     return [
-        absent(rows, "item_id", "title", "title_is_composed", "sold_by_measure"),
+        absent(rows, "item_id", "title"),
         (Reason.MISSING_VALUE, rows.title.strip() == ""),
         (Reason.NEGATIVE_PRICE, rows.price_cents < 0),
     ]

@@ -1,6 +1,6 @@
 """Landed arrivals on disk: a folder a feed and day with rows, quarantine and counts, renamed into place whole.
 
-A day's folder is complete when it exists; the `through` file names the last day that was read, empty days included.
+A day's folder is complete when it exists; the ledger names the last day and the files that were read.
 """
 
 import hashlib
@@ -9,6 +9,7 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -21,25 +22,50 @@ import pyarrow.parquet as pq
 from ibis.backends.duckdb import Backend
 
 from pipeline import engine
-from pipeline.contracts.feeds import FEEDS, Feed
+from pipeline.contracts.feeds import FEEDS, Feed, Reason
 from pipeline.errors import DataError
+from pipeline.shops.source import Arrivals
+from pipeline.warehouse import durable
+from pipeline.warehouse.failpoints import Step
 
-ROWS, QUARANTINE, COUNTS, THROUGH = "rows.parquet", "quarantine.parquet", "counts.json", "through"
-
-
-def through(root: Path, feed: str) -> date | None:
-    """The last day whose arrivals of a feed were read; None before the first."""
-    path = root / feed / THROUGH
-    return date.fromisoformat(path.read_text()) if path.exists() else None
+ROWS, QUARANTINE, COUNTS, LEDGER = "rows.parquet", "quarantine.parquet", "counts.json", "ledger.json"
 
 
-def mark_through(root: Path, feed: str, day: date) -> None:
-    """Note that all arrivals up to a day have landed."""
-    folder = root / feed
-    folder.mkdir(parents=True, exist_ok=True)
-    temporary = folder / f".{THROUGH}-{os.getpid()}"
-    temporary.write_text(day.isoformat())
-    temporary.replace(folder / THROUGH)
+@dataclass(frozen=True)
+class Ledger:
+    """What has been read of a feed.
+
+    Attributes:
+        through: the last day whose arrivals were read, empty days included; None before the first.
+        files: address and SHA-256 of every file read or set aside.
+        refused: files set aside whole: address, sha256, ds, reason, words.
+    """
+
+    through: date | None = None
+    files: dict[str, str] = field(default_factory=dict)
+    refused: tuple[dict[str, str], ...] = ()
+
+    def after(self, day: date, arrived: Arrivals) -> "Ledger":
+        """The ledger once a range of days that ends here has landed."""
+        refused = tuple(asdict(file) | {"ds": str(file.ds)} for file in arrived.refused)
+        return Ledger(day, self.files | dict(arrived.files), self.refused + refused)
+
+
+def ledger(root: Path, feed: str) -> Ledger:
+    """What has been read of a feed."""
+    path = root / feed / LEDGER
+    if not path.exists():
+        return Ledger()
+    facts = json.loads(path.read_text(encoding="utf-8"))
+    return Ledger(date.fromisoformat(facts["through"]), facts["files"], tuple(facts["refused"]))
+
+
+def keep_ledger(root: Path, feed: str, entries: Ledger) -> None:
+    """Note what has been read; only then is what was landed never read again, so it must be on disk by now."""
+    os.sync()
+    (root / feed).mkdir(parents=True, exist_ok=True)
+    text = json.dumps(asdict(entries) | {"through": str(entries.through)}, indent=1, sort_keys=True)
+    durable.put(root / feed / LEDGER, text, Step.THROUGH)
 
 
 def days(root: Path, feed: str, upto: date, after: date | None = None) -> list[Path]:
@@ -88,7 +114,9 @@ def digest(root: Path, feed: str, upto: date) -> str:
 
 
 def write(root: Path, feed: Feed, rows: pa.Table) -> None:
-    """Write judged rows (landed columns plus `reason`, `is_duplicate`), one folder a day.
+    """Write judged rows (landed columns plus `origin`, `reason`, `is_duplicate`), one folder a day.
+
+    Rows of erased users are counted, not kept.
 
     Raises:
         DataError: the counts do not add up.
@@ -99,6 +127,7 @@ def write(root: Path, feed: Feed, rows: pa.Table) -> None:
         clean = feed.landed.enforce(arrived.filter(pc.invert(pc.or_(duplicate, bad))).select(feed.landed.names))
         refused = arrived.filter(bad).drop_columns("is_duplicate")
         reasons = Counter(refused.column("reason").to_pylist())
+        kept = refused.filter(pc.not_equal(refused.column("reason"), str(Reason.ERASED)))
         facts = {
             "arrived": len(arrived),
             "published": len(clean),
@@ -108,7 +137,7 @@ def write(root: Path, feed: Feed, rows: pa.Table) -> None:
         }
         if facts["arrived"] != facts["published"] + facts["quarantined"] + facts["deduplicated"]:
             raise DataError(f"feed {feed.name}, {day}: rows do not add up: {facts}; report this with the drop")
-        _place(root / feed.name / f"ds={day}", clean, refused, facts)
+        _place(root / feed.name / f"ds={day}", clean, kept, facts)
 
 
 def _by_day(rows: pa.Table) -> Iterator[tuple[date, pa.Table]]:
@@ -132,5 +161,4 @@ def _place(folder: Path, clean: pa.Table, refused: pa.Table, facts: dict[str, An
         pq.write_table(refused, temporary / QUARANTINE, compression="zstd")
     facts["sha256"] = hashlib.sha256((temporary / ROWS).read_bytes()).hexdigest()
     (temporary / COUNTS).write_text(json.dumps(facts, indent=1, sort_keys=True))
-    shutil.rmtree(folder, ignore_errors=True)
-    temporary.rename(folder)
+    durable.replace_folder(temporary, folder, Step.PARTITION)

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date
 from zoneinfo import ZoneInfo
 
 import ibis
 import ibis.expr.types as ir
 
 from pipeline.contracts.feeds import Reason
+from pipeline.engine import local_day
 
 Rule = tuple[Reason, ir.BooleanValue]
 
@@ -19,14 +20,18 @@ class Known:
 
     Attributes:
         first_day: the shop's first arrival day.
+        last_day: the last arrival day being landed.
         zone: the shop's time zone.
+        priced: purchases carry what was paid.
         items: item_id, known_since, measured_since (null for goods sold by the piece).
         campaigns: campaign_id, known_since.
         sends: campaign_id, user_key pairs that were contacted.
     """
 
     first_day: date
+    last_day: date
     zone: ZoneInfo
+    priced: bool = True
     items: ir.Table | None = None
     campaigns: ir.Table | None = None
     sends: ir.Table | None = None
@@ -61,7 +66,6 @@ def refers(rows: ir.Table, known: ir.Table, key: str) -> ir.Table:
     )
 
 
-def day_end(rows: ir.Table, known: Known) -> ir.TimestampValue:
-    """The UTC instant at which a row's arrival day is surely over in the shop's zone (offsets change by an hour)."""
-    offset = datetime.combine(known.first_day, time(12), tzinfo=known.zone).utcoffset() or timedelta()
-    return rows.ds.cast("timestamp('UTC')") + ibis.interval(seconds=int((timedelta(hours=25) - offset).total_seconds()))
+def ahead(rows: ir.Table, known: Known) -> Rule:
+    """It happened on a local day after the one on which it arrived."""
+    return Reason.AFTER_BUSINESS_DAY, local_day(rows.ts, known.zone, known.first_day, known.last_day) > rows.ds

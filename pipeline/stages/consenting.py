@@ -1,5 +1,6 @@
 """Who may be treated how: the consents of the users feed, default deny."""
 
+import ibis
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -10,14 +11,25 @@ from pipeline.stages import desk
 
 
 def users(night: Night, *flags: str) -> tuple[pa.Array, pa.Array]:
-    """All user keys known by the business day, sorted, and those among them who granted every flag named."""
-    rows = desk.landed(desk.connect(night), night, "users")
-    if rows is None:
+    """All user keys known by the business day, sorted, and those among them who granted every flag named.
+
+    A user who has only acted, or whose shop hands over no users, has said nothing about consent.
+    """
+    connection = desk.connect(night)
+    rows, events = desk.landed(connection, night, "users"), desk.landed(connection, night, "events")
+    seen = [table.select("user_key") for table in (rows, events) if table is not None]
+    everyone = ibis.union(*seen, distinct=True) if len(seen) > 1 else seen[0].distinct() if seen else None
+    if everyone is None:
         none = pa.array([], pa.string())
         return none, none
-    table = partitions.latest(rows, "user_key").select("user_key", *flags).order_by("user_key").to_pyarrow()
-    allowed = pa.array([True] * len(table), pa.bool_())
+    if rows is None:
+        table = everyone.mutate(**{flag: ibis.null("boolean") for flag in flags})
+    else:
+        said = partitions.latest(rows, "user_key").select("user_key", *flags)
+        table = everyone.left_join(said, "user_key").select("user_key", *flags)
+    found = table.order_by("user_key").to_pyarrow()
+    allowed = pa.array([True] * len(found), pa.bool_())
     for flag in flags:
-        allowed = pc.and_(allowed, consent.granted(table.column(flag), night.shop.consent_without_flags))
-    keys = table.column("user_key").combine_chunks()
+        allowed = pc.and_(allowed, consent.granted(found.column(flag), night.shop.consent_without_flags))
+    keys = found.column("user_key").combine_chunks()
     return keys, keys.filter(allowed)

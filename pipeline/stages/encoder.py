@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 from ibis import _
 
-from pipeline.errors import NoData, Refused
+from pipeline.errors import Refused
 from pipeline.features import baskets
 from pipeline.features.split import Split, split
 from pipeline.learning import champions, checkpoints, harness
@@ -22,7 +22,7 @@ from pipeline.stages import desk
 
 NAME = "encoder"
 PAIR_DAYS = 180
-WEEK_TOGETHER = 3  # joint baskets that make a pair of one week's
+WEEK_TOGETHER = 3  # joint baskets that make a pair of one week's, if the shop asks for as many of half a year's
 
 
 def run(night: Night, _item: str | None, recorder: JsonRecorder, progress: desk.Progress) -> dict[str, Any]:
@@ -36,6 +36,8 @@ def run(night: Night, _item: str | None, recorder: JsonRecorder, progress: desk.
     champion = desk.champion(night, NAME)
     pretrained = checkpoints.resolve(settings.checkpoint, night.home)
     frozen = champions.keep(night.models, NAME, encoders.Encoder(pretrained, settings.max_tokens).save)
+    if not (len(fit.pairs) and len(valid.pairs) and len(judged)):
+        return _stay(night, recorder, champion, frozen)
     model = encoders.load(night.models, champion or frozen, settings.max_tokens)
     recorder.params({"encoder": settings.model_dump(exclude={"training"}), "encoder.start": champion or frozen})
     folder = desk.checkpoints(night, NAME)
@@ -60,9 +62,20 @@ def run(night: Night, _item: str | None, recorder: JsonRecorder, progress: desk.
     for who, values in found.items():
         mean, low, high = intervals.bootstrap_mean(values, seed=shop.seed)
         recorder.metrics({f"recall/{who}@10": mean, f"recall/{who}@10_low": low, f"recall/{who}@10_high": high})
-    judgement = _judge(night, challenger, champion, frozen, found)
+    return _settle(night, recorder, _judge(night, challenger, champion, frozen, found))
+
+
+def _stay(night: Night, recorder: JsonRecorder, champion: str | None, frozen: str) -> dict[str, Any]:
+    """Where too little was bought together there is nothing to tune on: vectors stay as they are."""
+    why = "too few pairs of different items were bought together to tune or to judge"
+    serves, verdict = champion or frozen, _otherwise(champion)
+    return _settle(night, recorder, Judgement(NAME, verdict, serves, champion, serves, why))
+
+
+def _settle(night: Night, recorder: JsonRecorder, judgement: Judgement) -> dict[str, Any]:
+    """Note what serves, and embed the catalogue's texts with it."""
     desk.note(night, f"judgement-{NAME}", judgement.as_dict())
-    serves = judgement.serves or frozen
+    serves = str(judgement.serves)
     recorder.tags(
         {
             "model/name": NAME,
@@ -71,7 +84,7 @@ def run(night: Night, _item: str | None, recorder: JsonRecorder, progress: desk.
             "model/path": str((night.models / NAME / serves).relative_to(night.home)),
         }
     )
-    desk.text_vectors(night, catalogue, serves)
+    desk.text_vectors(night, desk.catalogue(night), serves)
     return {"serves": serves, "verdict": judgement.verdict, "why": judgement.why}
 
 
@@ -92,10 +105,9 @@ def _pairs(
         return encoders.sample_pairs(held.to_pyarrow(), texts, count, shop.seed)
 
     fit = drawn(cut.fit_end, PAIR_DAYS, shop.cart.min_together, settings.pairs)
-    valid = drawn(cut.tune_end, shop.holdout_days, WEEK_TOGETHER, settings.training.batch_size * 5)
-    judged = drawn(cut.day, shop.holdout_days, WEEK_TOGETHER, settings.judged_pairs)
-    if not (len(fit.pairs) and len(valid.pairs) and len(judged.pairs)):
-        raise NoData(f"shop {shop.name}, {night.day}: baskets hold no pairs of different items; run a later date")
+    week = min(WEEK_TOGETHER, shop.cart.min_together)
+    valid = drawn(cut.tune_end, shop.holdout_days, week, settings.training.batch_size * 5)
+    judged = drawn(cut.day, shop.holdout_days, week, settings.judged_pairs)
     return fit, valid, judged.pairs
 
 
@@ -111,12 +123,16 @@ def _judge(night: Night, challenger: str, champion: str | None, frozen: str, fou
     words = f"recall@10 {gain:+.4f} [{low:+.4f}, {high:+.4f}] over the {rival if champion else 'pretrained'} encoder"
     if gain >= limits.encoder_min_recall_gain and low > 0:
         return Judgement(NAME, "promoted", challenger, champion, challenger, words)
-    verdict: Outcome = "kept" if champion else "baseline"
     return Judgement(
         NAME,
-        verdict,
+        _otherwise(champion),
         challenger,
         champion,
         champion or frozen,
         f"{words}: not surely {limits.encoder_min_recall_gain:+} or more",
     )
+
+
+def _otherwise(champion: str | None) -> Outcome:
+    """The verdict when no challenger is promoted."""
+    return "kept" if champion else "baseline"

@@ -8,6 +8,7 @@ from pipeline import gates
 from pipeline.contracts.feeds import FEEDS, REASON_WORDS, Reason
 from pipeline.errors import NoData
 from pipeline.feeds import ingest, partitions
+from pipeline.privacy import tombstones
 from pipeline.privacy.keys import load_secret
 from pipeline.record import JsonRecorder
 from pipeline.settings import Night
@@ -26,6 +27,7 @@ def run(night: Night, _item: str | None, recorder: JsonRecorder, progress: desk.
     if not first <= night.day <= last:
         raise NoData(f"shop {shop.name}: nothing arrives on {night.day}; choose a day from {first} to {last}")
     secret = load_secret(night.home / "secrets")
+    erased = tombstones.load(night.root / tombstones.FILE)
     drift: list[str] = []
     for done, feed in enumerate(FEEDS.values(), start=1):
         drift += ingest.land(
@@ -38,6 +40,8 @@ def run(night: Night, _item: str | None, recorder: JsonRecorder, progress: desk.
             zone=shop.zone,
             secret=secret,
             origin=shop.name,
+            priced=shop.priced,
+            erased=erased,
         )
         progress(done, len(FEEDS))
     before = desk.parent(night)
@@ -60,7 +64,9 @@ def _new_rows(night: Night, feed: str, since: Any) -> pa.Table | None:
 
 
 def _note_counts(night: Night, recorder: JsonRecorder, since: Any) -> dict[str, dict[str, int]]:
-    noted, quarantined = {}, []
+    noted: dict[str, dict[str, int]] = {}
+    quarantined: list[dict[str, Any]] = []
+    refused: list[dict[str, str]] = []
     for name in FEEDS:
         total = partitions.counts(night.feeds, name, night.day)
         tonight = partitions.counts(night.feeds, name, night.day, since)
@@ -73,5 +79,8 @@ def _note_counts(night: Night, recorder: JsonRecorder, since: Any) -> dict[str, 
             if key.startswith("reason/"):
                 reason = Reason(key.removeprefix("reason/"))
                 quarantined.append({"feed": name, "reason": str(reason), "words": REASON_WORDS[reason], "rows": rows})
+        refused += [{"feed": name} | file for file in partitions.ledger(night.feeds, name).refused]
+    recorder.metrics({"feed/files_refused": len(refused)})
     note_json(recorder, "quarantine", quarantined)
+    note_json(recorder, "refused_files", refused)
     return noted

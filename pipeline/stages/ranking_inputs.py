@@ -60,7 +60,8 @@ class RankingInputs:
 
     def history(self, as_of: date, limit: int) -> histories.History:
         """Users × items as of a day."""
-        return histories.history(self.lines, self.placements, self.space, as_of, limit)
+        recent = self.night.shop.recommender.recent_days
+        return histories.history(self.lines, self.placements, self.space, as_of, limit, recent)
 
     def knowledge(
         self,

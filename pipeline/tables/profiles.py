@@ -37,7 +37,7 @@ def visits(lines: ir.Table, as_of: date) -> ir.Table:
         recency_days=_.age.min(),
         first_days=_.age.max(),
         baskets_90d=_.basket_id.nunique(where=recent),
-        spend_cents_90d=_.amount_cents.sum(where=recent).fill_null(0),
+        spend_cents_90d=ibis.ifelse(recent.any(), _.amount_cents.sum(where=recent), 0),  # null where prices are unknown
     )
     days = known.select("user_key", "ds").distinct()
     before = days.ds.lag().over(ibis.window(group_by="user_key", order_by="ds"))
@@ -99,7 +99,8 @@ def summary(row: dict[str, Any], currency: str) -> str:
     """The profile in one sentence, made of the row's own values."""
     rhythm = f"shops about every {row['rhythm_days']:g} days" if row["rhythm_days"] else "has shopped on one day only"
     day = f", mostly on {row['usual_weekday']}s" if row["usual_weekday"] else ""
-    spend = f"{row['baskets_90d']} baskets and {row['spend_cents_90d'] / 100:.2f} {currency} in the last {RECENT} days"
+    paid = "" if row["spend_cents_90d"] is None else f" and {row['spend_cents_90d'] / 100:.2f} {currency}"
+    spend = f"{row['baskets_90d']} baskets{paid} in the last {RECENT} days"
     shelves = " and ".join(entry["name"].lower() for entry in row["category_affinities"][:2])
     likes = f"; buys {shelves} most" if shelves else ""
     return f"{row['segment_name']}: {rhythm}{day}; {spend}{likes}; {row['price_band']} price band."

@@ -1,24 +1,23 @@
 """The run_status table: what each table holds tonight, and why one is empty or a fallback."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import pyarrow as pa
 
-# Tables of the plan that no feed or model of this shop feeds yet: named, never invented.
-NO_INPUT = {
-    "review_sentiment": "the shop hands over no reviews",
-    "item_sentiment": "the shop hands over no reviews",
-    "answers": "the shop hands over no dialogues or documents",
-}
+# Tables of the plan that no model makes yet, and the feed each would be made of: named, never invented.
+NO_INPUT = {"review_sentiment": "reviews", "item_sentiment": "reviews", "answers": "documents"}
 
 
-def rows(tables: Mapping[str, int], fallbacks: Mapping[str, str], empties: Mapping[str, str]) -> pa.Table:
+def rows(
+    tables: Mapping[str, int], fallbacks: Mapping[str, str], empties: Mapping[str, str], feeds: Collection[str]
+) -> pa.Table:
     """One row a table.
 
     Args:
         tables: rows of each staged table.
         fallbacks: why a table comes from the baseline.
         empties: why a table holds no rows.
+        feeds: feeds that have landed.
     """
     out: list[tuple[str, str, int, str | None]] = []
     for name, count in sorted(tables.items()):
@@ -28,7 +27,11 @@ def rows(tables: Mapping[str, int], fallbacks: Mapping[str, str], empties: Mappi
             out.append((name, "fallback", count, fallbacks[name]))
         else:
             out.append((name, "produced", count, None))
-    out += [(name, "no_input", 0, why) for name, why in NO_INPUT.items()]
+    for name, feed in NO_INPUT.items():
+        if feed in feeds:
+            out.append((name, "empty", 0, f"{feed} have landed; no model reads them yet"))
+        else:
+            out.append((name, "no_input", 0, f"the shop hands over no {feed}"))
     names, states, counts, reasons = zip(*sorted(out), strict=True)
     return pa.table(
         {

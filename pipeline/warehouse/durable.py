@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,6 +28,17 @@ def move(source: Path, target: Path, step: Step) -> None:
     sync(target.parent)
     if source.parent != target.parent:
         sync(source.parent)
+    reached(f"after-{step}")
+
+
+def replace_folder(source: Path, target: Path, step: Step) -> None:
+    """Rename a folder onto another, which is gone first: for what a rerun makes again until a ledger says it stands.
+
+    Not synced one by one: the ledger's writer syncs all of them at once.
+    """
+    shutil.rmtree(target, ignore_errors=True)
+    reached(f"before-{step}")
+    source.rename(target)
     reached(f"after-{step}")
 
 

@@ -10,6 +10,8 @@ VARIABLE = "SHOPKEEL_FAILPOINT"
 class Step(StrEnum):
     """What changes on disk, in the order of a night; `durable` cannot change anything without naming one."""
 
+    PARTITION = "partition"  # a day of a feed has landed
+    THROUGH = "through"  # what has been read of a feed is known
     TABLE = "table"  # a staged table takes its name
     FACTS = "facts"  # what was written is known
     MODELS = "models"  # the models behind the tables are known

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import ibis
 import ibis.expr.types as ir
@@ -17,6 +18,7 @@ from pipeline.feeds import partitions
 
 Row = dict[str, Any]
 AS_OF = date(2020, 6, 30)
+ZONE, FIRST = ZoneInfo("America/New_York"), date(2017, 1, 1)
 SCHEMA = pa.schema([(column.name, column.type) for column in (
     c.user_key, c.item_id, c.basket_id, c.ds, c.ts, c.quantity, c.amount_cents)])  # fmt: skip
 
@@ -60,7 +62,7 @@ def toy() -> Toy:
 def purchases(landed: Any, connection: Any) -> ir.Table:
     """Purchases of the real slice."""
     events = partitions.landed(connection, landed.root, "events", landed.day)
-    return ibis.memtable(behaviour.purchases(events).to_pyarrow())
+    return ibis.memtable(behaviour.purchases(events, ZONE, FIRST, landed.day).to_pyarrow())
 
 
 @pytest.fixture(scope="session")

@@ -2,9 +2,10 @@
 
 from collections import defaultdict
 from collections.abc import Callable
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import ibis
 import pyarrow as pa
@@ -61,9 +62,21 @@ def test_purchases_are_the_purchases_alone() -> None:
     names = ("user_key", "item_id", "basket_id", "ds", "ts", "quantity", "amount_cents")
     kinds = ["view", "purchase", "rating", "add_to_cart", "purchase"]
     columns = {name: pa.array([None] * 5, pa.string()) for name in (*names, "rating", "query")}
-    events = ibis.memtable(pa.table({**columns, "item_id": list("abcde"), "kind": kinds}))
-    found = behaviour.purchases(events)
-    assert found.columns == names and sorted(found.to_pyarrow().column("item_id").to_pylist()) == ["b", "e"]
+    columns |= {name: pa.array([None] * 5, pa.int64()) for name in ("quantity", "amount_cents")}
+    late = datetime(2020, 6, 30, 3, 30, tzinfo=UTC)  # still the 29th in New York; arrived on the 30th
+    moments = pa.array([late] * 5, pa.timestamp("us", "UTC"))
+    arrived = pa.array([date(2020, 6, 30)] * 5)
+    people = {"user_key": ["u"] * 5, "basket_id": [None, "b1", None, None, None]}
+    rows = columns | people | {"item_id": list("abcde"), "kind": kinds, "ts": moments, "ds": arrived}
+    events = ibis.memtable(pa.table(rows))
+    found = behaviour.purchases(events, ZoneInfo("America/New_York"), date(2020, 1, 1), date(2020, 6, 30))
+    assert found.columns == names
+    rows = found.order_by("item_id").to_pyarrow().to_pylist()
+    assert [row["item_id"] for row in rows] == ["b", "e"]
+    assert {row["ds"] for row in rows} == {date(2020, 6, 29)} and {row["quantity"] for row in rows} == {1}
+    assert [row["basket_id"] for row in rows] == ["b1", "u-2020-06-29"]
+    rated = behaviour.purchases(events, ZoneInfo("UTC"), date(2020, 1, 1), date(2020, 6, 30), ("rating",))
+    assert rated.to_pyarrow().column("item_id").to_pylist() == ["c"]
 
 
 @pytest.mark.parametrize("as_of", CUTS)

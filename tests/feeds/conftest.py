@@ -8,7 +8,6 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import ibis
-import ibis.expr.types as ir
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -16,6 +15,7 @@ import pytest
 from pipeline.contracts import columns as c
 from pipeline.contracts.feeds import FEEDS
 from pipeline.feeds import ingest, partitions
+from pipeline.shops.source import Arrivals
 
 FIRST, DAY, LAST = date(2020, 3, 1), date(2020, 3, 10), date(2020, 3, 31)
 NOON = datetime(2020, 3, 10, 16, tzinfo=UTC)
@@ -42,7 +42,21 @@ GOOD: dict[str, dict[str, Any]] = {
         "placement_id": "p", "item_id": "soap", "starts_on": DAY, "display_location": "1", "mailer_location": "0",
         "store_count": 3,
     },
+    "reviews": {
+        "review_id": "r", "user_id": "u1", "item_id": "soap", "ts": NOON, "stars": 4.0, "review_title": "Good",
+        "review_text": "Washes well", "review_kind": "review",
+    },
+    "dialogues": {
+        "dialogue_id": "d1", "turn": 0, "user_id": "u1", "ts": NOON, "speaker": "user", "utterance": "Where is it?",
+    },
+    "documents": {
+        "document_id": "t", "document_title": "Returns", "document_text": "Within 30 days", "document_kind": "policy",
+    },
 }  # fmt: skip
+
+
+def _numbered(key: Any, n: int) -> Any:
+    return n if isinstance(key, int) else f"{key}{n}"
 
 
 @dataclass
@@ -61,20 +75,22 @@ class Dock:
     def days(self) -> tuple[date, date]:
         return FIRST, LAST
 
-    def arrivals(self, feed: str, after: date | None, upto: date) -> ir.Table | None:
+    def arrivals(self, feed: str, after: date | None, upto: date, seen: Any = None) -> Arrivals | None:
         if feed not in self.tables:
             return None
         rows = ibis.memtable(self.tables[feed])
         rows = rows.filter(rows.ds <= ibis.literal(upto))
-        return rows if after is None else rows.filter(rows.ds > ibis.literal(after))
+        return Arrivals(rows if after is None else rows.filter(rows.ds > ibis.literal(after)))
 
     @staticmethod
     def rows(feed: str, *changes: dict[str, Any], ds: date = DAY) -> pa.Table:
         """Good raw rows numbered 0, 1, ..., each with its changes; the key is the good row's with the number."""
         contract = FEEDS[feed].raw
         schema = pa.schema([*(item.with_nullable(True) for item in contract.schema), pa.field("ds", c.ds.type)])
-        (key,) = contract.key
-        rows = [GOOD[feed] | {key: f"{GOOD[feed][key]}{n}", "ds": ds} | change for n, change in enumerate(changes)]
+        key = contract.key[-1]
+        rows = [
+            GOOD[feed] | {key: _numbered(GOOD[feed][key], n), "ds": ds} | change for n, change in enumerate(changes)
+        ]
         return pa.Table.from_pylist(rows, schema=schema)
 
     def bring(self, feed: str, *changes: dict[str, Any], ds: date = DAY) -> None:
@@ -111,7 +127,7 @@ class Dock:
 
     def refused(self, feed: str) -> dict[str, str]:
         """Reasons of the quarantined rows by key."""
-        (key,) = FEEDS[feed].landed.key
+        key = FEEDS[feed].landed.key[-1]
         return {row[key]: row["reason"] for row in self._read(feed, partitions.QUARANTINE)}
 
     def counts(self, feed: str) -> tuple[int, ...]:
@@ -146,8 +162,8 @@ def judge(dock: Dock) -> Callable[..., list[str | None]]:
     """Lands rows with given changes; gives the reason of each, None where published."""
 
     def land(feed: str, *changes: dict[str, Any]) -> list[str | None]:
-        (key,) = FEEDS[feed].raw.key
-        names = [change.get(key, f"{GOOD[feed][key]}{n}") for n, change in enumerate(changes)]
+        key = FEEDS[feed].raw.key[-1]
+        names = [change.get(key, _numbered(GOOD[feed][key], n)) for n, change in enumerate(changes)]
         dock.bring(feed, *changes)
         dock.land("items", "campaigns", feed)
         published = {row[key] for row in dock.published(feed)}

@@ -146,14 +146,14 @@ def test_a_row_with_a_defect_is_quarantined_alone(dock: Any, defect: Row) -> Non
 def test_a_drop_whose_columns_differ_is_stopped_or_read_as_far_as_it_fits(dock: Any, defect: Column) -> None:
     feed, (key,) = defect.feed, FEEDS[defect.feed].raw.key
     dock.land("items", "campaigns", feed, upto=date(2020, 3, 9))
-    before, through = dock.counts(feed), partitions.through(dock.root, feed)
+    before, through = dock.counts(feed), partitions.ledger(dock.root, feed)
     dock.tables = {feed: defect.change(dock.rows(feed, *({key: f"k{n}"} for n in range(3)), ds=NEXT))}
     if defect.stops:
         with pytest.raises(DataError, match=defect.stops) as stopped:
             dock.land(feed, upto=NEXT)
         message = str(stopped.value)
         assert message.startswith(f"feed {feed}: ") and f"drift verdict: {FEEDS[feed].raw.drift}" in message
-        assert dock.counts(feed) == before and partitions.through(dock.root, feed) == through
+        assert dock.counts(feed) == before and partitions.ledger(dock.root, feed) == through
         dock.tables = {feed: dock.rows(feed, {key: "mended"}, ds=NEXT)}
         dock.land(feed, upto=NEXT)  # nothing of the stopped drop stands in the way of the mended one
         assert dock.counts(feed)[:2] == (before[0] + 1, before[1] + 1)

@@ -8,6 +8,7 @@ import ibis
 import pyarrow as pa
 import pytest
 
+from pipeline.contracts.feeds import Feed
 from pipeline.contracts.table import Column, Drift, Table
 from pipeline.errors import DataError
 from pipeline.feeds.drift import BAD_TYPE, conform
@@ -37,8 +38,8 @@ ROWS = pa.table(
 
 
 def judged(rows: pa.Table, drift: Drift) -> tuple[pa.Table, list[str]]:
-    found, notes = conform(ibis.memtable(rows), replace(CONTRACT, drift=drift))
-    return found.order_by("item").to_pyarrow(), notes
+    found, notes = conform(ibis.memtable(rows), Feed(replace(CONTRACT, drift=drift)))
+    return found.order_by("item").drop("origin", "misread").to_pyarrow(), notes
 
 
 def put(name: str, values: Any, kind: pa.DataType | None = None) -> pa.Table:

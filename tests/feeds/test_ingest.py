@@ -19,8 +19,11 @@ from pipeline.contracts.feeds import FEEDS, Feed, Reason
 from pipeline.errors import DataError
 from pipeline.feeds import ingest, partitions
 from pipeline.privacy.keys import user_keys
+from pipeline.shops.source import Arrivals
+from pipeline.warehouse import durable
 
 PERSONAL = ("events", "users", "contacts")
+GROCER = ("items", "users", "campaigns", "events", "contacts", "placements")
 
 
 @pytest.fixture
@@ -40,9 +43,9 @@ def digests(root: Path, day: date, feeds: Iterator[str] | tuple[str, ...] = tupl
     return {feed: partitions.digest(root, feed, day) for feed in feeds}
 
 
-@pytest.mark.parametrize("feed", FEEDS)
+@pytest.mark.parametrize("feed", GROCER)
 def test_what_arrived_was_published_refused_or_doubled(feed: str, landed: Any, grocer: Any) -> None:
-    rows = grocer.arrivals(feed, None, landed.day)
+    rows = grocer.arrivals(feed, None, landed.day).rows
     found = rows.group_by("ds").agg(n=rows.count()).to_pyarrow().to_pylist()
     counts = {}
     for folder in partitions.days(landed.root, feed, landed.day):
@@ -77,7 +80,7 @@ def test_landing_by_and_by_equals_landing_at_once(land: Callable[..., None], lan
 
 def test_landing_again_writes_nothing(land: Callable[..., None], landed: Any) -> None:
     def files() -> dict[Path, int]:
-        return {path: path.stat().st_mtime_ns for path in landed.root.rglob("*")}
+        return {path: path.stat().st_mtime_ns for path in landed.root.rglob("*") if path.name != durable.LOCK}
 
     before = files()
     for day in (landed.day, landed.day - timedelta(9)):
@@ -95,13 +98,13 @@ class Doubled:
     def days(self) -> tuple[date, date]:
         return self.source.days()
 
-    def arrivals(self, feed: str, after: date | None, upto: date) -> Any:
+    def arrivals(self, feed: str, after: date | None, upto: date, seen: Any) -> Any:
         import ibis
         import numpy as np
 
-        rows = self.source.arrivals(feed, after, upto).to_pyarrow()
+        rows = self.source.arrivals(feed, after, upto).rows.to_pyarrow()
         rows = pa.concat_tables([rows, rows])
-        return ibis.memtable(rows.take(np.random.default_rng(self.seed).permutation(len(rows))))
+        return Arrivals(ibis.memtable(rows.take(np.random.default_rng(self.seed).permutation(len(rows)))))
 
 
 def test_arrivals_doubled_and_shuffled_land_the_same(
@@ -124,7 +127,7 @@ def tables(root: Path, *feeds: str) -> Iterator[pa.Table]:
 
 
 def test_no_row_of_the_grocer_names_its_own_household(landed: Any, grocer: Any) -> None:
-    names = grocer.arrivals("users", None, landed.day).to_pyarrow().column("user_id")
+    names = grocer.arrivals("users", None, landed.day).rows.to_pyarrow().column("user_id")
     name_of = dict(zip(user_keys(landed.secret, names).to_pylist(), names.to_pylist(), strict=True))
     seen = 0
     for table in tables(landed.root, *PERSONAL):
@@ -197,12 +200,12 @@ def test_rows_say_where_they_came_from_and_when(dock: Any) -> None:
 def test_a_feed_the_shop_lacks_lands_nothing_and_one_without_rows_is_read_through(empty_dock: Any) -> None:
     empty_dock.tables["events"] = empty_dock.rows("events")
     assert empty_dock.land() == []
-    assert [path.name for path in empty_dock.root.iterdir()] == ["events"]
-    assert partitions.through(empty_dock.root, "events") == date(2020, 3, 10)
+    assert {path.name for path in empty_dock.root.iterdir()} == {"events", durable.LOCK}
+    assert partitions.ledger(empty_dock.root, "events").through == date(2020, 3, 10)
     assert empty_dock.counts("events") == (0, 0, 0, 0)
 
 
-@pytest.mark.parametrize("fails", ["arrivals", "write", "mark_through"])
+@pytest.mark.parametrize("fails", ["arrivals", "write", "keep_ledger"])
 def test_a_landing_that_was_interrupted_goes_on_where_it_was(
     dock: Any, fails: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -227,7 +230,7 @@ def test_a_landing_that_was_interrupted_goes_on_where_it_was(
         patch.setattr(place, fails, broken)
         with pytest.raises(OSError, match="no space left"):
             dock.land("events")
-        assert partitions.through(dock.root, "events") == date(2020, 3, 5)
+        assert partitions.ledger(dock.root, "events").through == date(2020, 3, 5)
     dock.land("events")
     assert digests(dock.root, date(2020, 3, 10)) == digests(whole.root, date(2020, 3, 10))
     assert dock.counts("events") == whole.counts("events") == (20, 11, 0, 9)
@@ -244,7 +247,7 @@ def test_rows_that_do_not_add_up_stop_the_landing(dock: Any, monkeypatch: pytest
     dock.bring("events", {"amount_cents": 0})
     with pytest.raises(DataError, match="feed events, 2020-03-10: rows do not add up"):
         dock.land("events")
-    assert partitions.through(dock.root, "events") is None
+    assert partitions.ledger(dock.root, "events").through is None
 
 
 EVENT = st.fixed_dictionaries(

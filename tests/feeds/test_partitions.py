@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from pipeline.contracts.feeds import FEEDS
 from pipeline.errors import DataError
 from pipeline.feeds import partitions
+from pipeline.shops.source import Arrivals, RefusedFile
 
 USERS = FEEDS["users"]
 DAYS = [date(2020, 1, n) for n in (1, 2, 4)]
@@ -22,7 +23,12 @@ DAYS = [date(2020, 1, n) for n in (1, 2, 4)]
 def judged(*rows: tuple[str | None, date, str | None, bool]) -> pa.Table:
     """Users as ingest judges them: key, arrival day, reason, whether a duplicate."""
     schema = pa.schema(
-        [*(f.with_nullable(True) for f in USERS.landed.schema), ("reason", pa.string()), ("is_duplicate", pa.bool_())]
+        [
+            *(f.with_nullable(True) for f in USERS.landed.schema),
+            ("origin", pa.string()),
+            ("reason", pa.string()),
+            ("is_duplicate", pa.bool_()),
+        ]
     )
     names = ("user_key", "ds", "reason", "is_duplicate")
     return pa.Table.from_pylist([{**dict(zip(names, row, strict=True)), "source": "shop"} for row in rows], schema)
@@ -46,12 +52,18 @@ def root(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_through_is_the_last_day_that_was_marked(tmp_path: Path) -> None:
-    assert partitions.through(tmp_path, "users") is None
-    for day in DAYS:
-        partitions.mark_through(tmp_path, "users", day)
-        assert partitions.through(tmp_path, "users") == day
-    assert [path.name for path in (tmp_path / "users").iterdir()] == [partitions.THROUGH]
+def test_the_ledger_holds_the_last_day_and_every_file_that_was_read(tmp_path: Path) -> None:
+    entries = partitions.ledger(tmp_path, "users")
+    assert entries == partitions.Ledger() and entries.through is None
+    torn = RefusedFile("users/ds=2020-01-02/b.csv", "2" * 64, DAYS[1], "torn", "half a file")
+    nothing = ibis.memtable(pa.table({"user_id": pa.array([], pa.string())}))
+    for day, files, refused in ((DAYS[0], {"a.csv": "1" * 64}, ()), (DAYS[1], {torn.address: torn.sha256}, (torn,))):
+        entries = entries.after(day, Arrivals(nothing, files, refused))
+        partitions.keep_ledger(tmp_path, "users", entries)
+        assert partitions.ledger(tmp_path, "users") == entries and entries.through == day
+    assert entries.files == {"a.csv": "1" * 64, torn.address: "2" * 64}
+    assert [(file["reason"], file["ds"]) for file in entries.refused] == [("torn", "2020-01-02")]
+    assert [path.name for path in (tmp_path / "users").iterdir()] == [partitions.LEDGER]
 
 
 def test_days_are_those_after_one_and_up_to_another(root: Path) -> None:

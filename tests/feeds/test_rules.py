@@ -1,6 +1,6 @@
 """What the feeds' rules share: absence, references by arrival day, and the end of a local day."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import ibis
@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.contracts.feeds import FEEDS, REASON_WORDS, Reason
 from pipeline.feeds.ingest import RULES
-from pipeline.feeds.rules import Known, absent, day_end, refers
+from pipeline.feeds.rules import Known, absent, ahead, refers
 
 
 def test_every_feed_has_rules_and_every_reason_its_words() -> None:
@@ -39,11 +39,14 @@ def test_a_reference_holds_from_the_day_on_which_the_other_side_arrived() -> Non
     "zone", ["America/New_York", "Asia/Kolkata", "Australia/Lord_Howe", "Pacific/Kiritimati", "UTC"]
 )
 @pytest.mark.parametrize("first", [date(2017, 1, 1), date(2017, 7, 1)])
-def test_a_day_s_end_lies_at_most_two_hours_after_the_local_one_and_never_before(zone: str, first: date) -> None:
-    known = Known(first, ZoneInfo(zone))
-    days = [date(2017, 1, 1) + timedelta(n) for n in range(365)]
-    rows = ibis.memtable(pa.table({"ds": days}))
-    ends = rows.select("ds", end=day_end(rows, known)).order_by("ds").to_pyarrow().column("end").to_pylist()
-    for day, end in zip(days, ends, strict=True):
-        over = datetime.combine(day + timedelta(1), datetime.min.time(), tzinfo=ZoneInfo(zone)).astimezone(UTC)
-        assert timedelta(0) <= end - over <= timedelta(hours=2)
+def test_a_row_is_ahead_from_the_first_instant_of_the_next_local_day_on(zone: str, first: date) -> None:
+    known = Known(first, date(2018, 6, 30), ZoneInfo(zone))
+    days = [first + timedelta(n) for n in range(365)]
+    over = [datetime.combine(day + timedelta(1), time(), tzinfo=ZoneInfo(zone)).astimezone(UTC) for day in days]
+    moments = [end + step for step in (-timedelta(microseconds=1), timedelta(0)) for end in over]
+    rows = ibis.memtable(
+        pa.table({"n": range(730), "ds": days * 2, "ts": pa.array(moments, pa.timestamp("us", "UTC"))})
+    )
+    reason, broken = ahead(rows, known)
+    found = rows.select("n", broken=broken).order_by("n").to_pyarrow().column("broken").to_pylist()
+    assert found == [False] * 365 + [True] * 365 and reason is Reason.AFTER_BUSINESS_DAY
