@@ -4,8 +4,8 @@ from pipeline.contracts.tables import RUN_STATUS, STATUS
 from pipeline.tables import run_status
 
 
-def told(tables, fallbacks=None, empties=None):
-    rows = RUN_STATUS.enforce(run_status.rows(tables, fallbacks or {}, empties or {})).to_pylist()
+def told(tables, fallbacks=None, empties=None, feeds=()):
+    rows = RUN_STATUS.enforce(run_status.rows(tables, fallbacks or {}, empties or {}, feeds)).to_pylist()
     assert {row["status"] for row in rows} <= set(STATUS)
     return {row["table_name"]: (row["status"], row["rows"], row["status_reason"]) for row in rows}
 
@@ -26,3 +26,9 @@ def test_tables_without_a_feed_are_named_not_invented():
     rows = told({})
     assert set(rows) == set(run_status.NO_INPUT)
     assert all(status == "no_input" and not count and why for status, count, why in rows.values())
+
+
+def test_a_feed_that_no_model_reads_yet_is_not_called_missing():
+    rows = told({}, feeds={"reviews"})
+    assert rows["review_sentiment"] == ("empty", 0, "reviews have landed; no model reads them yet")
+    assert rows["answers"] == ("no_input", 0, "the shop hands over no documents")
