@@ -100,6 +100,7 @@ def render(night: Night) -> Path:
         "timing": _timing(notes),
         "drift": [words for name, words in notes.of("ingest", "tags").items() if name.startswith("drift/")],
         "quarantine": notes.file("ingest", "quarantine"),
+        "refused_files": notes.file("ingest", "refused_files"),
     }
     facts |= {"headline": _headline(facts), "glance": _glance(notes, facts), "said": _said(facts)}
     environment = jinja2.Environment(

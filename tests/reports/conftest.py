@@ -91,6 +91,8 @@ def ingest(recorder: JsonRecorder) -> None:
     rows = [("unknown_item", "the item is in no catalogue", 55), ("missing_value", "a value is missing", 5)]
     facts = [{"feed": "events", "reason": reason, "words": words, "rows": count} for reason, words, count in rows]
     note_json(recorder, "quarantine", facts)
+    torn = {"feed": "events", "address": "events/ds=2017-11-30/<b>.csv", "ds": "2017-11-30", "reason": "torn"}
+    note_json(recorder, "refused_files", [torn | {"sha256": "0" * 64, "words": "half of what its manifest says"}])
 
 
 def encoder(recorder: JsonRecorder) -> None:

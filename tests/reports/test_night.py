@@ -216,13 +216,19 @@ def test_every_row_is_accounted_for(write_record: Fill, tell: Tell) -> None:
     assert "Every row is accounted for" in tell(night).text
 
 
+def test_a_file_that_was_set_aside_is_named(night: Night, write_record: Fill, tell: Tell) -> None:
+    write_record()
+    text = tell(night).text
+    assert "events/ds=2017-11-30/<b>.csv 2017-11-30 torn: half of what its manifest says" in text
+
+
 def test_tables_tell_why_they_are_empty_or_a_fallback(night: Night, write_record: Fill, tell: Tell) -> None:
     write_record()
     note_published(night, {"recommendations": 900, "ad_audiences": 0}, {"recommendations": "NDCG too low"})
     text = tell(night).text
     assert "recommendations 900 fallback NDCG too low" in text
     assert "ad_audiences 0 empty Nothing qualified tonight" in text
-    assert "answers 0 no input The shop hands over no dialogues or documents" in text
+    assert "answers 0 no input The shop hands over no documents" in text
     assert "recommendations: NDCG too low." in text
 
 
