@@ -1,11 +1,13 @@
 """The Ibis connection on which all relational steps run: DuckDB embedded. Expressions stay portable to Spark."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import duckdb
 import ibis
 import ibis.expr.types as ir
 import pyarrow as pa
@@ -31,6 +33,17 @@ def connect(threads: int, memory_gib: float = 4.0) -> Backend:
     connection.raw_sql("SET TimeZone = 'UTC'")
     connection.raw_sql("SET preserve_insertion_order = false")
     return connection
+
+
+@contextmanager
+def machine_errors() -> Iterator[None]:
+    """Tell the engine's failures of memory and disk as Python's own, which callers retry."""
+    try:
+        yield
+    except duckdb.OutOfMemoryException as error:
+        raise MemoryError(str(error).split("\n")[0]) from error
+    except duckdb.IOException as error:
+        raise OSError(str(error).split("\n")[0]) from error
 
 
 def read(connection: Backend, paths: Iterable[Path], contract: Table) -> ir.Table:

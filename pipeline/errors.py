@@ -41,3 +41,7 @@ class CommitStateUnknown(ShopkeelError):
     """The commit may or may not have happened: run the same date again, which resolves it."""
 
     exit_code = 7
+
+
+MACHINE = 8
+"""Exit code when the machine gave out (disk, memory): a rerun may succeed, and Airflow retries."""

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 from typer.core import TyperGroup
 
-from pipeline.errors import ConfigError, ShopkeelError
+from pipeline.errors import MACHINE, ConfigError, ShopkeelError
 from pipeline.settings import Night, home, load_shop
 
 # Data is printed as it is: no markup, so that a title with [brackets] stays one.
@@ -23,10 +23,10 @@ err = Console(stderr=True, markup=False, highlight=False, emoji=False)
 
 
 class Commands(TyperGroup):
-    """The command group whose one handler turns an expected error into one line and its exit code."""
+    """The command group whose one handler turns an error of ours or of the machine into one line and its exit code."""
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command; a ShopkeelError becomes `error: ...` on stderr, with a traceback under --debug."""
+        """Run the command; an error becomes `error: ...` on stderr, with a traceback under --debug."""
         try:
             return super().invoke(ctx)
         except ShopkeelError as error:
@@ -34,6 +34,12 @@ class Commands(TyperGroup):
                 err.print_exception()
             typer.echo(f"error: {' '.join(str(error).split())}", err=True)
             raise typer.Exit(error.exit_code) from error
+        except (OSError, MemoryError) as error:
+            if ctx.params.get("debug"):
+                err.print_exception()
+            words = " ".join(str(error).split()) or "out of memory"
+            typer.echo(f"error: {words}; free disk or memory and run again, readers keep the last snapshot", err=True)
+            raise typer.Exit(MACHINE) from error
 
 
 app = typer.Typer(

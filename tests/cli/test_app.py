@@ -1,5 +1,6 @@
 """What all commands share: help without heavy imports, and errors that end as one line and an exit code."""
 
+import builtins
 import subprocess
 import sys
 
@@ -23,7 +24,7 @@ def failing():
 
     @probe.command()
     def fail(name: str) -> None:
-        raise getattr(errors, name)("here: broke\n  badly; mend it")
+        raise (getattr(errors, name, None) or getattr(builtins, name))("here: broke\n  badly; mend it")
 
     return probe
 
@@ -34,6 +35,14 @@ def test_every_expected_error_ends_in_one_line_and_its_exit_code(failing, name):
     assert result.exit_code == getattr(errors, name).exit_code
     assert result.stderr == "error: here: broke badly; mend it\n"
     assert not result.stdout
+
+
+@pytest.mark.parametrize("name", ["OSError", "MemoryError"])
+def test_a_machine_that_gave_out_ends_in_one_line_too(failing, name):
+    result = CliRunner().invoke(failing, ["fail", name])
+    assert result.exit_code == errors.MACHINE not in {e.exit_code for e in vars(errors).values() if isinstance(e, type)}
+    assert result.stderr.startswith("error: here: broke badly; mend it; free disk or memory and run again")
+    assert result.stderr.count("\n") == 1
 
 
 def test_debug_shows_the_traceback_too(failing):
