@@ -15,7 +15,7 @@ PREPARED := $(or $(SHOPKEEL_HOME),var)/airflow/.prepared
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 AIRFLOW_ENV := . ops/airflow.sh &&
 
-.PHONY: help setup weights nightly schedule-once up down airflow test lint format docs env clean
+.PHONY: help setup weights nightly schedule-once up down airflow test chaos lint format docs env clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -59,6 +59,9 @@ airflow: setup $(PREPARED) ## any Airflow command: make airflow DO="dags list"
 
 test: setup lint ## everything that is checked: lint, then the tests
 	$(BIN)/python -m pytest -m "$(MARKS)"
+
+chaos: setup ## every fault of the matrix at full counts: a table, and build/figures/chaos.json
+	SHOPKEEL_CHAOS=full $(BIN)/python -m pytest tests/chaos -m "not spark" -q
 
 lint: setup ## style, format, types, layers, spelling
 	$(BIN)/ruff check .

@@ -119,7 +119,7 @@ def test_the_engine_has_bounds_and_loads_nothing() -> None:
 def test_failures_of_memory_and_disk_are_told_as_python_s_own(tmp_path: Path) -> None:
     connection = engine.connect(1, memory_gib=0.05)
     connection.raw_sql("SET temp_directory = ''")
-    with pytest.raises(MemoryError, match="(?i)memory"), engine.machine_errors():
+    with pytest.raises(MemoryError, match=r"(?i)memory"), engine.machine_errors():
         connection.raw_sql("SELECT count(DISTINCT md5(i::VARCHAR)) FROM range(3000000) t(i)").fetchall()
     with pytest.raises(OSError, match="gone"), engine.machine_errors():
         connection.raw_sql(f"SELECT * FROM read_parquet('{tmp_path / 'gone.parquet'}')")
