@@ -12,9 +12,13 @@ import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
+from typing import TYPE_CHECKING
 
 import pytest
 from _pytest.terminal import TerminalReporter
+
+if TYPE_CHECKING:
+    from tests.chaos.corner import Corner
 
 ROOT = Path(__file__).parents[2]
 FIGURES = ROOT / "build" / "figures" / "chaos.json"
@@ -69,6 +73,14 @@ class Matrix:
 def matrix(request: pytest.FixtureRequest) -> Matrix:
     """The session's matrix."""
     return Matrix(request.config.stash.setdefault(ROWS, []))
+
+
+@pytest.fixture(scope="session")
+def corner(tmp_path_factory: pytest.TempPathFactory, tiny_bert: Path) -> "Corner":
+    """Whole nights of a corner shop, that may be killed; two side by side when they are many."""
+    from tests.chaos.corner import open_corner
+
+    return open_corner(tmp_path_factory.mktemp("corner"), tiny_bert, lanes=counts(1, 2))
 
 
 def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.Config) -> None:
