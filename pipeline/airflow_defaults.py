@@ -1,10 +1,16 @@
-"""What every DAG of ours shares: owner, retries by exception, whom to tell, which night, which asset.
+"""What every DAG of ours shares: owner, retries by exception, whom to tell, which night, which asset, no orphans.
 
 The one module that imports Airflow. Not here: DAGs (dags/) and anything a stage does.
 """
 
+import ctypes
+import hashlib
 import logging
 import os
+import signal
+import socket
+import struct
+import sys
 from datetime import timedelta
 from typing import Any
 
@@ -20,6 +26,11 @@ SNAPSHOT = Asset(name="published_snapshot", uri="shopkeel://published_snapshot",
 
 GPU: dict[str, Any] = {"pool": "gpu", "queue": os.environ.get("SHOPKEEL_GPU_QUEUE", "gpu")}
 """Where training runs: one task a slot of the pool, on workers that listen to the queue (LocalExecutor has none)."""
+
+ORPHANS = "SHOPKEEL_LET_ORPHANS_LIVE"
+"""Set this variable only to see that orphans do no harm: tasks then outlive their supervisor."""
+
+PR_SET_PDEATHSIG = 1  # <sys/prctl.h>
 
 RETRY = ExceptionRetryPolicy(
     rules=[
@@ -55,19 +66,37 @@ def tell_owner(context: Any) -> None:
     )
 
 
+def end_with_supervisor(_context: Any) -> None:
+    """Have the kernel kill this task the moment its supervisor dies: a retry may start soon, and one task has one copy.
+
+    Linux only. A task without a supervisor (`airflow dags test`) stays as it is.
+    """
+    # Set in a supervised task alone: the socket pair that its supervisor made before the fork, and so knows its pid.
+    runner = sys.modules.get("airflow.sdk.execution_time.task_runner")
+    channel = getattr(getattr(runner, "SUPERVISOR_COMMS", None), "socket", None)
+    if channel is None or sys.platform != "linux" or os.environ.get(ORPHANS):
+        return
+    supervisor, _, _ = struct.unpack("3i", channel.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != supervisor:  # it died before the kernel knew
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
 DEFAULT_ARGS: dict[str, Any] = {
     "owner": "personalisation",
     "retries": 2,
     "retry_delay": timedelta(minutes=5),
     "retry_policy": RETRY,
     "execution_timeout": timedelta(hours=2),
+    "on_execute_callback": end_with_supervisor,
     "on_failure_callback": tell_owner,
 }
 
 
 def tonight() -> Night:
-    """The night this task run belongs to: the `shop` param and its business day.
+    """The night this task run belongs to: the `shop` param, its business day, and a run of this Airflow run's own.
 
+    A backfill and a manual run of one day may overlap: each stages and records under its own name, its retries too.
     The day is the `day` param if given, else the shop's local day on which the data interval starts.
     Never the logical date: a scheduled and a manual run mean different days by it, and some runs have none.
 
@@ -81,4 +110,5 @@ def tonight() -> Night:
         if start is None:
             raise ConfigError("this run has no data interval to take the day from; give it the param day=YYYY-MM-DD")
         day = start.astimezone(load_shop(shop).zone).date()
-    return open_night(shop, day)
+    run = context["dag_run"]
+    return open_night(shop, day, f"{run.run_type.value}-{hashlib.sha256(run.run_id.encode()).hexdigest()[:8]}")

@@ -1,20 +1,28 @@
-"""What the DAGs share: which errors are retried, which day a run is for, what a failure tells."""
+"""What the DAGs share: which errors are retried, which day a run is for, what a failure tells, how a task ends."""
 
 import logging
+import os
+import signal
+import socket
+import sys
+import time
 import types
 from datetime import UTC, date, datetime
 
 import pytest
 from airflow.sdk import RetryAction
+from airflow.sdk.execution_time import task_runner
 
 from pipeline import airflow_defaults, errors
 from pipeline.airflow_defaults import DEFAULT_ARGS, RETRY, tell_owner, tonight
+from pipeline.warehouse.staging import RUN
 
 OURS = [value for value in vars(errors).values() if isinstance(value, type) and issubclass(value, errors.ShopkeelError)]
 
 
-def in_a_run(monkeypatch, day=None, interval=None, shop="grocer"):
-    context = {"params": {"shop": shop, "day": day}}
+def in_a_run(monkeypatch, day=None, interval=None, shop="grocer", run_id="manual__2017-12-01T03:00:00+00:00"):
+    run = types.SimpleNamespace(run_id=run_id, run_type=types.SimpleNamespace(value=run_id.split("__")[0]))
+    context = {"params": {"shop": shop, "day": day}, "dag_run": run}
     if interval is not None:
         context["data_interval_start"] = interval
     monkeypatch.setattr(airflow_defaults, "get_current_context", lambda: context)
@@ -44,7 +52,19 @@ def test_policy_survives_the_dag_being_stored():
 def test_param_gives_the_day(monkeypatch):
     in_a_run(monkeypatch, day="2017-11-30", interval=datetime(2020, 1, 1, tzinfo=UTC))
     night = tonight()
-    assert (night.shop.name, night.day, night.run) == ("grocer", date(2017, 11, 30), "night")
+    assert (night.shop.name, night.day) == ("grocer", date(2017, 11, 30))
+
+
+def test_airflow_runs_of_one_day_share_no_folder_and_a_retry_has_its_runs(monkeypatch):
+    """A backfill beside a manual run; ids that people choose may hold what a folder's name must not."""
+    names = []
+    for run_id in ("manual__a", "manual__a", "manual__../b c", "backfill__2017-11-30T07:00:00+00:00"):
+        in_a_run(monkeypatch, day="2017-11-30", run_id=run_id)
+        names.append(tonight().run)
+        assert RUN.fullmatch(names[-1])
+    assert names[0] == names[1]
+    assert len(set(names)) == 3
+    assert names[3].startswith("backfill-")
 
 
 @pytest.mark.parametrize(
@@ -85,3 +105,55 @@ def test_failure_is_told_in_one_line_without_a_date(caplog):
     assert "grocer" in record.message
     assert "audit failed: no" in record.message
     assert "last good snapshot stays" in record.message
+
+
+def family(late: bool) -> tuple[int, int]:
+    """A supervisor as Airflow's, which makes the socket pair and forks the task; `late`: dead before the task runs.
+
+    Returns:
+        The supervisor's pid, and a pipe that tells what the task does and ends when all are gone.
+    """
+    told, tells = os.pipe()
+    if supervisor := os.fork():
+        os.close(tells)
+        return supervisor, told
+    try:
+        parent, (_, theirs) = os.getpid(), socket.socketpair()
+        if os.fork():
+            os._exit(0) if late else time.sleep(60)
+
+        def bereft() -> None:
+            while os.getppid() == parent:
+                time.sleep(0.01)
+
+        if late:
+            bereft()
+        task_runner.SUPERVISOR_COMMS = types.SimpleNamespace(socket=theirs)
+        airflow_defaults.end_with_supervisor({})
+        os.write(tells, b"runs, ")
+        bereft()
+        os.write(tells, b"outlives")
+    finally:
+        os._exit(0)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process of its parent's death")
+@pytest.mark.parametrize(
+    ("variable", "late", "says"),
+    [("", False, b"runs, "), ("", True, b""), ("1", False, b"runs, outlives")],
+    ids=["killed while the task runs", "killed before the task could ask", "orphans let live"],
+)
+def test_a_task_ends_with_its_supervisor(monkeypatch, variable, late, says):
+    monkeypatch.setenv(airflow_defaults.ORPHANS, variable)
+    supervisor, told = family(late)
+    with os.fdopen(told, "rb", buffering=0) as pipe:
+        heard = b"" if late else pipe.read(6)
+        os.kill(supervisor, signal.SIGKILL)
+        os.waitpid(supervisor, 0)
+        assert heard + pipe.read() == says
+
+
+def test_a_task_without_supervisor_is_left_alone():
+    """As under `airflow dags test`: this process would be gone."""
+    airflow_defaults.end_with_supervisor({})
+    assert DEFAULT_ARGS["on_execute_callback"] is airflow_defaults.end_with_supervisor

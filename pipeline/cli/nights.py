@@ -58,13 +58,13 @@ def backfill(
 @app.command(rich_help_panel=PANEL, epilog="Example: xdg-open $(shopkeel report)")
 def report(
     day: Annotated[str | None, typer.Option("--date", "-d", help="The day.", show_default="last reported")] = None,
-    run_name: RunOption = "night",
+    run_name: Annotated[str | None, typer.Option("--run", help="The day's run.", show_default="last written")] = None,
     shop: ShopOption = "grocer",
 ) -> None:
-    """Print where the night report lies."""
-    nights = a_night(shop).root / "nights"
-    named = open_night(shop, day, run_name).record.name if day else "*"
-    written = sorted(nights.glob(f"{named}/report.html"))
+    """Print where the night report lies; Airflow's runs have names of their own, see `shopkeel status`."""
+    named = f"{parse_day(day, '--date') if day else '????-??-??'}-{run_name or '*'}"
+    found = (a_night(shop).root / "nights").glob(f"{named}/report.html")
+    written = sorted(found, key=lambda page: (page.parent.name[:10], page.stat().st_mtime_ns))
     if not written:
         raise NoData(f"shop {shop}: no report {f'of {day} ' if day else ''}yet; run `shopkeel run --date D` first")
     typer.echo(written[-1])

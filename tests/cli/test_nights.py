@@ -1,5 +1,6 @@
 """Commands about nights; the nights themselves are tested where they are made."""
 
+import os
 from datetime import date
 
 import pytest
@@ -113,3 +114,13 @@ def test_report_gives_the_last_or_the_asked_for(shopkeel, asked):
     assert shopkeel("report").stdout.strip().endswith("2017-11-30-night/report.html")
     assert shopkeel("report", "--date", "2017-11-29").stdout.strip().endswith("2017-11-29-night/report.html")
     assert shopkeel("report", "--date", "2017-11-28").exit_code == 4
+
+
+def test_report_of_a_day_is_its_last_written_unless_a_run_is_named(shopkeel, asked, home):
+    nights = home / "grocer" / "nights"
+    for second, run in enumerate(("scheduled-1a2b3c4d", "night", "backfill-5e6f7081")):
+        shopkeel("run", "--date", "2017-11-30", "--run", run)
+        os.utime(nights / f"2017-11-30-{run}" / "report.html", (second, second))
+    assert "-backfill-" in shopkeel("report", "--date", "2017-11-30").stdout
+    assert shopkeel("report", "--run", "night").stdout.strip().endswith("2017-11-30-night/report.html")
+    assert shopkeel("report", "--run", "nobody").exit_code == 4

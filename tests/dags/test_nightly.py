@@ -65,6 +65,7 @@ def test_every_task_has_the_defaults(bag):
             assert task.retry_policy, task.task_id
             assert task.execution_timeout, task.task_id
             assert task.on_failure_callback, task.task_id
+            assert task.on_execute_callback, task.task_id
 
 
 def test_tasks_are_the_stages_in_order(dag):
