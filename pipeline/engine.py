@@ -12,6 +12,7 @@ import ibis
 import ibis.expr.types as ir
 import pyarrow as pa
 from ibis.backends.duckdb import Backend
+from safetensors import SafetensorError
 
 from pipeline.contracts.table import Table
 from pipeline.errors import NoData
@@ -37,13 +38,17 @@ def connect(threads: int, memory_gib: float = 4.0) -> Backend:
 
 @contextmanager
 def machine_errors() -> Iterator[None]:
-    """Tell the engine's failures of memory and disk as Python's own, which callers retry."""
+    """Tell failures of memory and disk that libraries name in their own way as Python's own, which callers retry."""
     try:
         yield
     except duckdb.OutOfMemoryException as error:
         raise MemoryError(str(error).split("\n")[0]) from error
     except duckdb.IOException as error:
         raise OSError(str(error).split("\n")[0]) from error
+    except SafetensorError as error:
+        if "I/O error" in str(error):
+            raise OSError(str(error)) from error
+        raise
 
 
 def read(connection: Backend, paths: Iterable[Path], contract: Table) -> ir.Table:

@@ -53,6 +53,8 @@ def run_stage(night: Night, name: str, item: str | None = None, progress: Progre
     Raises:
         ShopkeelError: whatever the stage found wrong.
     """
+    from pipeline.engine import machine_errors
+
     _place(name)
     if name == STAGES[0].name:
         _begin(night)
@@ -65,7 +67,8 @@ def run_stage(night: Night, name: str, item: str | None = None, progress: Progre
             progress(name, item, done, total)
 
     try:
-        summary: dict[str, Any] = import_module(f"pipeline.stages.{name}").run(night, item, recorder, inner)
+        with machine_errors():
+            summary: dict[str, Any] = import_module(f"pipeline.stages.{name}").run(night, item, recorder, inner)
     except Exception as error:
         recorder.tags({"status": "failed", "error": f"{type(error).__name__}: {error}"})
         status = "refused" if isinstance(error, Refused) else "failed"

@@ -7,11 +7,14 @@ from zoneinfo import ZoneInfo
 
 import duckdb
 import ibis
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from safetensors import SafetensorError
+from safetensors.numpy import load, save_file
 
 from pipeline import engine
 from pipeline.contracts.table import Column, Table
@@ -123,5 +126,9 @@ def test_failures_of_memory_and_disk_are_told_as_python_s_own(tmp_path: Path) ->
         connection.raw_sql("SELECT count(DISTINCT md5(i::VARCHAR)) FROM range(3000000) t(i)").fetchall()
     with pytest.raises(OSError, match="gone"), engine.machine_errors():
         connection.raw_sql(f"SELECT * FROM read_parquet('{tmp_path / 'gone.parquet'}')")
+    with pytest.raises(OSError, match="I/O error"), engine.machine_errors():
+        save_file({"weights": np.zeros(3, np.float32)}, tmp_path / "gone" / "model.safetensors")
+    with pytest.raises(SafetensorError), engine.machine_errors():
+        load(b"no header")
     with pytest.raises(duckdb.BinderException), engine.machine_errors():
         connection.raw_sql("SELECT nothing")
