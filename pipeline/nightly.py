@@ -77,6 +77,8 @@ def run_stage(night: Night, name: str, item: str | None = None, progress: Progre
         raise
     recorder.metrics({"stage/seconds": perf_counter() - started})
     recorder.tags({"status": "done"})
+    if name == STAGES[-1].name:
+        _leave_word(night)
     log.info("%s %s%s: %.1f s", night.day, name, f" {item}" if item else "", perf_counter() - started)
     return summary
 
@@ -130,7 +132,14 @@ def _begin(night: Night) -> None:
 def _leave_record(night: Night) -> None:
     """Report and ship a failed night as well as can be: its own error is the one to be told."""
     try:
+        _leave_word(night)
         import_module("pipeline.reports.night").render(night)
         import_module("pipeline.tracking").ship(night)
     except Exception as error:  # whatever ails the report
         log.warning("the failed night's record stays local: %s", error)
+
+
+def _leave_word(night: Night) -> None:
+    from pipeline.reports import last_night
+
+    last_night.leave(night)

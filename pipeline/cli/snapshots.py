@@ -25,11 +25,19 @@ def status(
     max_age_hours: Annotated[float, typer.Option(min=0, help="Older than this is stale.")] = 26,
     nights: Annotated[int, typer.Option(min=0, help="How many of the last nights to list.")] = 7,
 ) -> None:
-    """Show the current snapshot, its age, and how the last nights ended; exits 1 when stale, 4 when there is none."""
+    """Show the current snapshot, its age, and how the last nights ended; exits 1 when stale, 4 when there is none.
+
+    Airflow has no part in it: a scheduler that is down leaves a stale snapshot.
+    """
+    from pipeline.reports import last_night
+
     night = a_night(shop)
     if lines := list(_outcomes(night))[-nights:] if nights else []:
         print_table(("day", "run", "outcome", "seconds", "snapshot or error"), lines, right=("seconds",))
         out.print()
+    last = last_night.read(night.root)
+    if last.get("failed_stage"):
+        print_facts([("last night", f"{last['day']} {last_night.in_words(last)}")])
     pinned = pin(night, None)
     if as_of is None:
         # The pointer is replaced by every commit and rollback, so its time is when readers last got something new.

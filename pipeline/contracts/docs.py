@@ -46,6 +46,7 @@ STATUS_WORDS = {
     "fallback": "the baseline wrote it, because the model was refused or knew nothing",
     "empty": "nothing was due, for the reason given",
     "no_input": "the shop hands over no feed for it, so nothing is invented",
+    "kept": "the night failed, what was published before stays; only in `run_status.parquet` beside the warehouse",
 }
 
 

@@ -6,42 +6,105 @@ from pipeline.contracts.table import Table
 PERSONALISATION, MARKETING, PLATFORM = "personalisation team", "marketing", "platform team"
 
 RECOMMENDATIONS = Table(
-    "recommendations", "one user, surface and rank", "What to show each user on each surface.",
+    "recommendations",
+    "one user, surface and rank",
+    "What to show each user on each surface.",
     (c.user_key, c.surface, c.rank, c.item_id, c.score, c.reason, c.is_fallback),
-    ("user_key", "surface", "rank"), ("user_key", "surface", "rank"), PERSONALISATION,
+    ("user_key", "surface", "rank"),
+    ("user_key", "surface", "rank"),
+    PERSONALISATION,
     ("item_id", "score", "reason", "is_fallback"),
 )
 CART_RECOMMENDATIONS = Table(
-    "cart_recommendations", "one item or open basket, and rank", "What goes with an item, and what completes a basket.",
+    "cart_recommendations",
+    "one item or open basket, and rank",
+    "What goes with an item, and what completes a basket.",
     (c.context, c.context_id, c.rank, c.item_id, c.score, c.lift, c.together, c.reason),
-    ("context", "context_id", "rank"), ("context", "context_id", "rank"), PERSONALISATION,
+    ("context", "context_id", "rank"),
+    ("context", "context_id", "rank"),
+    PERSONALISATION,
     ("item_id", "score", "reason"),
 )
 AD_AUDIENCES = Table(
-    "ad_audiences", "one campaign and rank", "Whom to contact for each live campaign, likeliest first.",
-    (c.campaign_id, c.rank, c.user_key, c.propensity, c.uplift, c.expected_value_cents, c.decile, c.is_holdout,
-     c.reason),
-    ("campaign_id", "rank"), ("campaign_id", "rank"), MARKETING,
+    "ad_audiences",
+    "one campaign and rank",
+    "Whom to contact for each live campaign, likeliest first.",
+    (
+        c.campaign_id,
+        c.rank,
+        c.user_key,
+        c.propensity,
+        c.uplift,
+        c.expected_value_cents,
+        c.decile,
+        c.is_holdout,
+        c.reason,
+    ),
+    ("campaign_id", "rank"),
+    ("campaign_id", "rank"),
+    MARKETING,
     ("user_key", "propensity", "expected_value_cents", "decile", "is_holdout", "reason"),
 )
 AD_AUDIENCE_SUMMARY = Table(
-    "ad_audience_summary", "one live campaign", "What to expect of each audience, and why one is withheld.",
-    (c.campaign_id, c.campaign_name, c.campaign_kind, c.starts_on, c.ends_on, c.size, c.expected_responses,
-     c.expected_responses_low, c.expected_responses_high, c.is_published, c.withheld_reason, c.platforms_ok,
-     c.nearest_campaign_id, c.nearest_overlap, c.top_reasons),
-    ("campaign_id",), ("campaign_id",), MARKETING,
+    "ad_audience_summary",
+    "one live campaign",
+    "What to expect of each audience, and why one is withheld.",
+    (
+        c.campaign_id,
+        c.campaign_name,
+        c.campaign_kind,
+        c.starts_on,
+        c.ends_on,
+        c.size,
+        c.expected_responses,
+        c.expected_responses_low,
+        c.expected_responses_high,
+        c.is_published,
+        c.withheld_reason,
+        c.platforms_ok,
+        c.nearest_campaign_id,
+        c.nearest_overlap,
+        c.top_reasons,
+    ),
+    ("campaign_id",),
+    ("campaign_id",),
+    MARKETING,
     ("campaign_name", "starts_on", "ends_on", "size", "expected_responses", "is_published"),
 )
 USER_PROFILES = Table(
-    "user_profiles", "one user", "Who each user is as a shopper, with the evidence.",
-    (c.user_key, c.recency_days, c.baskets_90d, c.spend_cents_90d, c.rhythm_days, c.usual_weekday, c.price_band,
-     c.category_affinities, c.brand_affinities, c.segment, c.segment_name, c.embedding, c.encoder_version, c.summary),
-    ("user_key",), ("user_key",), PERSONALISATION,
+    "user_profiles",
+    "one user",
+    "Who each user is as a shopper, with the evidence.",
+    (
+        c.user_key,
+        c.recency_days,
+        c.baskets_90d,
+        c.spend_cents_90d,
+        c.rhythm_days,
+        c.usual_weekday,
+        c.price_band,
+        c.category_affinities,
+        c.brand_affinities,
+        c.segment,
+        c.segment_name,
+        c.embedding,
+        c.encoder_version,
+        c.summary,
+    ),
+    ("user_key",),
+    ("user_key",),
+    PERSONALISATION,
     ("recency_days", "baskets_90d", "price_band", "segment", "segment_name", "summary"),
 )
 RUN_STATUS = Table(
-    "run_status", "one published table", "What the night produced, and why a table is empty.",
-    (c.table_name, c.status, c.rows, c.status_reason), ("table_name",), ("table_name",), PLATFORM, ("status", "rows"),
+    "run_status",
+    "one published table",
+    "What the night produced, and why a table is empty.",
+    (c.table_name, c.status, c.rows, c.status_reason),
+    ("table_name",),
+    ("table_name",),
+    PLATFORM,
+    ("status", "rows"),
 )
 
 TABLES: dict[str, Table] = {
@@ -50,4 +113,4 @@ TABLES: dict[str, Table] = {
 }
 
 # Tables of the plan whose feeds or models no shop has yet: named in run_status, never invented.
-STATUS = ("produced", "fallback", "empty", "no_input")
+STATUS = ("produced", "fallback", "empty", "no_input", "kept")

@@ -41,3 +41,17 @@ def rows(
             "status_reason": pa.array(reasons, pa.string()),
         }
     )
+
+
+def kept(last: pa.Table, why: str) -> pa.Table:
+    """The same rows for a night that published nothing: what was published stays, for this reason.
+
+    Args:
+        last: run_status of the snapshot that readers keep.
+        why: how the night ended.
+    """
+    told = [
+        row if row["status"] == "no_input" else row | {"status": "kept", "status_reason": why}
+        for row in last.to_pylist()
+    ]
+    return pa.Table.from_pylist(told, last.schema)

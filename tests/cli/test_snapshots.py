@@ -6,6 +6,8 @@ import time
 import pytest
 
 from pipeline.record import JsonRecorder
+from pipeline.reports import last_night
+from pipeline.settings import open_night
 
 
 @pytest.fixture
@@ -67,6 +69,17 @@ def test_status_without_a_snapshot_fails_and_still_shows_the_nights(shopkeel, no
     ]
     assert published == ["2017-11-29", "night", "published", "60", "2017-11-29-abc"]
     assert refused == ["2017-11-30", "night", "refused", "60", "audit: recommendations: 3 of 40 expectations failed"]
+
+
+@pytest.mark.parametrize("before", [[], ["2017-11-29"]], ids=["first night", "later night"])
+def test_status_says_which_night_failed_and_what_readers_keep(shopkeel, publish, home, note, before):
+    kept = [publish(day).snapshot for day in before]
+    note("2017-11-30", "refused", audit="recommendations: 3 of 40 expectations failed")
+    last_night.leave(open_night("grocer", "2017-11-30"))
+    result = shopkeel("status")
+    assert result.exit_code == (0 if kept else 4)
+    said = f"readers keep {kept[0]}" if kept else "nothing is published yet"
+    assert f"2017-11-30 refused at audit: recommendations: 3 of 40 expectations failed; {said}\n" in result.stdout
 
 
 def test_status_lists_the_last_nights_only(shopkeel, publish, note):

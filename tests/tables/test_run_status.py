@@ -1,5 +1,6 @@
 """What run_status says of each table."""
 
+from pipeline import gates
 from pipeline.contracts.tables import RUN_STATUS, STATUS
 from pipeline.tables import run_status
 
@@ -32,3 +33,20 @@ def test_a_feed_that_no_model_reads_yet_is_not_called_missing():
     rows = told({}, feeds={"reviews"})
     assert rows["review_sentiment"] == ("empty", 0, "reviews have landed; no model reads them yet")
     assert rows["answers"] == ("no_input", 0, "the shop hands over no documents")
+
+
+def test_a_failed_night_keeps_every_table_but_those_that_never_were():
+    last = run_status.rows({"a": 0, "b": 5}, {}, {}, ())
+    told = {row["table_name"]: row for row in RUN_STATUS.enforce(run_status.kept(last, "because")).to_pylist()}
+    assert [(told[name]["status"], told[name]["rows"], told[name]["status_reason"]) for name in "ab"] == [
+        ("kept", 0, "because"),
+        ("kept", 5, "because"),
+    ]
+    assert told["answers"]["status"] == "no_input"
+
+
+def test_a_snapshot_never_says_kept():
+    """The word is for readers of a failed night; the gate refuses it."""
+    judged = [one["kwargs"] for one in gates.load_suite("run_status")["expectations"] if "column" in one["kwargs"]]
+    allowed = [one["value_set"] for one in judged if one["column"] == "status" and "mostly" not in one]
+    assert allowed == [[state for state in STATUS if state != "kept"]]
