@@ -21,13 +21,9 @@ source = Column("source", TEXT, "Shop and data set the row came from.")
 user_id = Column("user_id", TEXT, "The shop's own name for the user.", IDENTIFIER)
 user_key = Column("user_key", TEXT, "Keyed hash (HMAC-SHA-256) that stands for the user.", PSEUDONYM)
 created_at = Column("created_at", MOMENT, "When the user was first known.", PERSONAL)
-consent_personalisation = Column(
-    "consent_personalisation", FLAG, "Consent to a personalised shop; null is no.", PERSONAL
-)
+consent_personalisation = Column("consent_personalisation", FLAG, "Consent to a personalised shop; null is no.", PERSONAL)
 consent_ad_user_data = Column("consent_ad_user_data", FLAG, "Consent to the use of data for ads; null is no.", PERSONAL)
-consent_ad_personalization = Column(
-    "consent_ad_personalization", FLAG, "Consent to personalised ads; null is no.", PERSONAL
-)
+consent_ad_personalization = Column("consent_ad_personalization", FLAG, "Consent to personalised ads; null is no.", PERSONAL)
 age_band = Column("age_band", TEXT, "Age band.", AUDIT)
 income_band = Column("income_band", TEXT, "Yearly household income band.", AUDIT)
 household_type = Column("household_type", TEXT, "Composition of the household.", AUDIT)
@@ -36,9 +32,7 @@ household_type = Column("household_type", TEXT, "Composition of the household.",
 event_id = Column("event_id", TEXT, "Identifies the event.")
 session_id = Column("session_id", TEXT, "Visit the event belongs to.", PERSONAL)
 ts = Column("ts", MOMENT, "When it happened.", PERSONAL)
-kind = Column(
-    "kind", TEXT, "What happened: view, click, search, add_to_cart, remove_from_cart, purchase, rating.", PERSONAL
-)
+kind = Column("kind", TEXT, "What happened: view, click, search, add_to_cart, remove_from_cart, purchase, rating.", PERSONAL)
 surface = Column("surface", TEXT, "Where: home, category, search, product, cart, email, push, ad, store.")
 device = Column("device", TEXT, "web, ios, android or store.", PERSONAL)
 basket_id = Column("basket_id", TEXT, "Basket the line belongs to.", PERSONAL)
@@ -121,30 +115,19 @@ sequence_days = Column("sequence_days", pa.list_(INT), "Age of each purchase in 
 rank = Column("rank", RANK, "Place in the list, 1 first.")
 score = Column("score", REAL, "Score that orders the list, rounded to 6 digits.", PERSONAL)
 reason = Column("reason", TEXT, "Why, in plain words.", PERSONAL)
-is_fallback = Column(
-    "is_fallback", FLAG, "Comes from the baseline because the model was refused or knows nothing here."
-)
+is_fallback = Column("is_fallback", FLAG, "Comes from the baseline because the model was refused or knows nothing here.")
 context = Column("context", TEXT, "item (goes with this item) or basket (completes this user's open basket).")
 context_id = Column("context_id", TEXT, "Item id, or user key of the basket's owner.", PSEUDONYM)
 lift = Column("lift", REAL, "How many times likelier together than apart.", unit="ratio")
 together = Column("together", INT, "Baskets that hold both.", unit="baskets")
 
 # Audiences
-propensity = Column(
-    "propensity", REAL, "Calibrated probability that the user responds when contacted.", PERSONAL, "0 to 1"
-)
+propensity = Column("propensity", REAL, "Calibrated probability that the user responds when contacted.", PERSONAL, "0 to 1")
 uplift = Column("uplift", REAL, "Effect of the contact; empty where no contacts were randomised.", PERSONAL, "0 to 1")
-expected_value_cents = Column(
-    "expected_value_cents",
-    REAL,
-    "Propensity times mean value, less contact cost.",
-    PERSONAL,
-    "hundredths of the currency",
-)
+expected_value_cents = Column("expected_value_cents", REAL, "Propensity times mean value, less contact cost.", PERSONAL,
+                              "hundredths of the currency")
 decile = Column("decile", RANK, "1 for the tenth likeliest to respond.", PERSONAL)
-is_holdout = Column(
-    "is_holdout", FLAG, "Held out of contact at random, by salted hash, to measure the effect.", PERSONAL
-)
+is_holdout = Column("is_holdout", FLAG, "Held out of contact at random, by salted hash, to measure the effect.", PERSONAL)
 size = Column("size", INT, "Users in the audience, hold-out left out.", unit="users")
 expected_responses = Column("expected_responses", REAL, "Sum of propensities.", unit="users")
 expected_responses_low = Column("expected_responses_low", REAL, "Lower end of the 95 % interval.", unit="users")
@@ -152,39 +135,24 @@ expected_responses_high = Column("expected_responses_high", REAL, "Upper end of 
 is_published = Column("is_published", FLAG, "The audience's rows are in ad_audiences.")
 withheld_reason = Column("withheld_reason", TEXT, "Why an audience is withheld; null when it is not.")
 platforms_ok = Column("platforms_ok", pa.list_(TEXT), "Ad platforms whose floor the matched audience reaches.")
-nearest_campaign_id = Column(
-    "nearest_campaign_id", TEXT, "Live campaign whose top fifth overlaps most; null when alone."
-)
+nearest_campaign_id = Column("nearest_campaign_id", TEXT, "Live campaign whose top fifth overlaps most; null when alone.")
 nearest_overlap = Column("nearest_overlap", REAL, "Jaccard overlap of the two top fifths.", unit="0 to 1")
 top_reasons = Column("top_reasons", pa.list_(TEXT), "Commonest reasons in the top decile.")
 
 # Profiles
 recency_days = Column("recency_days", INT, "Days since the last basket.", PERSONAL, "days")
 baskets_90d = Column("baskets_90d", INT, "Baskets in the last 90 days.", PERSONAL, "baskets")
-spend_cents_90d = Column(
-    "spend_cents_90d",
-    INT,
-    "Spent in the last 90 days; null where the shop gives no prices.",
-    PERSONAL,
-    "hundredths of the currency",
-)
+spend_cents_90d = Column("spend_cents_90d", INT, "Spent in the last 90 days; null where the shop gives no prices.", PERSONAL, "hundredths of the currency")
 rhythm_days = Column("rhythm_days", REAL, "Median days between baskets; null under two baskets.", PERSONAL, "days")
 usual_weekday = Column("usual_weekday", TEXT, "Weekday with most baskets.", PERSONAL)
-price_band = Column(
-    "price_band", TEXT, "value, middle or premium, against others buying the same categories.", PERSONAL
-)
+price_band = Column("price_band", TEXT, "value, middle or premium, against others buying the same categories.", PERSONAL)
 affinity = pa.list_(pa.struct([("name", TEXT), ("share", REAL), ("baskets", INT)]))
-category_affinities = Column(
-    "category_affinities", affinity, "Top categories: share of purchases, and baskets as evidence.", PERSONAL
-)
-brand_affinities = Column(
-    "brand_affinities", affinity, "Top brands: share of purchases, and baskets as evidence.", PERSONAL
-)
+category_affinities = Column("category_affinities", affinity, "Top categories: share of purchases, and baskets as evidence.",
+                             PERSONAL)
+brand_affinities = Column("brand_affinities", affinity, "Top brands: share of purchases, and baskets as evidence.", PERSONAL)
 segment = Column("segment", TEXT, "Segment code.", PERSONAL)
 segment_name = Column("segment_name", TEXT, "Segment in plain words.", PERSONAL)
-embedding = Column(
-    "embedding", pa.list_(pa.float32()), "Mean text vector of what the user buys, unit length.", PERSONAL
-)
+embedding = Column("embedding", pa.list_(pa.float32()), "Mean text vector of what the user buys, unit length.", PERSONAL)
 encoder_version = Column("encoder_version", TEXT, "Encoder whose axes the vector has; compare only within one version.")
 summary = Column("summary", TEXT, "The profile in one sentence, from the row's own numbers.", PERSONAL)
 
