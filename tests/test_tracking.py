@@ -15,7 +15,7 @@ import pytest
 from pipeline import tracking
 from pipeline.record import RUNS, JsonRecorder, last_values
 from pipeline.settings import Night, load_shop
-from pipeline.tracking import client, shipment
+from pipeline.tracking import client
 from pipeline.warehouse.manifest import Manifest
 
 DAY = date(2017, 11, 30)
@@ -38,7 +38,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def store(home: Path) -> Any:
     """Reads the store."""
     with warnings.catch_warnings(action="ignore"):
-        return client.connect(home)
+        return client.connect(home, 600)
 
 
 def a_night(home: Path, shop: str, day: date = DAY, run: str = "night") -> Night:
@@ -293,6 +293,9 @@ def test_a_night_that_failed_says_so(home: Path, store: Any, status: str) -> Non
     tracking.ship(night)
     parent = runs(store, night)[f"{DAY} night"]
     assert parent.info.status == "FAILED"
+    assert [parent.data.tags[name] for name in ("status", "failed_stage", "error")] == [
+        status, "audit", "9 rows too many"
+    ]  # fmt: skip
     assert "Stopped at **audit**: 9 rows too many" in parent.data.tags["mlflow.note.content"]
 
 
@@ -329,14 +332,10 @@ def test_an_outage_fails_no_night_and_replay_ships_later(
     assert tracking.replay(night) == []
 
 
-def test_a_shipment_that_breaks_off_is_replaced_by_the_next(
-    home: Path, store: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_shipment_that_breaks_off_is_replaced_by_the_next(home: Path, store: Any) -> None:
     night = a_night(home, "slow")
     write_record(night)
-    with monkeypatch.context() as patch:
-        patch.setattr(shipment, "SECONDS", 0)
-        assert tracking.ship(night) is None
+    assert tracking.ship(night, patience=0) is None
     assert tracking.ship(night)
     assert runs(store, night)[f"{DAY} night"].info.status == "FINISHED"
 

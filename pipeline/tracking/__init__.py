@@ -8,17 +8,28 @@ import hashlib
 import json
 import logging
 import os
+import threading
 import warnings
+from collections.abc import Callable
+from concurrent.futures import Future, wait
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
 
 from pipeline.record import NOTES, RUNS, JsonRecorder, last_values
 from pipeline.settings import Night
 from pipeline.tracking import client, registry
 from pipeline.tracking.shipment import MARKER, Shipment
 
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+SECONDS = 60.0  # no night waits longer for MLflow, whatever it does
+PATIENT = 3600.0  # nobody waits for a replay: weights may go over a slow line
 
 
 def uri(home: Path) -> str:
@@ -26,15 +37,23 @@ def uri(home: Path) -> str:
     return client.without_password(client.address(home))
 
 
-def ship(night: Night) -> str | None:
+def ship(night: Night, patience: float = SECONDS) -> str | None:
     """Ship the night's record; again only when it has changed, and then in place of the earlier run.
+
+    Args:
+        night: shop, day and run.
+        patience: seconds after which it is given up.
 
     Returns:
         The id of its MLflow run; None when MLflow cannot be reached, which the record notes.
     """
     try:
-        with warnings.catch_warnings(action="ignore"):  # MLflow's about its own dependencies
-            return _ship(night)
+        run_id, is_new = _within(patience, night, lambda opened: _ship(opened, night))
+        if is_new:
+            JsonRecorder(night.record).tags({"mlflow": run_id})
+            marker = {"run_id": run_id, "digest": _digest(night)}
+            (night.record / MARKER).write_text(json.dumps(marker), encoding="utf-8")
+        return run_id
     except Exception as error:  # whatever ails MLflow or its client, the night goes on
         words = client.without_password(f"unreachable: {type(error).__name__}: {str(error).split(chr(10))[0][:300]}")
         log.warning("%s: MLflow %s; the record stays, `shopkeel replay` ships it", night.record.name, words)
@@ -54,33 +73,58 @@ def replay(night: Night) -> list[Path]:
             continue
         one = replace(night, day=date.fromisoformat(folder.name[:10]), run=folder.name[11:])
         before = _marker(one)
-        if ship(one) is None:
+        if ship(one, PATIENT) is None:
             break
         if _marker(one) != before:
             shipped.append(folder)
     return shipped
 
 
-def align(night: Night) -> None:
-    """Point each `champion` alias at what the current snapshot was scored with, as after a rollback; best effort."""
+def align(night: Night, patience: float = SECONDS) -> None:
+    """Point each `champion` alias at what the current snapshot was scored with, as after a rollback; best effort.
+
+    Args:
+        night: any night of the shop.
+        patience: seconds after which it is given up.
+    """
     if not os.environ.get("MLFLOW_TRACKING_URI") and not (night.home / client.STORE).exists():
         return
     try:
-        with warnings.catch_warnings(action="ignore"):
-            registry.align(client.connect(night.home), night)
+        _within(patience, night, lambda opened: registry.align(opened, night))
     except Exception as error:  # readers follow the warehouse; the registry only shows it
         log.warning("champion aliases stay as they were: %s", client.without_password(str(error).split("\n")[0]))
 
 
-def _ship(night: Night) -> str:
-    opened, marker = client.connect(night.home), _marker(night)
+def _within(seconds: float, night: Night, work: "Callable[[MlflowClient], T]") -> T:
+    """Do work with a client beside this thread, as no time-out of a socket bounds an answer that trickles.
+
+    What is given up hangs in its one call until the process ends: its client takes no further one.
+
+    Raises:
+        TimeoutError: it took longer.
+    """
+    done: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            done.set_result(work(client.connect(night.home, seconds)))
+        except Exception as error:  # told to who waits
+            done.set_exception(error)
+
+    with warnings.catch_warnings(action="ignore"):  # MLflow's about its own dependencies
+        threading.Thread(target=run, name="mlflow", daemon=True).start()
+        wait([done], seconds)
+    if not done.done():
+        raise TimeoutError(f"no end after {seconds:g} s")
+    return done.result()
+
+
+def _ship(opened: "MlflowClient", night: Night) -> tuple[str, bool]:
+    """The night's run, and whether it was made now."""
+    marker = _marker(night)
     if marker.get("digest") == _digest(night) and client.is_active(opened, marker["run_id"]):
-        return marker["run_id"]
-    run_id = Shipment(opened, night, client.experiment(opened, night)).send()
-    JsonRecorder(night.record).tags({"mlflow": run_id})
-    fresh = {"run_id": run_id, "digest": _digest(night)}
-    (night.record / MARKER).write_text(json.dumps(fresh), encoding="utf-8")
-    return run_id
+        return marker["run_id"], False
+    return Shipment(opened, night, client.experiment(opened, night)).send(), True
 
 
 def _marker(night: Night) -> dict[str, str]:

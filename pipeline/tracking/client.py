@@ -4,7 +4,8 @@ import logging
 import os
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, cast
 
 from pipeline.settings import Night
 
@@ -34,15 +35,27 @@ def without_password(text: str) -> str:
     return re.sub(r"//[^/@\s]+@", "//", text)
 
 
-def connect(home: Path) -> "MlflowClient":
-    """A client that gives up soon, where nobody has set how long to wait."""
+class Punctual:
+    """A client that takes no call once its time is over."""
+
+    def __init__(self, client: "MlflowClient", seconds: float) -> None:
+        self._client, self._seconds, self._end = client, seconds, perf_counter() + seconds
+
+    def __getattr__(self, name: str) -> Any:
+        if perf_counter() > self._end:
+            raise TimeoutError(f"no end after {self._seconds:g} s")
+        return getattr(self._client, name)
+
+
+def connect(home: Path, seconds: float) -> "MlflowClient":
+    """A client for so long, that gives up soon on one answer where nobody has set how long to wait."""
     for name, value in CALM.items():
         os.environ.setdefault(name, value)
     from mlflow import MlflowClient
 
     home.mkdir(parents=True, exist_ok=True)
     logging.getLogger("alembic").setLevel(logging.WARNING)  # making a new SQLite file is no news
-    return MlflowClient(address(home), address(home))
+    return cast("MlflowClient", Punctual(MlflowClient(address(home), address(home)), seconds))
 
 
 def is_active(client: "MlflowClient", run_id: str) -> bool:

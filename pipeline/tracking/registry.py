@@ -38,9 +38,11 @@ def register(client: "MlflowClient", night: Night, run_id: str, model: str, vers
     at = f"{client.get_run(run_id).info.artifact_uri}/model/{version}"
     tags = {"version": version, "day": str(night.day), "run": night.run}
     words = f"{model} {version}, first seen on {night.day}: plain files, read by shopkeel and no MLflow flavour"
-    client.create_model_version(name, at, run_id, tags, description=words, await_creation_for=0)
-    if found:  # registered by an earlier shipping of this night, whose run is about to go
-        client.delete_model_version(name, found.version)
+    made = client.create_model_version(name, at, run_id, tags, description=words, await_creation_for=0)
+    for one in client.search_model_versions(f"name = '{name}'"):
+        # Of an earlier shipping of this night, whose run is about to go, or of a call whose answer was lost.
+        if one.tags.get("version") == version and one.version != made.version:
+            client.delete_model_version(name, one.version)
 
 
 def challenge(client: "MlflowClient", night: Night, model: str, version: str) -> None:

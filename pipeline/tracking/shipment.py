@@ -6,7 +6,6 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from time import perf_counter
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pipeline.record import FILES, NOTES, RUNS, last_values, read_notes
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 MARKER = "shipped.json"
-SECONDS = 300  # a server that answers, but slowly, keeps no night waiting longer than about this
 PARENT = "mlflow.parentRunId"
 ATTEMPT = ("error", "failed_stage")  # night tags of a failed attempt, which outlive it when a rerun succeeds
 OWN = ("stage", "item", "status", "error", "mlflow/run")  # stage tags that would overwrite one another on the night
@@ -34,23 +32,21 @@ class Shipment:
     client: "MlflowClient"
     night: Night
     experiment: str
-    begun: float = field(default_factory=perf_counter)
+    made: list[str] = field(default_factory=list)
 
     def send(self) -> str:
         """Ship all; the earlier run goes when the new one is complete, so there is always one to read."""
         folder, night = self.night.record, self.night
-        earlier = self._earlier()
         noted, stages = last_values(folder, "tags"), sorted((folder / RUNS).glob("*"))
         ended = {"published": "FINISHED", "running": "RUNNING"}.get(noted.get("status", ""), "FAILED")
         if ended != "FAILED":
             noted = {name: value for name, value in noted.items() if name not in ATTEMPT}
         noted.pop("mlflow", None)
-        noted |= {"mlflow.note.content": note(night, noted), "night": f"{night.shop.name}/{night.day}"}
+        noted["mlflow.note.content"] = note(night, noted)
         begun = min(_begun(path) for path in [folder, *stages])
         parent = self._begin(f"{night.day} {night.run}", begun, noted)
         self._files(parent, folder, "")
         for stage in stages:
-            self._on_time()
             if _is_model(stage):
                 self._model(parent, stage)
             else:
@@ -58,21 +54,21 @@ class Shipment:
         self._batch(parent, self._headlines(stages))
         if inputs := _datasets(stages):
             self.client.log_inputs(parent, inputs)
-        self._forget(earlier, parent)
+        self._forget(parent)
         self._end(parent, ended, max(_millis(path) for path in [folder, *stages]))
         registry.align(self.client, night)
         return parent
 
-    def _earlier(self) -> list[str]:
-        """Runs of this night that an earlier shipping left, whole or cut off."""
-        named = f"tags.night = '{self.night.shop.name}/{self.night.day}' and tags.run = '{self.night.run}'"
-        return [run.info.run_id for run in self.client.search_runs([self.experiment], named)]
-
     def _begin(self, name: str, begun: int, tags: Mapping[str, Any]) -> str:
-        run = self.client.create_run(self.experiment, begun, {"run": self.night.run}, name)
+        """A run with what finds it again from its first moment: a shipment may be cut off at any call."""
+        run = self.client.create_run(self.experiment, begun, self._named(), name)
         run_id = str(run.info.run_id)
+        self.made.append(run_id)
         self._tags(run_id, tags)
         return run_id
+
+    def _named(self) -> dict[str, str]:
+        return {"night": f"{self.night.shop.name}/{self.night.day}", "run": self.night.run}
 
     def _end(self, run_id: str, status: str, ended: int) -> None:
         if status == "RUNNING":
@@ -94,7 +90,7 @@ class Shipment:
         name = tags.get("model/name") or tags.get("item") or folder.name
         judgement = judgements(night).get(name, {})
         verdict = {"model/verdict": judgement["verdict"], "model/why": judgement["why"]} if judgement else {}
-        family = {PARENT: parent, "night": f"{night.shop.name}/{night.day}", "day": night.day}
+        family = {PARENT: parent, "day": night.day}
         run_id = self._begin(name, _begun(folder), tags | verdict | family)
         self._params(run_id, folder)
         self._batch(run_id, _points(folder))
@@ -102,15 +98,19 @@ class Shipment:
         if "model/version" in tags:
             trained = judgement.get("challenger") or tags["model/version"]
             for version in sorted({trained, tags["model/version"]}):
-                self._on_time()
                 registry.register(self.client, night, run_id, name, version)
             registry.challenge(self.client, night, name, trained)
         self._end(run_id, "FAILED" if tags.get("status") == "failed" else "FINISHED", _millis(folder))
 
-    def _forget(self, earlier: list[str], parent: str) -> None:
-        """Drop runs that this shipping replaces, but for those whose model versions are still registered."""
+    def _forget(self, parent: str) -> None:
+        """Drop this night's runs of earlier shippings, whole or cut off, and those whose making was not answered.
+
+        Runs whose model versions are still registered stay.
+        """
         kept = registry.run_ids(self.client, self.night)
-        for run_id in earlier:
+        named = " and ".join(f"tags.{name} = '{value}'" for name, value in self._named().items())
+        found = {run.info.run_id for run in self.client.search_runs([self.experiment], named)}
+        for run_id in sorted(found - set(self.made)):
             if run_id in kept:
                 self._tags(run_id, {PARENT: parent, "superseded": "true"})
             else:
@@ -153,16 +153,11 @@ class Shipment:
         kept = (folder / FILES).iterdir() if (folder / FILES).is_dir() else ()
         loose = () if stage else (path for path in folder.iterdir() if path.name not in {NOTES, MARKER, RUNS, FILES})
         for path in sorted([*loose, *kept]):
-            self._on_time()
             if path.is_dir():
                 docs = path.name == "data_docs" and stage
                 self.client.log_artifacts(run_id, str(path), f"{path.name}/{stage}" if docs else path.name)
             else:
                 self.client.log_artifact(run_id, str(path), f"data_docs/{stage}" if path.stem == "verdicts" else None)
-
-    def _on_time(self) -> None:
-        if perf_counter() > self.begun + SECONDS:
-            raise TimeoutError(f"shipping took over {SECONDS} s")
 
 
 def _is_model(stage: Path) -> bool:
