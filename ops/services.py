@@ -169,16 +169,8 @@ def once(shop: str, day: str) -> None:
     refuse_taken_ports()
     with running(AIRFLOW_SERVICES) as processes:
         wait("Airflow", airflow_is_healthy, processes)
-        user, password = login()
-        token = http.post(f"{AIRFLOW}/auth/token", json={"username": user, "password": password}).json()
-        http.headers["Authorization"] = f"Bearer {token['access_token']}"
-        dag = f"{AIRFLOW}/api/v2/dags/nightly"
-        wait("the DAG", lambda: http.get(dag).status_code == 200, processes)
-        http.patch(dag, json={"is_paused": False}).raise_for_status()
-        asked = {"logical_date": None, "conf": {"shop": shop, "day": day}}
-        run = http.post(f"{dag}/dagRuns", json=asked).raise_for_status().json()
-        print(f"run {run['dag_run_id']} of {shop} {day}", flush=True)
-        url = f"{dag}/dagRuns/{run['dag_run_id']}"
+        url = trigger("nightly", {"shop": shop, "day": day}, processes)
+        print(f"run {url.rsplit('/', 1)[-1]} of {shop} {day}", flush=True)
         try:
             state = follow(url, processes)
         except KeyboardInterrupt:
@@ -186,6 +178,18 @@ def once(shop: str, day: str) -> None:
             sys.exit("interrupted: the run is marked failed")
     print(f"run ended: {state}")
     sys.exit(0 if state == "success" else 1)
+
+
+def trigger(dag: str, conf: dict[str, Any], processes: Processes) -> str:
+    """Start a run of a DAG, once Airflow has read it; gives the run's URL."""
+    user, password = login()
+    token = http.post(f"{AIRFLOW}/auth/token", json={"username": user, "password": password}).json()
+    http.headers["Authorization"] = f"Bearer {token['access_token']}"
+    url = f"{AIRFLOW}/api/v2/dags/{dag}"
+    wait("the DAG", lambda: http.get(url).status_code == 200, processes)
+    http.patch(url, json={"is_paused": False}).raise_for_status()
+    run = http.post(f"{url}/dagRuns", json={"logical_date": None, "conf": conf}).raise_for_status().json()
+    return f"{url}/dagRuns/{run['dag_run_id']}"
 
 
 def follow(run: str, processes: Processes) -> str:
