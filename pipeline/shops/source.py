@@ -67,6 +67,15 @@ class Source(Protocol):
 
 def open_source(shop: Shop, connection: Backend) -> Source:
     """The adapter that the shop's settings name, on a connection."""
-    from pipeline.shops.grocer import Grocer
+    # An adapter is loaded when it is used: each stands on libraries and data of its own.
+    if shop.landing is None:
+        from pipeline.shops.grocer import Grocer
 
-    return {"grocer": Grocer}[shop.adapter](shop, connection)
+        return Grocer(shop, connection)
+    if shop.landing.layout == "feeds":
+        from pipeline.shops.landing import Landing
+
+        return Landing(shop, connection)
+    from pipeline.shops.dump import Dump
+
+    return Dump(shop, connection)
