@@ -10,6 +10,7 @@ reports. `published_snapshot` announces it, with shop, day and snapshot id in th
 (a bare last date means its midnight and leaves the day out). An older day never becomes current.
 
 **May it be rerun?** Yes, whole or from any task: a task writes only its own day, and equal inputs give equal tables.
+Two runs of one day, say a backfill's and yours, share no files: each has a name of its own, see `shopkeel status`.
 
 **When it fails.** Readers keep the last good snapshot. A data, contract or gate error fails at once: read the task's
 last log line, which says where, what and the remedy, and the night's report and Data Docs for the evidence. I/O and

@@ -157,4 +157,4 @@ def test_every_task_runs_its_stage_once(dag, stage, monkeypatch):
 
 def test_runbook_names_the_commands_that_exist(dag):
     commands = re.findall(r"`(airflow [a-z]+ [a-z]+|shopkeel [a-z]+)", dag.doc_md)
-    assert commands == ["airflow dags trigger", "airflow backfill create", "shopkeel run"]
+    assert commands == ["airflow dags trigger", "airflow backfill create", "shopkeel status", "shopkeel run"]
