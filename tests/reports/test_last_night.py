@@ -1,13 +1,19 @@
 """What stands beside the warehouse when a night has ended, well or not."""
 
 import json
+import sys
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import date, timedelta
+from types import SimpleNamespace
 
 import pyarrow.parquet as pq
 import pytest
 
+from pipeline import tracking
 from pipeline.contracts.tables import RUN_STATUS, TABLES
+from pipeline.errors import Refused
+from pipeline.nightly import STAGES, run_stage
 from pipeline.record import JsonRecorder
 from pipeline.reports import last_night
 from pipeline.settings import Night
@@ -100,3 +106,23 @@ def test_an_earlier_day_is_no_news(night: Night, day: date, status: str) -> None
 
 def test_no_word_before_the_first_night(night: Night) -> None:
     assert last_night.read(night.root) == {}
+
+
+@pytest.mark.parametrize("error", [None, Refused("no")])
+def test_the_last_stage_and_a_failed_one_leave_word(
+    night: Night, monkeypatch: pytest.MonkeyPatch, error: Refused | None
+) -> None:
+    """Whichever way a night ends; MLflow and the night's page come after it."""
+    publish(night)
+    JsonRecorder(night.record).tags({"status": "published"})
+
+    def run(*_: object) -> dict[str, object]:
+        if error:
+            raise error
+        return {}
+
+    monkeypatch.setitem(sys.modules, f"pipeline.stages.{STAGES[-1].name}", SimpleNamespace(run=run))
+    monkeypatch.setattr(tracking, "ship", lambda night: None)
+    with pytest.raises(Refused) if error else nullcontext():
+        run_stage(night, STAGES[-1].name)
+    assert last_night.read(night.root)["status"] == ("refused" if error else "published")
