@@ -182,6 +182,8 @@ def _judge(gx: ModuleType, context: Any, suite: Mapping[str, Any], name: str, fr
     if not len(frame):
         # Rates of no rows are undefined; whether none may arrive is the row count's judgement.
         expectations = [one for one in expectations if one["type"] == ROW_COUNT]
+    # A shop may have no values of a kind at all (no prices, say): their mean is undefined, and said to be so.
+    expectations = [one for one in expectations if not (one["meta"].get("only_if_any") and _is_void(frame, one))]
     try:
         results = _run(gx, context, {**suite, "name": name, "expectations": expectations}, frame)
         failures = [failure for failure in map(_failure, results) if failure]
@@ -191,6 +193,10 @@ def _judge(gx: ModuleType, context: Any, suite: Mapping[str, Any], name: str, fr
         failures = [_crash("suite", "", "no rows, and the suite does not say whether that is right", "fail closed")]
     failures.sort(key=lambda failure: (failure.severity, failure.expectation, failure.column))
     return Verdict(name, all(f.severity != "critical" for f in failures), len(results), tuple(failures))
+
+
+def _is_void(frame: pa.Table, expectation: Mapping[str, Any]) -> bool:
+    return all(frame.column(name).null_count == len(frame) for name in columns_of(expectation["kwargs"]))
 
 
 def _run(gx: ModuleType, context: Any, suite: Mapping[str, Any], frame: pa.Table) -> list[Any]:

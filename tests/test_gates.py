@@ -463,6 +463,16 @@ def test_no_rows(judge, expectations: list[dict], passes: bool) -> None:
     assert verdict.evaluated == sum(expectation["type"] == gates.ROW_COUNT for expectation in expectations)
 
 
+def test_a_column_that_a_shop_never_fills_is_judged_only_where_the_suite_says_so(judge) -> None:
+    mean = one("column_mean_to_be_between", column="cents", min_value=1, max_value=9)
+    lenient = mean | {"meta": mean["meta"] | {"only_if_any": True}}
+    rows = one("table_row_count_to_be_between", min_value=1)
+    nothing, cheap = ({"cents": pa.array(values, pa.int64())} for values in ([None, None], [None, 0]))
+    assert not judge([rows, mean], nothing).passed
+    assert judge([rows, lenient], nothing).passed
+    assert not judge([rows, lenient], cheap).passed
+
+
 def test_rows_without_named_columns_are_counted(judge) -> None:
     assert judge([one("table_row_count_to_be_between", min_value=3, max_value=3)], {"n": [1, 2, 3]}).passed
 
