@@ -27,7 +27,7 @@ from pipeline.shops import formats
 
 PR_SET_PDEATHSIG = 1  # <sys/prctl.h>
 OPEN_FILES = 64
-LIBRARIES = 1 << 30  # address space that the interpreter and its libraries map before any file
+LIBRARIES = 1 << 29  # address space that the interpreter and its libraries map before any file
 BESIDE = ("ds", "origin", "misread")  # what stands beside a row's own columns; a file's columns of these names are left
 
 
@@ -132,6 +132,8 @@ def main() -> None:
     os.dup2(2, 1)  # whatever a library prints is no answer
     pa.set_cpu_count(1)
     _limit(memory, file_size)
+    answers.write("{}\n")  # ready
+    answers.flush()
     for line in sys.stdin:
         ask = json.loads(line)
         answer = _answer(ask)

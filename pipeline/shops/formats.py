@@ -28,6 +28,7 @@ WINDOW = 8 << 20  # bytes read at once
 BATCH = 32_768  # rows of Parquet read at once
 MAX_COLUMNS = 1000
 LONGEST_LINE = 32  # of JSON, in longest fields; a longer one is not looked into
+BLANK = re.compile(rb"(?:\r?\n)*+")
 FIELD = rb'(?:"[^"]*+(?:""[^"]*+)*+"|[^",\r\n]*+)'
 
 
@@ -167,6 +168,8 @@ def _check_names(names: Sequence[str]) -> None:
 
 def _good(span: bytes, line: int, one: re.Pattern[bytes], names: Sequence[str], max_field: int) -> Iterator[Batch]:
     """Rows of a span in which every row is one."""
+    if not span.strip(b"\r\n"):
+        return
     keys = [str(number) for number in range(len(names))]
     table = pa.csv.read_csv(
         pa.py_buffer(span),
@@ -244,13 +247,17 @@ def _json_lines(data: mmap.mmap, pos: int, max_field: int) -> Iterator[Batch]:
     found: list[tuple[int, dict[str, str | None], str | None]] = []
     line, begun = 0, pos
     while pos < len(data):
+        if data[pos] in b"\r\n" and (blank := BLANK.match(data, pos, pos + WINDOW)):
+            line += blank.group().count(b"\n")
+            pos = blank.end()
         end, line = _line_end(data, pos), line + 1
         if end - pos > LONGEST_LINE * max_field:
             found.append((line, {}, TOO_LONG))
         elif text := data[pos:end].strip():
             row, reason = _object(text, decoder, max_field)
             found.append((line, row, reason))
-            names |= dict.fromkeys(row)
+            if not row.keys() <= names.keys():
+                names |= dict.fromkeys(row)
         pos = end
         if pos - begun >= WINDOW or pos == len(data) or len(names) > MAX_COLUMNS:
             _check_names(list(names))
@@ -270,7 +277,7 @@ def _object(line: bytes, decoder: json.JSONDecoder, max_field: int) -> tuple[dic
         found = decoder.decode(line.decode())
         if not isinstance(found, dict):
             return {}, BAD_LINE
-        row = {name: _text(value) for name, value in found.items()}
+        row = {name: value if type(value) is str else _text(value) for name, value in found.items()}
         if len(line) > max_field and any(len(text.encode()) > max_field for text in row.values() if text):
             return {}, TOO_LONG
         # Escapes can spell what the bytes of a line cannot: half of a surrogate pair, or NUL.
@@ -284,8 +291,8 @@ def _object(line: bytes, decoder: json.JSONDecoder, max_field: int) -> tuple[dic
 
 
 def _text(value: Any) -> str | None:
-    if value is None or isinstance(value, str):
-        return value
+    if value is None:
+        return None
     if isinstance(value, bool):
         return "true" if value else "false"
     return json.dumps(value, ensure_ascii=False)

@@ -29,6 +29,7 @@ from pipeline.settings import LandingSettings
 
 FORMS = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl", ".parquet": "parquet"}
 UNREADABLE = "unreadable"
+START_SECONDS = 120
 ENVIRONMENT = {
     "LC_ALL": "C.UTF-8",
     "TZ": "UTC",
@@ -122,51 +123,66 @@ class Parser:
 
     def close(self) -> None:
         """End the child and delete the folder."""
-        self._stop()
-        self._end()
-
-    def _start(self) -> subprocess.Popen[bytes]:
-        if self.child is None:
-            limits = (int(self.limits.memory_gib * 2**30), self.limits.max_file_mib << 20)
-            words = [str(word) for word in (os.getpid(), *limits)]
-            self.child = subprocess.Popen(
-                [sys.executable, "-m", "pipeline.shops.child", *words],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                env=ENVIRONMENT,
-                cwd=self.folder,
-                bufsize=0,
-            )
-            weakref.finalize(self, _stop, self.child)
-        return self.child
-
-    def _stop(self) -> None:
         if self.child is not None:
             _stop(self.child)
-        self.child = None
+        self._end()
 
     def _ask(self, ask: dict[str, Any]) -> dict[str, Any]:
         """The child's answer; one that gives none is replaced for the next file."""
-        child = self._start()
-        questions, answers = cast(IO[bytes], child.stdin), cast(IO[bytes], child.stdout)
-        answer = b""
+        if self.child is None or self.child.poll() is not None:
+            self._start()
+        child, seconds = cast("subprocess.Popen[bytes]", self.child), self.limits.seconds_per_file
         try:
-            questions.write(json.dumps(ask).encode() + b"\n")
-            while not answer.endswith(b"\n"):
-                if not select.select([answers], [], [], self.limits.seconds_per_file)[0]:
-                    self._stop()
-                    return {"reason": UNREADABLE, "words": f"reading it took over {self.limits.seconds_per_file} s"}
-                if not (chunk := os.read(answers.fileno(), 1 << 16)):
-                    raise BrokenPipeError
-                answer += chunk
+            cast(IO[bytes], child.stdin).write(json.dumps(ask).encode() + b"\n")
+            return _answer(child, seconds)
+        except TimeoutError:
+            _stop(child)
+            return {"reason": UNREADABLE, "words": f"reading it took over {seconds} s"}
         except BrokenPipeError:
-            self._stop()
+            _stop(child)
             return {"reason": UNREADABLE, "words": f"its reader crashed (exit code {child.returncode})"}
-        return dict(json.loads(answer))
+
+    def _start(self) -> None:
+        limits = (int(self.limits.memory_gib * 2**30), self.limits.max_file_mib << 20)
+        words = [str(word) for word in (os.getpid(), *limits)]
+        child = subprocess.Popen(
+            [sys.executable, "-m", "pipeline.shops.child", *words],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=ENVIRONMENT,
+            cwd=self.folder,
+            bufsize=0,
+        )
+        weakref.finalize(self, _stop, child)
+        try:
+            _answer(child, START_SECONDS)
+        except (TimeoutError, BrokenPipeError) as error:  # no file's fault
+            _stop(child)
+            raise OSError(
+                f"the parsing child does not start (exit code {child.returncode}); run the date again"
+            ) from error
+        self.child = child
 
 
-def _stop(child: subprocess.Popen[bytes]) -> None:
+def _answer(child: "subprocess.Popen[bytes]", seconds: int) -> dict[str, Any]:
+    """The next line of the child's answers.
+
+    Raises:
+        TimeoutError: it has been silent for these seconds.
+        BrokenPipeError: it ended.
+    """
+    pipe, answer = cast(IO[bytes], child.stdout), b""
+    while not answer.endswith(b"\n"):
+        if not select.select([pipe], [], [], seconds)[0]:
+            raise TimeoutError
+        if not (chunk := os.read(pipe.fileno(), 1 << 16)):
+            raise BrokenPipeError
+        answer += chunk
+    return dict(json.loads(answer))
+
+
+def _stop(child: "subprocess.Popen[bytes]") -> None:
     child.kill()
     for pipe in (child.stdin, child.stdout):
         if pipe is not None:
