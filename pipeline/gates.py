@@ -196,7 +196,12 @@ def _judge(gx: ModuleType, context: Any, suite: Mapping[str, Any], name: str, fr
 
 
 def _is_void(frame: pa.Table, expectation: Mapping[str, Any]) -> bool:
-    return all(frame.column(name).null_count == len(frame) for name in columns_of(expectation["kwargs"]))
+    return all(frame.column(name).null_count == len(frame) for name in _judged_columns(expectation["kwargs"]))
+
+
+def _judged_columns(kwargs: Mapping[str, Any]) -> set[str]:
+    """Columns an expectation is about; a row condition only chooses rows."""
+    return columns_of({key: value for key, value in kwargs.items() if key != "row_condition"})
 
 
 def _run(gx: ModuleType, context: Any, suite: Mapping[str, Any], frame: pa.Table) -> list[Any]:
@@ -241,7 +246,7 @@ def _judged(values: Any) -> Any:
 def _failure(result: Any) -> Failure | None:
     config = result.expectation_config
     kwargs, why = config.kwargs, config.meta["why"]
-    column = ", ".join(sorted(columns_of({k: v for k, v in kwargs.items() if k != "row_condition"})))
+    column = ", ".join(sorted(_judged_columns(kwargs)))
     if crash := _exception(result.exception_info):
         return _crash(config.type, column, crash, why)
     if result.success:

@@ -36,9 +36,7 @@ def item_text(items: ir.Table, template: str) -> ir.StringValue:
     return text.lower().re_replace(r"\s+", " ").strip()
 
 
-def catalogue(
-    items: ir.Table, sales: ir.Table, template: str, never: tuple[str, ...], *, priced: bool = True
-) -> ir.Table:
+def catalogue(items: ir.Table, sales: ir.Table, template: str, never: tuple[str, ...]) -> ir.Table:
     """Contract `catalogue`: newest state of each item with its text, sales, and whether it may stand in a list.
 
     Args:
@@ -46,12 +44,13 @@ def catalogue(
         sales: `behaviour.item_sales` as of the day.
         template: see `item_text`.
         never: widest categories that are never recommended.
-        priced: what has no price cannot be sold.
     """
     joined = items.left_join(sales, "item_id").drop("item_id_right")
     text = item_text(joined, template)
     counts = {name: joined[name].fill_null(0) for name in ("baskets", "buyers", "buyers_recent")}
     goods = listable(joined, never)
+    # Where a shop tells prices, what has none is not for sale; where it tells none, that says nothing.
+    sells_by_price = joined.price_cents.max().over(ibis.window()).notnull()
     return joined.select(
         "item_id",
         "title",
@@ -64,7 +63,7 @@ def catalogue(
         is_listable=goods,
         is_recommendable=goods
         & (counts["buyers_recent"] > 0)
-        & (joined.price_cents > 0).fill_null(not priced)
+        & ((joined.price_cents > 0).fill_null(False) | ~sells_by_price)
         & joined.in_stock.fill_null(True),
     )
 

@@ -33,7 +33,7 @@ def run(night: Night, _item: str | None, recorder: JsonRecorder, progress: desk.
     progress(2, 4)
     newest = partitions.latest(items, "item_id")
     sales = behaviour.item_sales(lines, night.day, shop.recommender.recent_days)
-    goods = texts.catalogue(newest, sales, shop.encoder.item_text, shop.never_recommend, priced=shop.priced)
+    goods = texts.catalogue(newest, sales, shop.encoder.item_text, shop.never_recommend)
     catalogue = desk.write(night, CATALOGUE.name, engine.arrow(goods, CATALOGUE))
     progress(3, 4)
     recent = sequences.recent_lines(lines, night.day, shop.recommender.history)

@@ -96,8 +96,17 @@ def catalogue(rows: ibis.Table, sales: list[tuple[str, int, int, int]], never: t
     ],
 )
 def test_what_may_stand_in_a_list(change: dict[str, Any], listable: bool, recommendable: bool) -> None:
-    (row,) = catalogue(items(change), [("i0", 3, 2, 1), ("forgotten", 3, 2, 0)], ("FUEL",)).values()
+    beside = {"item_id": "beside"}  # the shop tells prices
+    found = catalogue(items(change, beside), [("i0", 3, 2, 1), ("forgotten", 3, 2, 0)], ("FUEL",))
+    (row,) = (row for item, row in found.items() if item != "beside")
     assert (row["is_listable"], row["is_recommendable"]) == (listable, recommendable)
+
+
+def test_a_shop_that_tells_no_prices_lists_goods_without() -> None:
+    found = catalogue(
+        items({"price_cents": None}, {"price_cents": None, "in_stock": False}), [("i0", 3, 2, 1), ("i1", 3, 2, 1)]
+    )
+    assert {item: row["is_recommendable"] for item, row in found.items()} == {"i0": True, "i1": False}
 
 
 def test_without_barred_categories_only_measures_are_barred() -> None:
