@@ -37,7 +37,10 @@ def visits(lines: ir.Table, as_of: date) -> ir.Table:
         recency_days=_.age.min(),
         first_days=_.age.max(),
         baskets_90d=_.basket_id.nunique(where=recent),
-        spend_cents_90d=ibis.ifelse(recent.any(), _.amount_cents.sum(where=recent), 0),  # null where prices are unknown
+        # Null where the shop tells no amounts.
+        spend_cents_90d=ibis.ifelse(
+            _.amount_cents.max().notnull(), _.amount_cents.sum(where=recent).fill_null(0), None
+        ),
     )
     days = known.select("user_key", "ds").distinct()
     before = days.ds.lag().over(ibis.window(group_by="user_key", order_by="ds"))

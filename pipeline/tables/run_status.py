@@ -7,6 +7,9 @@ import pyarrow as pa
 # Tables of the plan that no model makes yet, and the feed each would be made of: named, never invented.
 NO_INPUT = {"review_sentiment": "reviews", "item_sentiment": "reviews", "answers": "documents"}
 
+# The feed without which a table is empty whatever its model says.
+NEEDS = {"ad_audiences": "campaigns", "ad_audience_summary": "campaigns"}
+
 
 def rows(
     tables: Mapping[str, int], fallbacks: Mapping[str, str], empties: Mapping[str, str], feeds: Collection[str]
@@ -21,7 +24,9 @@ def rows(
     """
     out: list[tuple[str, str, int, str | None]] = []
     for name, count in sorted(tables.items()):
-        if count == 0:
+        if count == 0 and NEEDS.get(name, name) not in (name, *feeds):
+            out.append((name, "no_input", 0, f"the shop hands over no {NEEDS[name]}"))
+        elif count == 0:
             out.append((name, "empty", 0, empties.get(name, "nothing qualified tonight")))
         elif name in fallbacks:
             out.append((name, "fallback", count, fallbacks[name]))

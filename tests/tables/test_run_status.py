@@ -50,3 +50,10 @@ def test_a_snapshot_never_says_kept():
     judged = [one["kwargs"] for one in gates.load_suite("run_status")["expectations"] if "column" in one["kwargs"]]
     allowed = [one["value_set"] for one in judged if one["column"] == "status" and "mostly" not in one]
     assert allowed == [[state for state in STATUS if state != "kept"]]
+
+
+def test_audiences_of_a_shop_without_campaigns_have_no_input():
+    assert told({"ad_audiences": 0}, {}, {"ad_audiences": "refused"})["ad_audiences"] == (
+        "no_input", 0, "the shop hands over no campaigns"
+    )  # fmt: skip
+    assert told({"ad_audiences": 0}, {}, {"ad_audiences": "refused"}, {"campaigns"})["ad_audiences"][0] == "empty"
