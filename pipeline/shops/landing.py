@@ -79,4 +79,4 @@ def _with_columns(rows: ir.Table | None, contract: Table) -> ir.Table:
         return nothing.mutate(**{name: ibis.null(kind) for name, kind in BESIDE.items()})
     if set(rows.columns) - set(BESIDE):
         return rows
-    return rows.mutate(**{name: ibis.null(kind) for name, kind in nothing.schema().items()})
+    return rows.mutate(**{name: ibis.null(kind.copy(nullable=True)) for name, kind in nothing.schema().items()})

@@ -43,11 +43,7 @@ def _items(raw: Mapping[str, ir.Table], _shop: Shop) -> ir.Table:
         category_id=_.value.max(where=_.property == "categoryid"),
         available=_.value.max(where=_.property == "available"),
     )
-    so_far = ibis.window(group_by="itemid", order_by="ts", preceding=None, following=0)
-    rows = rows.mutate(
-        category_id=rows.category_id.last(include_null=False).over(so_far),
-        available=rows.available.last(include_null=False).over(so_far),
-    )
+    rows = _carried(_carried(rows, "category_id"), "available")
     rows = rows.left_join(_paths(raw.get("tree")), "category_id")
     return rows.select(
         item_id=rows.itemid,
@@ -60,6 +56,13 @@ def _items(raw: Mapping[str, ir.Table], _shop: Shop) -> ir.Table:
         updated_at=rows.ts,
         ts=rows.ts,
     )
+
+
+def _carried(rows: ir.Table, name: str) -> ir.Table:
+    """What was last told of an item stands until something else is."""
+    so_far = ibis.window(group_by="itemid", order_by="ts", preceding=None, following=0)
+    rows = rows.mutate(told=rows[name].count().over(so_far))
+    return rows.mutate(**{name: rows[name].max().over(group_by=["itemid", "told"])}).drop("told")
 
 
 def _paths(tree: ir.Table | None) -> ir.Table:
