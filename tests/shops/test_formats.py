@@ -67,7 +67,7 @@ def test_every_line_of_a_mess_is_a_row_or_misread_and_the_last_one_is_safe(folde
 
 def test_a_damaged_line_costs_itself_alone(folder: Path) -> None:
     lines = [
-        b"1,one", b"2", b"3,three,more", b'4,"fo"ur', b'5,"five', b'6,"s""ix, 6"', b"", b"7,\0", b"8,\xff", b"9,",
+        b"1,one", b"2", b"3,three,more", b'4,"fou"r', b'5,"five', b'6,"s""ix, 6"', b"", b"7,\0", b"8,\xff", b"9,",
         b'10,""', b'11,"e\nleven"', b"12," + LONG.encode(), b"13,last",
     ]  # fmt: skip
     found = read(folder, b"a,b\n" + b"\n".join(lines))
