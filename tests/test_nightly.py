@@ -9,10 +9,11 @@ from types import SimpleNamespace
 import pytest
 
 from pipeline import nightly, stages
-from pipeline.errors import ConfigError, DataError, Refused
+from pipeline.errors import ConfigError, DataError, Refused, Superseded
 from pipeline.nightly import STAGES, Stage
 from pipeline.record import RUNS, last_values
 from pipeline.settings import Night, load_shop
+from pipeline.warehouse import fence
 
 ROOT = Path(__file__).parents[1]
 HEAVY = ("torch", "transformers", "mlflow", "great_expectations", "pandas", "duckdb", "ibis", "matplotlib", "airflow")
@@ -158,6 +159,77 @@ def test_the_first_error_is_told_even_if_the_record_cannot_be_left(night, monkey
     with pytest.raises(DataError, match="the night's own"):
         nightly.run_stage(night, "ingest")
     assert "stays local" in caplog.text
+
+
+def test_failpoints_stand_around_every_task_and_step():
+    places = nightly.failpoints()
+    assert len(places) == len({*places}) >= 40
+    assert {"before-stage-ingest", "after-stage-score-user_profiles", "before-pointer", "after-fence"} <= {*places}
+    assert len([place for place in places if "-stage-" in place]) == 2 * len(ORDER)
+
+
+@pytest.mark.parametrize("place", ["before-stage-judge", "after-stage-judge"])
+def test_a_stage_passes_its_places_while_its_attempt_lasts(night, ran, monkeypatch, place):
+    def reached(name):
+        if name == place:
+            fence.begin(night.warehouse, night.work.name)
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(nightly, "reached", reached)
+    with pytest.raises(KeyboardInterrupt):
+        nightly.run_stage(night, "judge")
+    assert ran.made == ([] if place.startswith("before") else [("judge", None)])
+
+
+def overtaken(night, ran, monkeypatch, during, begin_again):
+    """Run a night which another start of it overtakes during a stage; what is raised."""
+    first = nightly.import_module
+
+    def module(path):
+        def run(*words):
+            done = first(path).run(*words)
+            if path.endswith(during):
+                begin_again()
+            return done
+
+        return SimpleNamespace(run=run)
+
+    monkeypatch.setattr(nightly, "import_module", module)
+    with pytest.raises(Superseded) as raised:
+        nightly.run_night(night)
+    return str(raised.value)
+
+
+def test_a_night_started_twice_goes_on_as_the_newer_one(night, ran, monkeypatch):
+    words = overtaken(night, ran, monkeypatch, "features", lambda: fence.begin(night.warehouse, night.work.name))
+    assert words.startswith("run 2017-03-31-night, features: a newer attempt")
+    assert ran.made == ORDER[:2]
+    assert ran.left == []
+    assert "status" not in last_values(night.record, "tags") or last_values(night.record, "tags")["status"] == "running"
+    assert "status" not in last_values(night.record / RUNS / "features", "tags")
+
+
+def test_an_overtaken_copy_that_fails_says_only_that_it_was_overtaken(night, ran, monkeypatch):
+    def fail():
+        nightly.run_stage(night, "ingest")
+        raise OSError("the newer one has cleared the staging area")
+
+    assert "newer attempt" in overtaken(night, ran, monkeypatch, "features", fail)
+    assert ran.left == []
+    assert last_values(night.record, "tags")["status"] == "running"
+
+
+def test_a_task_run_again_supersedes_its_older_copy_alone(night, ran):
+    epoch = fence.begin(night.warehouse, night.work.name)
+    with fence.enter(night.warehouse, night.work.name, "judge") as older:
+        nightly.run_stage(night, "judge")
+        with fence.enter(night.warehouse, night.work.name, "audit", epoch):
+            pass
+        with pytest.raises(Superseded), older.held():
+            pass
+        nightly.run_stage(night, "ingest")
+        with pytest.raises(Superseded), fence.enter(night.warehouse, night.work.name, "audit", epoch):
+            pass
 
 
 def test_importing_the_list_stays_light():

@@ -97,11 +97,13 @@ def audience(
 ) -> None:
     """Write one campaign's audience to a file; the hold-out is left out, a withheld audience is refused."""
     from pipeline.reports.export import FORMATS, export_audience
+    from pipeline.warehouse.snapshot import pinned
 
     chosen = next((known for known in FORMATS if known == (file_format or to.suffix.removeprefix("."))), None)
     if chosen is None:
         raise ConfigError(f"--format '{file_format or to.suffix}': unknown; choose one of {', '.join(FORMATS)}")
-    rows = export_audience(pin(a_night(shop), snapshot), campaign, chosen, to, include_holdout=include_holdout)
+    with pinned(a_night(shop).warehouse, snapshot) as source:
+        rows = export_audience(source, campaign, chosen, to, include_holdout=include_holdout)
     typer.echo(f"{rows:,} users of campaign {campaign} in {to}")
 
 

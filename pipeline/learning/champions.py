@@ -5,13 +5,15 @@ The champions of a night are those in the manifest of the snapshot before it, so
 
 import hashlib
 import json
-import shutil
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from pipeline.errors import DataError
+from pipeline.warehouse import durable
+from pipeline.warehouse.failpoints import Step
 
 WEIGHTS, CONFIG = "model.safetensors", "config.json"
 Outcome = Literal["promoted", "kept", "baseline", "refused"]
@@ -49,16 +51,19 @@ def keep(store: Path, name: str, write: Callable[[Path], None]) -> str:
     Returns:
         The version: 12 hex digits of the SHA-256 over the folder's files.
     """
-    temporary = store / name / ".incoming"
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(parents=True)
-    write(temporary)
-    version = content_hash(temporary)[:12]
-    target = store / name / version
-    if target.exists():
-        shutil.rmtree(temporary)
-    else:
-        temporary.rename(target)
+    with durable.partial(store / name / "version") as temporary:
+        temporary.mkdir()
+        write(temporary)
+        version = content_hash(temporary)[:12]
+        for path in temporary.iterdir():
+            durable.sync_file(path)
+        durable.sync(temporary)
+        with durable.locked(store):
+            if (store / name / version).exists():
+                with durable.guarded():
+                    os.utime(store / name / version)  # in use again: the janitor counts its age from here
+            else:
+                durable.move(temporary, store / name / version, Step.MODEL)
     return version
 
 

@@ -17,6 +17,8 @@ from transformers import AutoModel, AutoTokenizer
 from pipeline.learning import champions, harness
 from pipeline.record import Recorder
 from pipeline.settings import EncoderSettings
+from pipeline.warehouse import durable
+from pipeline.warehouse.failpoints import Step
 
 TEMPERATURE = 0.05
 ENCODE_BATCH = 128
@@ -195,10 +197,8 @@ class EmbeddingCache:
         values = pa.array(np.concatenate([known[name] for name in names]))
         width = len(next(iter(known.values())))
         table = pa.table({"hash": names, "vector": pa.FixedSizeListArray.from_arrays(values, width)})
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = self.path.with_suffix(".incoming")
-        pq.write_table(table, temporary, compression="zstd")
-        temporary.replace(self.path)
+        with durable.filled(self.path, Step.VECTORS) as path:
+            pq.write_table(table, path, compression="zstd")
 
 
 def load(store: Path, version: str, max_tokens: int) -> Encoder:

@@ -19,7 +19,8 @@ from pipeline.contracts.table import Table
 from pipeline.errors import DataError
 from pipeline.feeds import partitions
 from pipeline.settings import Night
-from pipeline.warehouse import snapshot
+from pipeline.warehouse import durable, snapshot
+from pipeline.warehouse.failpoints import Step
 
 Progress = Callable[[int, int], None]
 LINES = "lines"
@@ -28,11 +29,8 @@ LINES = "lines"
 def write(night: Night, name: str, rows: pa.Table, contract: Table | None = None) -> pa.Table:
     """Keep an intermediate table, held to its contract where it has one."""
     rows = contract.enforce(rows) if contract else rows
-    target = night.work / f"{name}.parquet"
-    target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_suffix(".incoming")
-    pq.write_table(rows, temporary, compression="zstd")
-    temporary.replace(target)
+    with durable.filled(night.work / f"{name}.parquet", Step.WORK) as target:
+        pq.write_table(rows, target, compression="zstd")
     return rows
 
 
@@ -50,10 +48,7 @@ def read(night: Night, name: str) -> pa.Table:
 
 def note(night: Night, name: str, facts: Any) -> None:
     """Keep small facts for later stages as JSON."""
-    night.work.mkdir(parents=True, exist_ok=True)
-    temporary = night.work / f".{name}.json"
-    temporary.write_text(json.dumps(facts, indent=1, sort_keys=True))
-    temporary.replace(night.work / f"{name}.json")
+    durable.put(night.work / f"{name}.json", json.dumps(facts, indent=1, sort_keys=True), Step.NOTE)
 
 
 def noted(night: Night, name: str) -> Any:

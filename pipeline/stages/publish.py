@@ -1,6 +1,7 @@
-"""Commit the staged night as one snapshot."""
+"""Commit the staged night as one snapshot, then clean up behind it."""
 
 import json
+import logging
 from typing import Any
 
 from pipeline.contracts.tables import TABLES
@@ -9,8 +10,11 @@ from pipeline.settings import Night
 from pipeline.stages import desk
 from pipeline.stages.gate import note_json
 from pipeline.version import code_version
+from pipeline.warehouse import janitor
 from pipeline.warehouse.commit import Requirements, commit
 from pipeline.warehouse.staging import Staging
+
+log = logging.getLogger(__name__)
 
 
 def run(night: Night, _item: str | None, recorder: JsonRecorder, progress: desk.Progress) -> dict[str, Any]:
@@ -35,5 +39,15 @@ def run(night: Night, _item: str | None, recorder: JsonRecorder, progress: desk.
     JsonRecorder(night.record).tags(
         {"snapshot": manifest.snapshot, "parent_snapshot": manifest.parent or "none", "status": "published"}
     )
+    _clean_up(night)
     progress(1, 1)
     return {"snapshot": manifest.snapshot, "shop": night.shop.name, "day": str(night.day)}
+
+
+def _clean_up(night: Night) -> None:
+    """Let the janitor in; what ails him does not ail the night."""
+    try:
+        gone = janitor.tidy(night)
+        log.info("%s: the janitor removed %d leftovers", night.shop.name, len(gone))
+    except Exception as error:  # the night is published
+        log.warning("%s: nothing was cleaned up: %s; see `shopkeel gc`", night.shop.name, error)

@@ -1,7 +1,9 @@
-"""The only reader: a snapshot pinned by id, which no later commit, rollback or backfill changes."""
+"""The only reader: a snapshot found by id, which no later commit, rollback or backfill changes."""
 
 import hashlib
 import json
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -12,6 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline.errors import DataError, NoData
+from pipeline.warehouse import durable
 from pipeline.warehouse import manifest as manifests
 from pipeline.warehouse.manifest import ID, Manifest
 
@@ -78,7 +81,7 @@ def current(root: Path) -> Snapshot | None:
 
 
 def open_snapshot(root: Path, snapshot_id: str | None = None) -> Snapshot:
-    """Pin a snapshot.
+    """Find a snapshot.
 
     Args:
         root: the warehouse's folder.
@@ -100,6 +103,29 @@ def open_snapshot(root: Path, snapshot_id: str | None = None) -> Snapshot:
         if not path.is_file() or path.stat().st_size != file.bytes:
             raise DataError(f"{path}: table {name} is missing or not of {file.bytes:,} bytes; {_remedy(folder)}")
     return snapshot
+
+
+@contextmanager
+def pinned(root: Path, snapshot_id: str | None = None) -> Iterator[Snapshot]:
+    """Open a snapshot that the janitor leaves alone until the end of the block; the death of the reader lets it go.
+
+    Args:
+        root: the warehouse's folder.
+        snapshot_id: its id; the current one when left out.
+
+    Raises:
+        NoData: nothing is published, or not this one.
+        DataError: its manifest is broken, or a file is missing or has another size.
+    """
+    with ExitStack() as stack:
+        while True:
+            opened = open_snapshot(root, snapshot_id)
+            try:
+                stack.enter_context(durable.held(opened.folder))
+            except FileNotFoundError:  # it went meanwhile: the next look finds another, or says so
+                continue
+            break
+        yield opened
 
 
 def history(root: Path) -> list[Manifest]:

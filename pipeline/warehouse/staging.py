@@ -9,7 +9,6 @@ import io
 import json
 import os
 import re
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -91,8 +90,7 @@ class Staging:
             DataError: the rows break the contract; nothing is staged.
         """
         clean = contract.enforce(rows)
-        temporary = self.folder / f".{contract.name}-{os.getpid()}.parquet"
-        try:
+        with durable.partial(self.folder / contract.name) as temporary:
             with temporary.open("wb") as file:
                 sink = _Measured(file)
                 order = pq.SortingColumn.from_ordering(clean.schema, [(name, "ascending") for name in contract.order])
@@ -109,12 +107,10 @@ class Staging:
             )
             with durable.locked(self.root):
                 # A table without facts is not staged: a kill between the two cannot pair them wrongly.
-                self._facts(contract.name).unlink(missing_ok=True)
+                durable.drop(self._facts(contract.name))
                 self.path(contract.name).parent.mkdir(exist_ok=True)
                 durable.move(temporary, self.path(contract.name), Step.TABLE)
                 durable.put(self._facts(contract.name), facts.to_json(), Step.FACTS)
-        finally:
-            temporary.unlink(missing_ok=True)
         return facts
 
     def path(self, name: str) -> Path:
@@ -148,7 +144,7 @@ class Staging:
 
     def discard(self) -> None:
         """Forget all that was staged."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        durable.drop(self.folder)
 
     def _facts(self, name: str) -> Path:
         return self.folder / FACTS / f"{name}.json"

@@ -15,7 +15,7 @@ def asked(monkeypatch, publish):
     """Nights whose stages do nothing but publish; a list of the stages run. The last day of 2017 is refused."""
     calls = []
 
-    def run_stage(night, name, item=None, progress=None):
+    def run_stage(night, name, item=None, progress=None, epoch=None):
         calls.append((str(night.day), night.run, name))
         note = JsonRecorder(night.record)
         if name == "features" and night.day == date(2017, 12, 31):

@@ -1,6 +1,8 @@
 """The model store: versions are their content, and only safetensors, JSON and text may stand in it."""
 
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from hypothesis import given
@@ -49,6 +51,23 @@ def test_a_half_written_version_is_never_a_version(tmp_path):
     version = champions.keep(tmp_path, "m", writer(b"later"))
     assert [path.name for path in (tmp_path / "m").iterdir()] == [version]
     assert champions.folder(tmp_path, "m", version).joinpath(champions.WEIGHTS).read_bytes() == b"later"
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_keeps_at_once_all_succeed(same, tmp_path):
+    def keep(number):
+        def write(folder):
+            writer(b"w" if same else str(number).encode())(folder)
+            together.wait(timeout=30)
+
+        return champions.keep(tmp_path, "m", write)
+
+    together = threading.Barrier(4)
+    with ThreadPoolExecutor(4) as pool:
+        versions = {*pool.map(keep, range(4))}
+    assert len(versions) == (1 if same else 4)
+    assert versions == {path.name for path in (tmp_path / "m").iterdir()}
+    assert all(champions.folder(tmp_path, "m", version) for version in versions)
 
 
 @pytest.mark.parametrize("name", ["model.pkl", "model.bin", "model.pt", "weights.joblib", "hook.py", "model"])
