@@ -127,7 +127,7 @@ def write(root: Path, feed: Feed, rows: pa.Table) -> None:
         clean = feed.landed.enforce(arrived.filter(pc.invert(pc.or_(duplicate, bad))).select(feed.landed.names))
         refused = arrived.filter(bad).drop_columns("is_duplicate")
         reasons = Counter(refused.column("reason").to_pylist())
-        kept = refused.filter(pc.not_equal(refused.column("reason"), str(Reason.ERASED)))
+        kept = _in_order(refused.filter(pc.not_equal(refused.column("reason"), str(Reason.ERASED))))
         facts = {
             "arrived": len(arrived),
             "published": len(clean),
@@ -138,6 +138,11 @@ def write(root: Path, feed: Feed, rows: pa.Table) -> None:
         if facts["arrived"] != facts["published"] + facts["quarantined"] + facts["deduplicated"]:
             raise DataError(f"feed {feed.name}, {day}: rows do not add up: {facts}; report this with the drop")
         _place(root / feed.name / f"ds={day}", clean, kept, facts)
+
+
+def _in_order(rows: pa.Table) -> pa.Table:
+    """Rows without a key to sort by, in an order that does not depend on that of arrival."""
+    return rows.sort_by([(field.name, "ascending") for field in rows.schema if not pa.types.is_list(field.type)])
 
 
 def _by_day(rows: pa.Table) -> Iterator[tuple[date, pa.Table]]:

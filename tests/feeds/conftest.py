@@ -125,18 +125,18 @@ class Dock:
         """Clean rows in landed order."""
         return self._read(feed, partitions.ROWS)
 
-    def refused(self, feed: str) -> dict[str, str]:
+    def refused(self, feed: str, upto: date = LAST) -> dict[str, str]:
         """Reasons of the quarantined rows by key."""
         key = FEEDS[feed].landed.key[-1]
-        return {row[key]: row["reason"] for row in self._read(feed, partitions.QUARANTINE)}
+        return {row[key]: row["reason"] for row in self._read(feed, partitions.QUARANTINE, upto)}
 
     def counts(self, feed: str) -> tuple[int, ...]:
         """Rows arrived, published, quarantined, deduplicated."""
         total = partitions.counts(self.root, feed, LAST)
         return tuple(total[name] for name in ("arrived", "published", "quarantined", "deduplicated"))
 
-    def _read(self, feed: str, name: str) -> list[dict[str, Any]]:
-        paths = [folder / name for folder in partitions.days(self.root, feed, LAST)]
+    def _read(self, feed: str, name: str, upto: date = LAST) -> list[dict[str, Any]]:
+        paths = [folder / name for folder in partitions.days(self.root, feed, upto)]
         return [row for path in paths if path.exists() for row in pq.read_table(path, partitioning=None).to_pylist()]
 
 
