@@ -66,12 +66,12 @@ def commit(
     Raises:
         Refused: the verdict is not a pass.
         DataError: a required table is not staged, or its file is not as written.
-        Superseded: another run moved CURRENT since this one started.
+        Superseded: another run moved CURRENT since this one started, or a newer attempt of this one has begun.
         CommitStateUnknown: the disk failed while the pointer moved.
     """
     if not requires.verdict_passed:
         raise Refused(f"shop {shop}, {day}: the audit did not pass, the last snapshot stays; read its verdicts")
-    with durable.locked(root):
+    with durable.locked(root), durable.guarded():
         now = _settled(root)
         tables = staging.tables()
         if missing := sorted(requires.tables - set(tables)):

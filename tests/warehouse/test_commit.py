@@ -1,13 +1,18 @@
 """The conflict matrix: who may move CURRENT, what a repeated or overtaken commit does, and the way back."""
 
+import errno
+import os
 import shutil
 import time
+from dataclasses import replace
+from itertools import count
 
 import pytest
 
 from pipeline.errors import CommitStateUnknown, DataError, NoData, Refused, Superseded
 from pipeline.warehouse import durable
 from pipeline.warehouse.commit import rollback
+from pipeline.warehouse.failpoints import Step
 from pipeline.warehouse.snapshot import current, history, log, newest_before, open_snapshot, pointer, verify
 from pipeline.warehouse.staging import Staging
 
@@ -177,6 +182,51 @@ def test_a_disk_that_fails_at_the_pointer_leaves_it_unknown_and_a_rerun_settles_
     assert moves(house)[-1] == ("recovered", seen, settled)
 
 
+def failing(monkeypatch, call: str, nth: int) -> list[str]:
+    """Have the nth of these system calls fail; the list fills with the steps begun by then."""
+    real, calls, begun = getattr(os, call), count(1), []
+
+    def fails(*words, **named):
+        if next(calls) == nth:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return real(*words, **named)
+
+    monkeypatch.setattr(os, call, fails)
+    monkeypatch.setattr(durable, "reached", begun.append)
+    return begun
+
+
+@pytest.mark.parametrize("call", ["fsync", "replace"])
+def test_a_disk_that_fails_anywhere_says_whether_the_commit_is_unknown_and_a_rerun_is_the_same(house, call):
+    beside = replace(house, root=house.root.with_name("undisturbed"))
+    ends = []
+    for each in (beside, house):
+        seen = each.publish(1)
+        staging = each.stage(2)
+    wanted = beside.commit(beside.stage(2)).snapshot
+    for nth in count(1):
+        shutil.rmtree(trial := house.root.with_name("trial"), ignore_errors=True)
+        shutil.copytree(house.root, trial)
+        here = replace(house, root=trial)
+        staging = Staging.open(trial, house.day(2), "night")
+        with pytest.MonkeyPatch.context() as patch:
+            begun = failing(patch, call, nth)
+            try:
+                here.commit(staging, seen=seen, parent=seen)
+                break
+            except (OSError, CommitStateUnknown) as error:
+                unknown = isinstance(error, CommitStateUnknown)
+        assert unknown == (f"after-{Step.SNAPSHOT}" in begun), (nth, begun)
+        assert verify(open_snapshot(trial, seen)) == []
+        assert unknown or pointer(trial) == seen
+        assert here.commit(staging, seen=seen, parent=seen).snapshot == wanted == pointer(trial)
+        assert here.files() == beside.files()
+        assert [move[1:] for move in moves(here)] == [move[1:] for move in moves(beside)]
+        ends.append(unknown)
+    assert {*ends} == {False, True}
+    assert len(ends) >= {"fsync": 8, "replace": 4}[call]
+
+
 def race(house, nights: list[tuple]) -> list[str]:
     """Nights in processes of their own, staged first and let go at once; how each ended."""
     gate = house.root / "go"
@@ -209,6 +259,32 @@ def test_runs_that_agree_publish_once(house):
     house.publish(1)
     assert race(house, [(2, 1, "one"), (2, 1, "two"), (2, 1, "three")]) == ["committed"] * 3
     assert (len(history(house.root)), len(log(house.root))) == (2, 2)
+
+
+def test_an_orphan_that_wakes_after_its_retry_changes_nothing(house):
+    """Both are one run's task: the orphan has staged and stands still, the retry does it all."""
+    seen, gate = house.publish(1), house.root / "go"
+    orphan = house.process(2, 5.0, "night", gate)
+    while not (house.root / "ready-night").exists():
+        assert orphan.poll() is None, orphan.communicate()
+        time.sleep(0.01)
+    retry = house.process(2, 6.0, "night")
+    assert retry.communicate(timeout=60)[0].strip() == "committed"
+    before = house.files(), log(house.root)
+    gate.touch()
+    assert orphan.communicate(timeout=60)[0].strip() == "superseded"
+    assert (house.files(), log(house.root)) == before
+    assert [move["to"] for move in log(house.root)] == [seen, pointer(house.root)]
+
+
+def test_one_run_started_by_many_at_once_moves_current_once(house):
+    seen = house.publish(1)
+    runners = [house.process(2, 5.0, "night") for _ in range(6)]
+    ends = [runner.communicate(timeout=60) for runner in runners]
+    assert {runner.returncode for runner in runners} == {0}, ends
+    said = [out.strip() for out, _ in ends]
+    assert {*said} <= {"committed", "superseded"} and "committed" in said
+    assert [move["to"] for move in log(house.root)] == [seen, pointer(house.root)]
 
 
 def test_a_backfill_beside_a_nightly_does_not_hold_it_up(house):
