@@ -50,8 +50,10 @@ class Drop:
 class Haul:
     """What is taken from the files of one feed, as it grows; what earlier landings saw is not taken again.
 
+    A mark is a file's SHA-256 and stamp, and where it was set aside, the reason and the manifest's SHA-256.
+
     Attributes:
-        seen: by address, what earlier landings read (SHA-256) or set aside (reason, SHA-256, the manifest's SHA-256).
+        seen: by address, the marks of what earlier landings read or set aside.
         files: the same of what this one did.
         parts: clean Parquet files.
         text: some rows come from text files.
@@ -63,9 +65,9 @@ class Haul:
     parts: list[Path] = field(default_factory=list)
     text: bool = False
 
-    def refuse(self, address: str, drop: Drop, why: Why, digest: str = "") -> None:
+    def refuse(self, address: str, drop: Drop, why: Why, digest: str = "", stamp: str = "") -> None:
         """Set a file aside; while it and its manifest stay as they are, it is told once."""
-        mark = f"{why[0]}:{digest}:{drop.seal}"
+        mark = f"{digest or '-'} {stamp or '-'} {why[0]} {drop.seal}".rstrip()
         if self.seen.get(address) != mark:
             self.files[address] = mark
             self.refused.append(RefusedFile(address, digest, drop.ds, *why))
@@ -103,17 +105,24 @@ class Intake:
             return
         for file in drop.files:
             if why := _unfit(file, self.limits):
-                haul.refuse(file.address, drop, why, f"{file.size} bytes")
-            elif not self._is_seen(file, drop, haul.seen.get(file.address)):
+                haul.refuse(file.address, drop, why, stamp=file.stamp)
+            elif not self._is_settled(file, drop, haul):
                 self._read(file, drop, haul, header)
         for name in sorted((drop.promised or {}).keys() - {file.name for file in drop.files}):
             haul.refuse(drop.inside(name), drop, (TORN, f"named in {MANIFEST}, but not there"))
 
-    def _is_seen(self, file: File, drop: Drop, mark: str | None) -> bool:
-        if mark is None:
+    def _is_settled(self, file: File, drop: Drop, haul: Haul) -> bool:
+        """An earlier landing read the file, or set it aside for a reason that still stands."""
+        digest, _, rest = haul.seen.get(file.address, "").partition(" ")
+        stamp, _, verdict = rest.partition(" ")
+        if digest in ("", "-"):
             return False
-        digest = self.folder.digest(file)
-        return mark == digest or mark.endswith(f":{digest}:{drop.seal}")
+        # What was touched is hashed; the rest is not, or nights would grow longer with every old file.
+        if stamp != file.stamp:
+            if digest != self.folder.digest(file):
+                return False
+            haul.files[file.address] = f"{digest} {file.stamp} {verdict}".rstrip()
+        return not verdict or verdict.partition(" ")[2] == drop.seal
 
     def _read(self, file: File, drop: Drop, haul: Haul, header: Sequence[str]) -> None:
         spooled = self.parser.spool()
@@ -121,15 +130,16 @@ class Intake:
         promise = None if drop.promised is None else drop.promised.get(file.name)
         if why := self._broken(promise, digest, file.size):
             spooled.unlink()
-            haul.refuse(file.address, drop, why, digest)
+            haul.refuse(file.address, drop, why, digest, file.stamp)
             return
         parsed = self.parser.parse(spooled, file.name, file.address, drop.ds if drop.address else None, header)
         if parsed.reason:
-            haul.refuse(file.address, drop, (parsed.reason, parsed.words), digest)
+            haul.refuse(file.address, drop, (parsed.reason, parsed.words), digest, file.stamp)
         elif promise and promise.get("rows", parsed.rows) != parsed.rows:
-            haul.refuse(file.address, drop, (TORN, f"{parsed.rows} rows, but {MANIFEST} names others"), digest)
+            words = f"{parsed.rows} rows, but {MANIFEST} names {promise['rows']}"
+            haul.refuse(file.address, drop, (TORN, words), digest, file.stamp)
         else:
-            haul.files[file.address] = digest
+            haul.files[file.address] = f"{digest} {file.stamp}"
             haul.parts += parsed.parts
             haul.text |= form_of(file.name) != ("parquet", False)
 

@@ -36,7 +36,7 @@ class Arrivals:
     Attributes:
         rows: the contract's columns as they came and the arrival day `ds`; optionally `origin` (`file:line` of the
             row) and `misread` (the reason why a line could not be read, else null).
-        files: address and SHA-256 of every file read or refused.
+        files: address of every file read or refused, and a mark that begins with its SHA-256; for the next landing.
         refused: files set aside whole.
         text: the rows come from text files, where a string may carry any type.
     """
@@ -60,8 +60,8 @@ class Source(Protocol):
             feed: its name.
             after: the last day that has landed already; None before the first.
             upto: the last day to read.
-            seen: files read by earlier landings, not to be read again. A file that is not among them and lies in an
-                earlier day's folder comes late: its rows arrive on the first day of the range.
+            seen: files and marks of earlier landings, not to be read again. A file that is not among them and lies in
+                an earlier day's folder comes late: its rows arrive on the first day of the range.
         """
 
 

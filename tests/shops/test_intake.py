@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,10 @@ def told(haul: Haul) -> dict[str, str]:
     return {file.address: file.reason for file in haul.refused}
 
 
+def hashes(haul: Haul) -> dict[str, str]:
+    return {address: mark.split()[0] for address, mark in haul.files.items()}
+
+
 def demand(intake: Intake) -> None:
     intake.limits = intake.limits.model_copy(update={"checksums": "required"})
 
@@ -50,12 +55,32 @@ def said(data: bytes, **more: int) -> dict[str, Any]:
 def test_what_is_read_is_named_with_its_hash(intake: Intake, folder: Path) -> None:
     write(folder, x_csv=GOOD, y_jsonl=b'{"a": 1}')
     haul = take(intake)
-    assert haul.files == {
+    assert hashes(haul) == {
         "f/x.csv": hashlib.sha256(GOOD).hexdigest(),
         "f/y.jsonl": hashlib.sha256(b'{"a": 1}').hexdigest(),
     }
     assert haul.text and len(haul.parts) == 3 and not haul.refused
     assert take(intake, haul.files).files == {}
+
+
+def test_a_file_that_nobody_touched_is_not_hashed_again(
+    intake: Intake, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(folder, {"y.csv": {"bytes": 9}}, x_csv=GOOD, y_csv=GOOD, z_csv=b"")
+    first = take(intake)
+    assert told(first) == {"f/y.csv": "torn", "f/z.csv": "empty"}
+    intake.folder.hashes = {
+        (address, stamp): h for (address, stamp), h in intake.folder.hashes.items() if "_" in address
+    }
+    monkeypatch.setattr(intake.folder, "_read", lambda *_: pytest.fail("hashed again"))
+    assert take(intake, first.files).files == {}
+    monkeypatch.undo()
+    for name in ("x.csv", "y.csv"):
+        os.utime(folder / name, ns=(1, 1))
+    touched = take(intake, first.files)
+    assert set(touched.files) == {"f/x.csv", "f/y.csv"} and not touched.parts and not touched.refused
+    assert touched.files["f/y.csv"].split()[2:] == first.files["f/y.csv"].split()[2:]
+    assert take(intake, first.files | touched.files).files == {}
 
 
 @pytest.mark.parametrize(
@@ -95,7 +120,12 @@ def test_a_file_over_the_limit_is_not_opened(intake: Intake, folder: Path, monke
     with (folder / "x.csv").open("r+b") as file:
         file.truncate((64 << 20) + 1)
     monkeypatch.setattr(intake.folder, "_read", lambda *_: pytest.fail("opened"))
-    assert told(take(intake)) == {"f/x.csv": "too_large"}
+    haul = take(intake)
+    assert told(haul) == {"f/x.csv": "too_large"}
+    assert not take(intake, haul.files).refused
+    monkeypatch.undo()
+    intake.limits = intake.limits.model_copy(update={"max_file_mib": 128})
+    assert told(take(intake, haul.files)) == {}
 
 
 @pytest.mark.parametrize(
@@ -116,7 +146,7 @@ def test_a_file_that_is_not_what_the_manifest_says_waits_until_it_is(
     assert not again.refused and not again.files
     write(folder, {"x.csv": said(GOOD, rows=2)})
     mended = take(intake, haul.files)
-    assert not mended.refused and mended.files == {"f/x.csv": said(GOOD)["sha256"]} and mended.parts
+    assert not mended.refused and hashes(mended) == {"f/x.csv": said(GOOD)["sha256"]} and mended.parts
 
 
 def test_a_file_that_the_manifest_names_and_nobody_sent_is_told(intake: Intake, folder: Path) -> None:
