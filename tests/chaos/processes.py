@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 
+from pipeline.tracking.client import CALM
+
 ROOT = Path(__file__).parents[2]
 HEAVY = (
     "pipeline.cli", "torch", "transformers.trainer", "transformers.models.bert.modeling_bert",
@@ -32,7 +34,8 @@ def helper() -> Any:
     )
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(ROOT))  # the helper takes over no other path
-        patch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
+        for name, value in CALM.items():
+            patch.setenv(name, value)  # MLflow reads these as it is imported
         patch.setenv("OMP_NUM_THREADS", "1")
         forkserver.ensure_running()
     return context
