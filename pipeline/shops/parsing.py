@@ -3,6 +3,7 @@
 Not here: what the child does with a file (`shops.child`, `shops.formats`).
 """
 
+import fcntl
 import json
 import os
 import select
@@ -12,6 +13,7 @@ import sys
 import tempfile
 import weakref
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from functools import reduce
@@ -30,6 +32,7 @@ from pipeline.settings import LandingSettings
 FORMS = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl", ".parquet": "parquet"}
 UNREADABLE = "unreadable"
 START_SECONDS = 120
+PREFIX, LOCK = "shopkeel-landing-", ".lock"
 ENVIRONMENT = {
     "LC_ALL": "C.UTF-8",
     "TZ": "UTC",
@@ -75,10 +78,13 @@ class Parser:
     def __init__(self, limits: LandingSettings) -> None:
         """Make the folder; the child starts with the first file."""
         self.limits = limits
-        self.folder = Path(tempfile.mkdtemp(prefix="shopkeel-landing-"))
+        sweep()
+        self.folder = Path(tempfile.mkdtemp(prefix=PREFIX))
+        lock = (self.folder / LOCK).open("w")
+        fcntl.flock(lock, fcntl.LOCK_EX)
         self.child: subprocess.Popen[bytes] | None = None
         self.files = 0
-        self._end = weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
+        self._end = weakref.finalize(self, _forget, self.folder, lock)
 
     def spool(self) -> Path:
         """Where to put the next file to parse."""
@@ -180,6 +186,19 @@ def _answer(child: "subprocess.Popen[bytes]", seconds: int) -> dict[str, Any]:
             raise BrokenPipeError
         answer += chunk
     return dict(json.loads(answer))
+
+
+def sweep() -> None:
+    """Delete the folders of parsers that were killed: they hold copies of uploads. A living one holds its lock."""
+    for lock in Path(tempfile.gettempdir()).glob(f"{PREFIX}*/{LOCK}"):
+        with suppress(OSError), lock.open() as held:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(lock.parent, ignore_errors=True)
+
+
+def _forget(folder: Path, lock: IO[str]) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    lock.close()
 
 
 def _stop(child: "subprocess.Popen[bytes]") -> None:

@@ -10,7 +10,7 @@ from time import perf_counter, sleep
 
 import pytest
 
-from pipeline.shops.parsing import ENVIRONMENT, Parser
+from pipeline.shops.parsing import ENVIRONMENT, Parser, sweep
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
@@ -23,7 +23,7 @@ def _alive(pid: int) -> bool:
 
 
 @LINUX
-def test_it_dies_with_its_parent(tmp_path: Path) -> None:
+def test_it_dies_with_its_parent(parser: Parser) -> None:
     code = (
         "import os, signal, sys\n"
         "from pipeline.settings import LandingSettings\n"
@@ -37,11 +37,15 @@ def test_it_dies_with_its_parent(tmp_path: Path) -> None:
     )
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert ended.returncode == -signal.SIGKILL, ended.stderr
-    pid, _ = ended.stdout.split()
+    pid, folder = ended.stdout.split()
     begun = perf_counter()
     while _alive(int(pid)) and perf_counter() - begun < 10:
         sleep(0.01)
     assert not _alive(int(pid))
+    # Its copies of uploads go when the next parser comes, and nobody else's.
+    assert Path(folder).exists() and parser.folder.exists()
+    sweep()
+    assert not Path(folder).exists() and parser.folder.exists()
 
 
 @LINUX
