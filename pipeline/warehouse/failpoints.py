@@ -30,10 +30,11 @@ class Step(StrEnum):
     POINTER = "pointer"  # readers see it
     LOG = "log"  # the move of the pointer is noted
     REMOVAL = "removal"  # a folder is out of sight, its files not yet deleted
+    TOMBSTONE = "tombstone"  # a user is on the list of the erased
     PIN = "pin"  # a snapshot stays until somebody says otherwise
 
 
-ELSEWHERE = (Step.MODELS, Step.REMOVAL, Step.PIN)  # not passed by every night
+ELSEWHERE = (Step.MODELS, Step.REMOVAL, Step.TOMBSTONE, Step.PIN)  # not passed by every night
 NAMES = tuple(name for step in Step for name in (f"before-{step}", f"after-{step}"))
 _passed: Counter[str] = Counter()
 

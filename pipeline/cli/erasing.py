@@ -1,0 +1,37 @@
+"""The command for the right to erasure: erase."""
+
+from typing import Annotated
+
+import typer
+
+from pipeline.cli.app import ShopOption, a_night, app, print_facts
+from pipeline.errors import ConfigError
+
+
+@app.command(rich_help_panel="Privacy", epilog="Example: shopkeel erase --user 1228 --gc")
+def erase(
+    user: Annotated[list[str] | None, typer.Option(help="The shop's own id of a user; may be given again.")] = None,
+    gc: Annotated[bool, typer.Option("--gc", help="Also remove the older snapshots that hold them.")] = False,
+    shop: ShopOption = "grocer",
+) -> None:
+    """Erase users: from feeds, from work files and from what readers see; later arrivals of theirs are dropped."""
+    from pipeline import erasure
+    from pipeline.warehouse import janitor
+
+    if not user:
+        raise ConfigError("erase: nobody named; give --user ID")
+    night = a_night(shop)
+    done = erasure.erase(night, user)
+    rows = ", ".join(f"{count:,} of {feed}" for feed, count in done.rows.items())
+    removed = janitor.remove(night.warehouse, done.holding) if gc else []
+    left = [one for one in done.holding if one not in {path.name for path in removed}]
+    models = "; ".join(f"{name} {', '.join(versions)}" for name, versions in done.models.items())
+    print_facts(
+        [
+            ("rows removed", rows or "none had landed"),
+            ("readers see", done.snapshot or "nothing is published"),
+            ("snapshots removed", ", ".join(path.name for path in removed) or "none"),
+            ("still hold them", f"{', '.join(left)}: run it again with --gc" if left else "none"),
+            ("trained on them", models or "none"),
+        ]
+    )

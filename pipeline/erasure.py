@@ -1,0 +1,146 @@
+"""The right to erasure: a user's rows leave feeds, intermediate files and what readers see; a tombstone keeps them out.
+
+Logical until the snapshots that held the user are removed (`Erasure.holding`, or `shopkeel erase --gc`). Each step may
+be killed and done again. Not here: models. They hold no rows, but were trained on them; the report says which.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.contracts.feeds import FEEDS
+from pipeline.contracts.table import Privacy, Table
+from pipeline.contracts.tables import RUN_STATUS, TABLES
+from pipeline.errors import Refused
+from pipeline.feeds import partitions
+from pipeline.privacy import tombstones
+from pipeline.privacy.keys import load_secret, user_key
+from pipeline.settings import Night
+from pipeline.warehouse import durable, fence, snapshot, staging
+from pipeline.warehouse.commit import Requirements, commit
+from pipeline.warehouse.failpoints import Step
+from pipeline.warehouse.manifest import Manifest
+
+RUN = "erasure"
+
+
+@dataclass(frozen=True)
+class Erasure:
+    """What an erasure did.
+
+    Attributes:
+        rows: rows removed from each feed.
+        snapshot: what readers see now, without the users; None when nothing was published.
+        holding: older snapshots that still hold them, until they are removed.
+        models: versions that were trained while their rows were in, by model.
+    """
+
+    rows: dict[str, int]
+    snapshot: str | None
+    holding: tuple[str, ...]
+    models: dict[str, tuple[str, ...]]
+
+
+def erase(night: Night, user_ids: Sequence[str]) -> Erasure:
+    """Erase users of a shop.
+
+    Args:
+        night: any night of the shop.
+        user_ids: the shop's own names of them.
+
+    Raises:
+        Refused: a night is at work, whose files would bring them back.
+        Superseded: a night was published meanwhile; do it again.
+    """
+    secret = load_secret(night.home / "secrets")
+    keys = [user_key(secret, name) for name in user_ids]
+    _wait_for_nobody(night)
+    known = tombstones.load(night.root / tombstones.FILE).to_pylist()
+    night.root.mkdir(parents=True, exist_ok=True)
+    durable.put(night.root / tombstones.FILE, tombstones.as_text([*known, *keys]), Step.TOMBSTONE)
+    with durable.locked(night.feeds):
+        rows = {name: partitions.without(night.feeds, feed, keys) for name, feed in FEEDS.items()}
+    unfinished = [path for path in night.root.rglob(".*") if path.name != durable.LOCK]
+    for path in (night.work.parent, night.warehouse / staging.FOLDER, *unfinished):
+        durable.drop(path)
+    manifests = snapshot.history(night.warehouse)
+    held = [manifest for manifest in manifests if _holds(night, manifest, keys)]
+    now = _republish(night, keys, {manifest.snapshot for manifest in held})
+    models: dict[str, set[str]] = {}
+    for manifest in held:
+        for name, version in manifest.models.items():
+            models.setdefault(name, set()).add(version)
+    return Erasure(
+        rows={name: count for name, count in rows.items() if count},
+        snapshot=now,
+        holding=tuple(manifest.snapshot for manifest in held if manifest.snapshot != now),
+        models={name: tuple(sorted(versions)) for name, versions in sorted(models.items())},
+    )
+
+
+def _wait_for_nobody(night: Night) -> None:
+    runs = sorted((night.warehouse / fence.FOLDER).glob("*-*"))
+    if live := [run.name for run in runs if fence.is_live(night.warehouse, run.name)]:
+        raise Refused(
+            f"shop {night.shop.name}: run {live[0]} is at work and would bring the user back; erase when it ends"
+        )
+
+
+def _people(contract: Table) -> list[str]:
+    return [column.name for column in contract.columns if column.privacy is Privacy.PSEUDONYM]
+
+
+def _without(rows: pa.Table, contract: Table, keys: Sequence[str]) -> pa.Table:
+    theirs = pa.array(keys, pa.string())
+    for name in _people(contract):
+        rows = rows.filter(pc.invert(pc.is_in(rows.column(name), theirs)))
+    return rows
+
+
+def _holds(night: Night, manifest: Manifest, keys: Sequence[str]) -> bool:
+    pinned = snapshot.open_snapshot(night.warehouse, manifest.snapshot)
+    theirs = pa.array(keys, pa.string())
+    return any(
+        pc.any(pc.is_in(pinned.table(name, columns=[column]).column(column), theirs)).as_py()
+        for name in manifest.tables
+        for column in _people(TABLES[name])
+    )
+
+
+def _republish(night: Night, keys: Sequence[str], held: set[str]) -> str | None:
+    """Publish the current snapshot again without the users, through the one writer; gives what is current then."""
+    root, now = night.warehouse, snapshot.pointer(night.warehouse)
+    if now is None or now not in held:
+        return now
+    pinned = snapshot.open_snapshot(root, now)
+    manifest = pinned.manifest
+    staged = staging.Staging.open(root, manifest.day, RUN, fresh=True)
+    counts: dict[str, int] = {}
+    for name in manifest.tables:
+        if name != RUN_STATUS.name:
+            counts[name] = staged.write(TABLES[name], _without(pinned.table(name), TABLES[name], keys)).rows
+    if RUN_STATUS.name in manifest.tables:
+        staged.write(RUN_STATUS, _recounted(pinned.table(RUN_STATUS.name), counts))
+    published = commit(
+        root,
+        staged,
+        shop=manifest.shop,
+        day=manifest.day,
+        parent=None if manifest.parent in held else manifest.parent,
+        models=manifest.models,
+        policy_hash=manifest.policy_hash,
+        code_version=manifest.code_version,
+        requires=Requirements(now, verdict_passed=True, tables=frozenset(manifest.tables)),
+    )
+    durable.drop(staged.folder)
+    return published.snapshot
+
+
+def _recounted(status: pa.Table, counts: dict[str, int]) -> pa.Table:
+    rows = [
+        counts.get(name, before)
+        for name, before in zip(status.column("table_name").to_pylist(), status.column("rows").to_pylist(), strict=True)
+    ]
+    return status.set_column(status.column_names.index("rows"), "rows", pa.array(rows, pa.int64()))

@@ -1,0 +1,173 @@
+"""A light night: real landing, staging, commit, janitor and erasure around tables that plain counting makes.
+
+A kill here is an exception that no clean-up sees: what would be removed on the way out stays, locks are let go.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from pipeline.contracts.feeds import FEEDS
+from pipeline.contracts.tables import CART_RECOMMENDATIONS, RECOMMENDATIONS
+from pipeline.feeds import ingest, partitions
+from pipeline.privacy import tombstones
+from pipeline.privacy.keys import user_key
+from pipeline.settings import Night, load_shop
+from pipeline.stages import desk
+from pipeline.warehouse import durable, failpoints, fence
+from pipeline.warehouse.commit import Requirements, commit
+from pipeline.warehouse.manifest import Manifest
+from pipeline.warehouse.staging import Staging
+from tests.feeds.conftest import FIRST, Dock
+
+SECRET = "5a" * 32
+Lists = dict[str, list[str]]
+
+
+class Killed(BaseException):
+    """The process is gone."""
+
+
+@dataclass
+class LightShop:
+    """A shop whose nights are light.
+
+    Attributes:
+        home: where its files lie.
+        told: event rows that have been handed over, each with the day it arrived.
+        erased: users the shop was asked to erase.
+    """
+
+    connection: Any
+    home: Path
+    told: list[dict[str, Any]] = field(default_factory=list)
+    erased: set[str] = field(default_factory=set)
+
+    def night(self, day: date) -> Night:
+        shop = load_shop("grocer").model_copy(update={"first_day": FIRST, "name": "light", "threads": 1})
+        return Night(shop, day, self.home)
+
+    @property
+    def root(self) -> Path:
+        return self.night(FIRST).warehouse
+
+    @property
+    def dock(self) -> Dock:
+        return Dock(self.connection, self.night(FIRST).feeds, {}, bytes.fromhex(SECRET))
+
+    def key(self, user: str) -> str:
+        return user_key(bytes.fromhex(SECRET), user)
+
+    def open(self, goods: tuple[str, ...]) -> None:
+        """Have the catalogue arrive."""
+        dock = self.dock
+        dock.bring("items", *({"item_id": item} for item in goods), ds=FIRST)
+        dock.land("items", upto=FIRST)
+
+    def land(self, day: date) -> None:
+        """Land the events that were told to have arrived by a day."""
+        dock, night = self.dock, self.night(day)
+        dock.tables["events"] = dock.rows("events", *self.told)
+        ingest.land(
+            self.connection, dock, night.feeds, FEEDS["events"], day, first_day=FIRST, zone=night.shop.zone,
+            secret=dock.secret, origin="light", erased=tombstones.load(night.root / tombstones.FILE),
+        )  # fmt: skip
+
+    def run(self, day: date) -> Manifest:
+        """Land and publish: each user's goods by how often they were bought, and the first of them for the basket."""
+        night = self.night(day)
+        with fence.alive(night.warehouse, night.work.name):
+            epoch = fence.begin(night.warehouse, night.work.name)
+            with fence.enter(night.warehouse, night.work.name, "light", epoch):
+                desk.begin(night)
+                self.land(day)
+                staging = Staging.open(night.warehouse, day, night.run, fresh=True)
+                lists = self.landed_lists(day)
+                staging.write(RECOMMENDATIONS, recommendations(lists))
+                staging.write(CART_RECOMMENDATIONS, baskets(lists))
+                before = desk.parent(night)
+                return commit(
+                    night.warehouse,
+                    staging,
+                    shop=night.shop.name,
+                    day=day,
+                    parent=before.id if before else None,
+                    models={"counting": "v1"},
+                    policy_hash="light",
+                    code_version="1",
+                    requires=Requirements(desk.noted(night, "start")["current"], True, frozenset(["recommendations"])),
+                )
+
+    def landed_lists(self, day: date) -> Lists:
+        folders = partitions.days(self.night(day).feeds, "events", day)
+        rows = [row for folder in folders for row in partitions.read_rows(folder).to_pylist()]
+        return ranked((row["user_key"], row["item_id"]) for row in rows)
+
+    def expected_lists(self, day: date, goods: tuple[str, ...]) -> Lists:
+        """The same by an oracle that reads what was told: the first copy of each event by a day, paid and known."""
+        first: dict[str, dict[str, Any]] = {}
+        for row in sorted(self.told, key=lambda row: row["ds"]):
+            good = row["amount_cents"] > 0 and row["item_id"] in goods and row["user_id"] not in self.erased
+            if good and row["ds"] <= day:
+                first.setdefault(row["event_id"], row)
+        return ranked((self.key(row["user_id"]), row["item_id"]) for row in first.values())
+
+
+def ranked(pairs: Any) -> Lists:
+    """Each user's goods, most often bought first."""
+    counts: dict[str, Counter[str]] = {}
+    for user, item in pairs:
+        counts.setdefault(user, Counter())[item] += 1
+    return {user: sorted(count, key=lambda item: (-count[item], item)) for user, count in sorted(counts.items())}
+
+
+def recommendations(lists: Lists) -> pa.Table:
+    rows = [
+        {"user_key": user, "surface": "home", "rank": place, "item_id": item, "score": 1.0 / place, "reason": "Bought",
+         "is_fallback": False}
+        for user, items in lists.items() for place, item in enumerate(items, start=1)
+    ]  # fmt: skip
+    return pa.Table.from_pylist(rows, RECOMMENDATIONS.schema)
+
+
+def baskets(lists: Lists) -> pa.Table:
+    rows = [
+        {"context": "basket", "context_id": user, "rank": 1, "item_id": items[0], "score": 1.0, "reason": "Bought"}
+        for user, items in lists.items()
+    ]
+    return pa.Table.from_pylist(rows, CART_RECOMMENDATIONS.schema)
+
+
+def published_lists(table: pa.Table) -> Lists:
+    """What a recommendations table says."""
+    lists: Lists = {}
+    for row in table.to_pylist():
+        lists.setdefault(row["user_key"], []).append(row["item_id"])
+    return lists
+
+
+@contextmanager
+def killed_at(name: str, nth: int) -> Iterator[None]:
+    """Be gone at the nth passing of a failpoint, if it comes to that; nothing cleans up behind."""
+    passed, dead = Counter[str](), []
+    remove = durable._remove
+
+    def reached(place: str) -> None:
+        passed[place] += 1
+        if place == name and passed[place] == nth:
+            dead.append(place)
+            raise Killed
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(durable, "reached", reached)
+        patch.setattr(failpoints, "reached", reached)
+        patch.setattr(durable, "_remove", lambda path: None if dead else remove(path))
+        with suppress(Killed):
+            yield

@@ -1,0 +1,150 @@
+"""After an erasure it is as if the user had never been there: in feeds, in what readers see, and in later arrivals."""
+
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from pipeline.erasure import erase
+from pipeline.errors import Refused
+from pipeline.feeds import partitions
+from pipeline.privacy import tombstones
+from pipeline.privacy.keys import VARIABLE
+from pipeline.warehouse import fence, janitor, snapshot
+from tests.feeds.conftest import FIRST
+from tests.light import SECRET, LightShop, killed_at, published_lists
+
+GOODS = ("soap", "milk")
+DAY = FIRST + timedelta(2)
+
+
+def bought(user: str, item: str, day: int, cents: int = 100) -> dict[str, Any]:
+    on = FIRST + timedelta(day)
+    at = datetime(on.year, on.month, on.day, 17, tzinfo=UTC)
+    return {
+        "event_id": f"{user}-{item}-{day}",
+        "user_id": user,
+        "item_id": item,
+        "ts": at,
+        "ds": on,
+        "amount_cents": cents,
+    }
+
+
+STORY = [
+    bought("ann", "soap", 0), bought("bob", "milk", 0), bought("ann", "soap", 1, cents=0), bought("ann", "milk", 2),
+    bought("bob", "never", 1), bought("bob", "soap", 2),
+]  # fmt: skip
+
+
+@pytest.fixture
+def shop(connection: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LightShop:
+    """Two nights of two users have been published."""
+    monkeypatch.setenv(VARIABLE, SECRET)
+    shop = LightShop(connection, tmp_path / "whole", list(STORY))
+    shop.open(GOODS)
+    for day in (FIRST + timedelta(1), DAY):
+        shop.run(day)
+    return shop
+
+
+@pytest.fixture
+def never(connection: Any, tmp_path: Path, shop: LightShop) -> LightShop:
+    """The same shop that ann never entered."""
+    other = LightShop(connection, tmp_path / "never", [row for row in STORY if row["user_id"] != "ann"])
+    other.open(GOODS)
+    for day in (FIRST + timedelta(1), DAY):
+        other.run(day)
+    return other
+
+
+def landed(shop: LightShop) -> dict[str, bytes]:
+    root = shop.night(DAY).feeds / "events"
+    return {str(path.relative_to(root)): path.read_bytes() for path in sorted(root.rglob("*.parquet"))}
+
+
+def traces(shop: LightShop, user: str) -> list[Path]:
+    """Files that hold a user's id or key, in raw bytes or in decoded values; the tombstone alone may hold the key."""
+    words = [user.encode(), shop.key(user).encode()]
+    found = []
+    for path in sorted(path for path in shop.home.rglob("*") if path.is_file() and path.name != tombstones.FILE):
+        held = path.read_bytes()
+        if path.suffix == ".parquet":
+            held += str(pq.read_table(path, partitioning=None).to_pylist()).encode()
+        found += [path] if any(word in held for word in words) else []
+    return found
+
+
+def test_erasing_a_user_equals_never_having_had_them(shop: LightShop, never: LightShop) -> None:
+    assert traces(shop, "ann")
+    done = erase(shop.night(DAY), ["ann"])
+    assert done.rows == {"events": 3} and done.models == {"counting": ("v1",)}
+    assert landed(shop) == landed(never)
+    assert done.snapshot == snapshot.pointer(shop.root) == snapshot.pointer(never.root)
+    counts = partitions.counts(shop.night(DAY).feeds, "events", DAY)
+    assert counts == partitions.counts(never.night(DAY).feeds, "events", DAY)
+
+
+def test_no_file_holds_them_once_the_old_snapshots_are_gone(shop: LightShop) -> None:
+    done = erase(shop.night(DAY), ["ann"])
+    assert len(done.holding) == 2 and traces(shop, "ann")
+    janitor.remove(shop.root, done.holding)
+    assert traces(shop, "ann") == [] and traces(shop, "bob")
+    assert [one.snapshot for one in snapshot.history(shop.root)] == [done.snapshot]
+    assert not snapshot.verify(snapshot.open_snapshot(shop.root))
+
+
+def test_a_tombstone_stops_later_arrivals(shop: LightShop) -> None:
+    erase(shop.night(DAY), ["ann"])
+    shop.told += [bought("ann", "milk", 3), bought("bob", "milk", 3)]
+    shop.run(DAY + timedelta(1))
+    lists = published_lists(snapshot.open_snapshot(shop.root).table("recommendations"))
+    assert set(lists) == {shop.key("bob")}
+    counts = partitions.counts(shop.night(DAY).feeds, "events", date.max)
+    assert counts["reason/erased"] == 1
+    assert counts["arrived"] == counts["published"] + counts["quarantined"] + counts["deduplicated"]
+    assert not [path for path in traces(shop, "ann") if "snapshots" not in path.parts]
+
+
+def test_again_or_for_a_stranger_it_changes_nothing(shop: LightShop) -> None:
+    once = erase(shop.night(DAY), ["ann"])
+    moves = snapshot.log(shop.root)
+    for user in ("ann", "stranger"):
+        again = erase(shop.night(DAY), [user])
+        assert again.rows == {} and again.snapshot == once.snapshot
+    assert snapshot.log(shop.root) == moves
+    assert len(tombstones.load(shop.night(DAY).root / tombstones.FILE)) == 2
+
+
+@pytest.mark.parametrize("step", ["tombstone", "partition", "table", "facts", "manifest", "snapshot", "pointer", "log"])
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_killed_anywhere_and_done_again_it_ends_the_same(
+    shop: LightShop, never: LightShop, step: str, when: str
+) -> None:
+    with killed_at(f"{when}-{step}", 1):
+        erase(shop.night(DAY), ["ann"])
+        raise AssertionError("not reached")
+    erase(shop.night(DAY), ["ann"])
+    assert landed(shop) == landed(never)
+    assert snapshot.pointer(shop.root) == snapshot.pointer(never.root)
+
+
+def test_a_night_at_work_is_waited_for(shop: LightShop) -> None:
+    night = shop.night(DAY)
+    with fence.alive(night.warehouse, night.work.name), pytest.raises(Refused, match="at work"):
+        erase(night, ["ann"])
+    assert len(tombstones.load(night.root / tombstones.FILE)) == 0
+
+
+def test_before_anything_is_published_feeds_and_tombstone_are_enough(
+    connection: Any, tmp_path: Path, monkeypatch: Any
+) -> None:
+    monkeypatch.setenv(VARIABLE, SECRET)
+    shop = LightShop(connection, tmp_path, list(STORY))
+    shop.open(GOODS)
+    shop.land(DAY)
+    done = erase(shop.night(DAY), ["ann", "bob"])
+    assert done.snapshot is None and done.holding == () and done.rows == {"events": 6}
+    assert traces(shop, "ann") == traces(shop, "bob") == []
