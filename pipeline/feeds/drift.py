@@ -9,6 +9,7 @@ from pipeline.contracts.table import Drift
 from pipeline.errors import DataError
 
 BAD_TYPE = "bad_type"
+WHOLE = r"^[+-]?[0-9]+(\.0*)?$"
 BESIDE = ("ds", "origin", "misread")  # what an adapter says of a row, beside the contract's columns
 
 
@@ -56,13 +57,23 @@ def conform(rows: ir.Table, feed: Feed, *, text: bool = False) -> tuple[ir.Table
                     f"feed {contract.name}: column {name} is {have[name]}, the contract says {kind} "
                     f"(drift verdict: {contract.drift}); mend the drop or change the contract"
                 )
-            read = rows[name].try_cast(kind.copy(nullable=True))
-            if have[name].is_numeric() and kind.is_numeric():
-                read = ibis.ifelse(read == rows[name], read, ibis.null(kind))  # 3.99 is no whole number of cents
-            columns[name] = read
+            columns[name] = _read(rows[name], kind.copy(nullable=True))
             misfits.append(rows[name].notnull() & columns[name].isnull())
     for name, value in feed.defaults.items():
         columns[name] = columns[name].fill_null(value)
     bad = ibis.or_(*misfits) if misfits and contract.drift is not Drift.DISCARD_VALUE else ibis.literal(False)
     beside = {name: rows[name] if name in have else ibis.null("string") for name in BESIDE}
     return rows.select(**columns, **beside, **{BAD_TYPE: bad}), notes
+
+
+def _read(value: ir.Value, kind: dt.DataType) -> ir.Value:
+    """A value as the contract's type; null where it is none, never rounded: 3.99 is no whole number of cents."""
+    have = value.type()
+    if have.is_string() and kind.is_array():
+        return value.try_cast("json").try_cast(kind)
+    read = value.try_cast(kind)
+    if have.is_string() and kind.is_integer():
+        return ibis.ifelse(value.strip().re_search(WHOLE), read, ibis.null(kind))
+    if have.is_numeric() and kind.is_numeric():
+        return ibis.ifelse(read == value, read, ibis.null(kind))
+    return read

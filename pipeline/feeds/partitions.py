@@ -37,7 +37,7 @@ class Ledger:
 
     Attributes:
         through: the last day whose arrivals were read, empty days included; None before the first.
-        files: address and SHA-256 of every file read or set aside.
+        files: address and mark (SHA-256 and more, the adapter's own) of every file read or set aside.
         refused: files set aside whole: address, sha256, ds, reason, words.
     """
 

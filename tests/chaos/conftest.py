@@ -9,10 +9,10 @@ import platform
 import re
 import shutil
 import subprocess
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from _pytest.terminal import TerminalReporter
@@ -96,10 +96,21 @@ def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.C
     terminalreporter.write_line(f"figures: {FIGURES.relative_to(ROOT)}")
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """A worker of a run side by side has ended: its rows are the session's."""
+    rows = node.config.stash.setdefault(ROWS, [])
+    rows += [Row(**row) for row in getattr(node, "workeroutput", {}).get("chaos", [])]
+
+
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Write the figures; each run writes its own, whole."""
+    """Write the figures, each run its own, whole; a worker hands its rows over."""
     if not (rows := session.config.stash.get(ROWS, [])):
         return
+    if (output := getattr(session.config, "workeroutput", None)) is not None:
+        output["chaos"] = [asdict(row) for row in rows]
+        return
+    rows.sort(key=lambda row: row.fault)
     figures: dict[str, float | str] = {"chaos/full": int(is_full())}
     for row in rows:
         figures |= row.flat()

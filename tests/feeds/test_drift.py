@@ -8,7 +8,7 @@ import ibis
 import pyarrow as pa
 import pytest
 
-from pipeline.contracts.feeds import Feed
+from pipeline.contracts.feeds import FEEDS, Feed
 from pipeline.contracts.table import Column, Drift, Table
 from pipeline.errors import DataError
 from pipeline.feeds.drift import BAD_TYPE, conform
@@ -113,3 +113,29 @@ def test_names_that_are_numbers_and_times_without_a_zone_are_read() -> None:
     assert rows.column("item").to_pylist() == ["10", "20"] and len(notes) == 1
     rows, notes = judged(put("seen", [SEEN.replace(tzinfo=None)] * 2, pa.timestamp("us")), Drift.EVOLVE)
     assert rows.column("seen").to_pylist() == [SEEN, SEEN] and len(notes) == 1
+
+
+@pytest.mark.parametrize(
+    ("told", "cents"),
+    [("400", 400), (" -5 ", -5), ("+7", 7), ("12.0", 12), ("3.99", None), ("0x10", None), ("7_0", None), ("1e3", None),
+     ("9223372036854775807", 2**63 - 1), ("9223372036854775808", None), ("many", None), ("", None)],
+)  # fmt: skip
+def test_a_whole_number_in_text_is_read_as_it_stands_or_not_at_all(told: str, cents: int | None) -> None:
+    found, _ = judged(put("cents", [told, "1"]), Drift.DISCARD_ROW)
+    assert found.column("cents").to_pylist() == [cents, 1]
+    assert found.column(BAD_TYPE).to_pylist() == [cents is None, False]
+
+
+@pytest.mark.parametrize(
+    ("told", "items"),
+    [('["a", "b"]', ["a", "b"]), ('["ü, x"]', ["ü, x"]), ("[]", []), (None, None), ("[a", None), ("a", None)],
+)
+def test_a_list_in_text_is_json(told: str | None, items: list[str] | None) -> None:
+    words = dict.fromkeys(("campaign_id", "campaign_name", "campaign_kind", "creative"), "x")
+    row = words | {"starts_on": "2020-01-01", "ends_on": "2020-01-02", "target_item_ids": told, "ds": date(2020, 1, 1)}
+    types = [(name, pa.date32() if name == "ds" else pa.string()) for name in row]
+    rows = ibis.memtable(pa.Table.from_pylist([row], pa.schema(types)))
+    found, _ = conform(rows, FEEDS["campaigns"], text=True)
+    (read,) = found.to_pyarrow().to_pylist()
+    assert read["target_item_ids"] == items and read["starts_on"] == date(2020, 1, 1)
+    assert read[BAD_TYPE] == (told is not None and items is None)
