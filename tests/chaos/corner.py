@@ -27,8 +27,9 @@ import yaml
 
 from pipeline.privacy.keys import VARIABLE as KEY
 from pipeline.settings import Night, load_shop
+from pipeline.warehouse.durable import LOCK
 from pipeline.warehouse.failpoints import VARIABLE as FAILPOINT
-from pipeline.warehouse.janitor import sweep
+from pipeline.warehouse.janitor import tidy
 from pipeline.warehouse.snapshot import Snapshot, current, log, verify
 from tests.chaos.processes import begin, end, helper
 
@@ -279,9 +280,8 @@ def published(root: Path) -> dict[str, bytes]:
 
 
 def leaks(night: Night) -> list[str]:
-    """What a janitor who waits for nobody leaves of staging and partial files."""
-    sweep(night.warehouse, keep=night.shop.keep_snapshots)
-    staging = list((night.warehouse / "staging").glob("*"))
-    partial = [path for path in night.root.rglob("*") if path.name[0] == "." and path.name not in (".lock", ".live")]
-    partial += night.root.rglob("*.incoming")
-    return sorted(str(path.relative_to(night.root)) for path in {*staging, *partial})
+    """What a janitor who waits for nobody leaves of runs that are over, and of files that were never finished."""
+    tidy(night, grace_hours=0)
+    over = [*(night.warehouse / "staging").glob("*"), *night.work.parent.glob("*")]
+    hidden = [path for path in night.root.rglob(".*") if path.name != LOCK]
+    return sorted(str(path.relative_to(night.root)) for path in (*over, *hidden))
