@@ -61,7 +61,7 @@ test: setup lint ## everything that is checked: lint, then the tests
 	$(BIN)/python -m pytest -m "$(MARKS)"
 
 chaos: setup ## every fault of the matrix at full counts: a table, and build/figures/chaos.json
-	SHOPKEEL_CHAOS=full $(BIN)/python -m pytest tests/chaos -m "not spark" -q -n 2 --dist loadfile
+	SHOPKEEL_CHAOS=full $(BIN)/python -m pytest tests/chaos -q -n 2 --dist loadfile
 
 lint: setup ## style, format, types, layers, spelling
 	$(BIN)/ruff check .
