@@ -6,6 +6,7 @@ be killed and done again. Not here: models. They hold no rows, but were trained 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -56,18 +57,11 @@ def erase(night: Night, user_ids: Sequence[str]) -> Erasure:
     """
     secret = load_secret(night.home / "secrets")
     keys = [user_key(secret, name) for name in user_ids]
-    _wait_for_nobody(night)
-    known = tombstones.load(night.root / tombstones.FILE).to_pylist()
-    night.root.mkdir(parents=True, exist_ok=True)
-    durable.put(night.root / tombstones.FILE, tombstones.as_text([*known, *keys]), Step.TOMBSTONE)
-    with durable.locked(night.feeds):
+    with durable.locked(night.feeds):  # until the end no night lands, and no second erasure begins
+        _begin(night, keys)
         rows = {name: partitions.without(night.feeds, feed, keys) for name, feed in FEEDS.items()}
-    unfinished = [path for path in night.root.rglob(".*") if path.name != durable.LOCK]
-    for path in (night.work.parent, night.warehouse / staging.FOLDER, *unfinished):
-        durable.drop(path)
-    manifests = snapshot.history(night.warehouse)
-    held = [manifest for manifest in manifests if _holds(night, manifest, keys)]
-    now = _republish(night, keys, {manifest.snapshot for manifest in held})
+        held = [one for one in snapshot.history(night.warehouse) if _holds(night, one, keys)]
+        now = _republish(night, keys, {manifest.snapshot for manifest in held})
     models: dict[str, set[str]] = {}
     for manifest in held:
         for name, version in manifest.models.items():
@@ -80,12 +74,25 @@ def erase(night: Night, user_ids: Sequence[str]) -> Erasure:
     )
 
 
-def _wait_for_nobody(night: Night) -> None:
-    runs = sorted((night.warehouse / fence.FOLDER).glob("*-*"))
-    if live := [run.name for run in runs if fence.is_live(night.warehouse, run.name)]:
-        raise Refused(
-            f"shop {night.shop.name}: run {live[0]} is at work and would bring the user back; erase when it ends"
-        )
+def _begin(night: Night, keys: Sequence[str]) -> None:
+    """Put the users on the list of the erased and remove what nights left on their way: those to come read the list.
+
+    Raises:
+        Refused: a night is at work, which read the list before.
+    """
+    root, listed = night.warehouse, night.root / tombstones.FILE
+    with durable.locked(root):  # no run begins meanwhile
+        if live := [run for run in _shown(root / fence.FOLDER) if fence.is_live(root, run)]:
+            where = f"shop {night.shop.name}: run {live[0]}"
+            raise Refused(f"{where} is at work and would bring the user back; erase when it ends")
+        durable.put(listed, tombstones.as_text([*tombstones.load(listed).to_pylist(), *keys]), Step.TOMBSTONE)
+        unfinished = [path for path in night.root.rglob(".*") if path.name != durable.LOCK]
+        for path in (night.work.parent, root / staging.FOLDER, *unfinished):
+            durable.drop(path)
+
+
+def _shown(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.glob("[!.]*"))
 
 
 def _people(contract: Table) -> list[str]:

@@ -1,5 +1,9 @@
 """After an erasure it is as if the user had never been there: in feeds, in what readers see, and in later arrivals."""
 
+import shutil
+import threading
+import time
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -8,11 +12,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipeline.erasure import erase
-from pipeline.errors import Refused
+from pipeline.errors import Refused, Superseded
 from pipeline.feeds import partitions
 from pipeline.privacy import tombstones
 from pipeline.privacy.keys import VARIABLE
-from pipeline.warehouse import fence, janitor, snapshot
+from pipeline.warehouse import durable, fence, janitor, snapshot
 from tests.feeds.conftest import FIRST
 from tests.light import SECRET, LightShop, killed_at, published_lists
 
@@ -39,25 +43,29 @@ STORY = [
 ]  # fmt: skip
 
 
+@pytest.fixture(scope="module")
+def homes(connection: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two nights of a shop, `whole`, and of the same shop that ann never entered, `never`."""
+    homes = tmp_path_factory.mktemp("homes")
+    for name in ("whole", "never"):
+        shop = LightShop(connection, homes / name, [row for row in STORY if (name, row["user_id"]) != ("never", "ann")])
+        shop.open(GOODS)
+        for day in (FIRST + timedelta(1), DAY):
+            shop.run(day)
+    return homes
+
+
 @pytest.fixture
-def shop(connection: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LightShop:
+def shop(connection: Any, homes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LightShop:
     """Two nights of two users have been published."""
     monkeypatch.setenv(VARIABLE, SECRET)
-    shop = LightShop(connection, tmp_path / "whole", list(STORY))
-    shop.open(GOODS)
-    for day in (FIRST + timedelta(1), DAY):
-        shop.run(day)
-    return shop
+    return LightShop(connection, shutil.copytree(homes / "whole", tmp_path / "home"), list(STORY))
 
 
 @pytest.fixture
-def never(connection: Any, tmp_path: Path, shop: LightShop) -> LightShop:
+def never(connection: Any, homes: Path) -> LightShop:
     """The same shop that ann never entered."""
-    other = LightShop(connection, tmp_path / "never", [row for row in STORY if row["user_id"] != "ann"])
-    other.open(GOODS)
-    for day in (FIRST + timedelta(1), DAY):
-        other.run(day)
-    return other
+    return LightShop(connection, homes / "never")
 
 
 def landed(shop: LightShop) -> dict[str, bytes]:
@@ -148,3 +156,30 @@ def test_before_anything_is_published_feeds_and_tombstone_are_enough(
     done = erase(shop.night(DAY), ["ann", "bob"])
     assert done.snapshot is None and done.holding == () and done.rows == {"events": 6}
     assert traces(shop, "ann") == traces(shop, "bob") == []
+
+
+@pytest.mark.parametrize("place", ["before-tombstone", "after-tombstone", "before-partition", "before-table"])
+def test_a_night_that_begins_meanwhile_does_not_bring_them_back(
+    shop: LightShop, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    shop.told += [bought("ann", "soap", 3), bought("bob", "milk", 3)]
+    nights: list[threading.Thread] = []
+
+    def reached(name: str) -> None:
+        if name == place and not nights:
+            nights.append(threading.Thread(target=night))
+            nights[0].start()
+            time.sleep(0.2)  # as far as it gets
+
+    def night() -> None:
+        with suppress(Superseded):
+            shop.run(DAY + timedelta(1))
+
+    monkeypatch.setattr(durable, "reached", reached)
+    done = erase(shop.night(DAY), ["ann"])
+    nights[0].join(60)
+    assert done.snapshot is not None
+    for one in snapshot.history(shop.root):
+        lists = published_lists(snapshot.open_snapshot(shop.root, one.snapshot).table("recommendations"))
+        assert shop.key("bob") in lists and (shop.key("ann") in lists) == (one.snapshot in done.holding)
+    assert len(done.holding) == 2 and not [path for path in traces(shop, "ann") if "snapshots" not in path.parts]
