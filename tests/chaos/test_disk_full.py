@@ -18,7 +18,7 @@ def test_a_night_on_a_full_disk_says_so_and_leaves_the_last_one(corner, matrix):
         assert readable(lane.warehouse).id == corner.before
         corner.survived(lane)
 
-    tried = range(PARTS, 0, -PARTS // counts(2, PARTS))
+    tried = range(PARTS, 0, -PARTS // counts(1, PARTS))
     problems = corner.each(tried, attempt)
     note = f"no file past each {100 // PARTS} % of {corner.largest:,} bytes; one-line error, last snapshot whole"
     matrix.row("disk full", len(tried), len(tried) - len(problems), note, largest=corner.largest)

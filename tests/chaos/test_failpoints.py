@@ -24,7 +24,7 @@ def test_a_night_killed_at_any_step_loses_nothing(corner, matrix):
         corner.survived(lane)
 
     names = nightly.failpoints()
-    tried = spread(names, counts(3, len(names)))
+    tried = spread(names, counts(2, len(names)))
     problems = corner.each(tried, attempt)
     note = f"of {len(names)} failpoints; rerun to the byte, 0 leaks"
     matrix.row("kill at every step boundary", len(tried), len(tried) - len(problems), note, failpoints=len(names))

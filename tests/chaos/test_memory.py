@@ -21,7 +21,7 @@ STEPS = {
 @pytest.fixture(scope="module")
 def lines(tmp_path_factory):
     """Generated purchases on disk: baskets of ten of a catalogue whose head sells most."""
-    rng, rows = np.random.default_rng(7), counts(100_000, 3_000_000)
+    rng, rows = np.random.default_rng(7), counts(50_000, 3_000_000)
     basket = np.arange(rows) // 10
     ages = rng.integers(0, 170, basket[-1] + 1)[basket]
     days = np.array(DAY, "datetime64[D]") - ages
