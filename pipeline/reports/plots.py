@@ -254,7 +254,7 @@ DRAW: tuple[Callable[[Path], Iterator[Drawing]], ...] = (
 )  # fmt: skip
 WORDS = {"train": "training", "valid": "validation"}
 MEANING = {
-    "recall": "Of what a user bought in the judged week, the share that stood among the first K of the list.",
+    "recall": "Of what a user bought in the judged days, the share that stood among the first K of the list.",
     "ndcg": "Hits among the first K, an early place counting more; 1 is the best order possible.",
 }
 

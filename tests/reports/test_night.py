@@ -322,7 +322,7 @@ def publish(
 ) -> str:
     """Commit a snapshot that holds run_status and, if asked, the audiences' summary."""
     staging = Staging.open(night.warehouse, night.day, night.run, fresh=True)
-    staging.write(RUN_STATUS, run_status.rows(rows, fallbacks or {}, {}, ()))
+    staging.write(RUN_STATUS, run_status.rows(rows, fallbacks or {}, {}, ("campaigns",)))
     if audiences:
         staging.write(AD_AUDIENCE_SUMMARY, summary())
     asked = Requirements(None, True, frozenset({"run_status"}))
