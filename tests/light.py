@@ -1,16 +1,19 @@
 """A light night: real landing, staging, commit, janitor and erasure around tables that plain counting makes.
 
-A kill here is an exception that no clean-up sees: what would be removed on the way out stays, locks are let go.
+A kill by `killed_at` is an exception that no clean-up sees: what would be removed on the way out stays, locks are let
+go. It needs no process; `tests.chaos.processes` has real ones.
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import ibis
 import pyarrow as pa
 import pytest
 
@@ -19,65 +22,87 @@ from pipeline.contracts.tables import CART_RECOMMENDATIONS, RECOMMENDATIONS
 from pipeline.feeds import ingest, partitions
 from pipeline.privacy import tombstones
 from pipeline.privacy.keys import user_key
-from pipeline.settings import Night, load_shop
+from pipeline.settings import Night, Shop, load_shop
+from pipeline.shops.source import Arrivals
 from pipeline.stages import desk
-from pipeline.warehouse import durable, failpoints, fence
+from pipeline.warehouse import durable, fence
 from pipeline.warehouse.commit import Requirements, commit
 from pipeline.warehouse.manifest import Manifest
 from pipeline.warehouse.staging import Staging
-from tests.feeds.conftest import FIRST, Dock
+from tests.feeds.conftest import FIRST, LAST, Dock
 
 SECRET = "5a" * 32
 Lists = dict[str, list[str]]
+Row = dict[str, Any]
 
 
 class Killed(BaseException):
     """The process is gone."""
 
 
-@dataclass
-class LightShop:
-    """A shop whose nights are light.
+@cache
+def settings() -> Shop:
+    """The light shop's."""
+    return load_shop("grocer").model_copy(update={"first_day": FIRST, "name": "light", "threads": 1})
+
+
+@dataclass(frozen=True)
+class Drop:
+    """Event rows that are handed over in one file.
 
     Attributes:
-        home: where its files lie.
-        told: event rows that have been handed over, each with the day it arrived.
-        erased: users the shop was asked to erase.
+        day: of the folder that the file lies in.
+    """
+
+    day: date
+    rows: tuple[Row, ...]
+
+
+@dataclass
+class LightShop:
+    """A shop whose nights are light, and the files it hands over (a Source).
+
+    Attributes:
+        home: where its data lies.
+        drops: files in the order of their coming, which is their name.
     """
 
     connection: Any
     home: Path
-    told: list[dict[str, Any]] = field(default_factory=list)
-    erased: set[str] = field(default_factory=set)
+    drops: list[Drop] = field(default_factory=list)
 
-    def night(self, day: date) -> Night:
-        shop = load_shop("grocer").model_copy(update={"first_day": FIRST, "name": "light", "threads": 1})
-        return Night(shop, day, self.home)
+    def night(self, day: date = FIRST) -> Night:
+        return Night(settings(), day, self.home)
 
     @property
     def root(self) -> Path:
-        return self.night(FIRST).warehouse
-
-    @property
-    def dock(self) -> Dock:
-        return Dock(self.connection, self.night(FIRST).feeds, {}, bytes.fromhex(SECRET))
+        return self.night().warehouse
 
     def key(self, user: str) -> str:
         return user_key(bytes.fromhex(SECRET), user)
 
-    def open(self, goods: tuple[str, ...]) -> None:
+    def open(self, goods: Sequence[str]) -> None:
         """Have the catalogue arrive."""
-        dock = self.dock
+        dock = Dock(self.connection, self.night().feeds, {}, bytes.fromhex(SECRET))
         dock.bring("items", *({"item_id": item} for item in goods), ds=FIRST)
         dock.land("items", upto=FIRST)
 
+    def days(self) -> tuple[date, date]:
+        return FIRST, LAST
+
+    def arrivals(self, feed: str, after: date | None, upto: date, seen: Mapping[str, str]) -> Arrivals:
+        """Rows of the files not yet seen; what lies in a folder that has been read comes late."""
+        new = {str(n): drop for n, drop in enumerate(self.drops) if drop.day <= upto and str(n) not in seen}
+        begin = FIRST if after is None else after + timedelta(1)
+        rows = [row | {"ds": max(drop.day, begin)} for drop in new.values() for row in drop.rows]
+        return Arrivals(ibis.memtable(Dock.rows(feed, *rows)), dict.fromkeys(new, "read"))
+
     def land(self, day: date) -> None:
-        """Land the events that were told to have arrived by a day."""
-        dock, night = self.dock, self.night(day)
-        dock.tables["events"] = dock.rows("events", *self.told)
+        """Land the events of files up to a day."""
+        night = self.night(day)
         ingest.land(
-            self.connection, dock, night.feeds, FEEDS["events"], day, first_day=FIRST, zone=night.shop.zone,
-            secret=dock.secret, origin="light", erased=tombstones.load(night.root / tombstones.FILE),
+            self.connection, self, night.feeds, FEEDS["events"], day, first_day=FIRST, zone=night.shop.zone,
+            secret=bytes.fromhex(SECRET), origin="light", erased=tombstones.load(night.root / tombstones.FILE),
         )  # fmt: skip
 
     def run(self, day: date) -> Manifest:
@@ -109,15 +134,6 @@ class LightShop:
         folders = partitions.days(self.night(day).feeds, "events", day)
         rows = [row for folder in folders for row in partitions.read_rows(folder).to_pylist()]
         return ranked((row["user_key"], row["item_id"]) for row in rows)
-
-    def expected_lists(self, day: date, goods: tuple[str, ...]) -> Lists:
-        """The same by an oracle that reads what was told: the first copy of each event by a day, paid and known."""
-        first: dict[str, dict[str, Any]] = {}
-        for row in sorted(self.told, key=lambda row: row["ds"]):
-            good = row["amount_cents"] > 0 and row["item_id"] in goods and row["user_id"] not in self.erased
-            if good and row["ds"] <= day:
-                first.setdefault(row["event_id"], row)
-        return ranked((self.key(row["user_id"]), row["item_id"]) for row in first.values())
 
 
 def ranked(pairs: Any) -> Lists:
@@ -167,7 +183,6 @@ def killed_at(name: str, nth: int) -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(durable, "reached", reached)
-        patch.setattr(failpoints, "reached", reached)
         patch.setattr(durable, "_remove", lambda path: None if dead else remove(path))
         with suppress(Killed):
             yield

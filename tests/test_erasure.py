@@ -18,23 +18,17 @@ from pipeline.privacy import tombstones
 from pipeline.privacy.keys import VARIABLE
 from pipeline.warehouse import durable, fence, janitor, snapshot
 from tests.feeds.conftest import FIRST
-from tests.light import SECRET, LightShop, killed_at, published_lists
+from tests.light import SECRET, Drop, LightShop, killed_at, published_lists
 
 GOODS = ("soap", "milk")
 DAY = FIRST + timedelta(2)
 
 
-def bought(user: str, item: str, day: int, cents: int = 100) -> dict[str, Any]:
+def bought(user: str, item: str, day: int, cents: int = 100) -> Drop:
     on = FIRST + timedelta(day)
     at = datetime(on.year, on.month, on.day, 17, tzinfo=UTC)
-    return {
-        "event_id": f"{user}-{item}-{day}",
-        "user_id": user,
-        "item_id": item,
-        "ts": at,
-        "ds": on,
-        "amount_cents": cents,
-    }
+    row = {"event_id": f"{user}-{item}-{day}", "user_id": user, "item_id": item, "ts": at, "amount_cents": cents}
+    return Drop(on, (row,))
 
 
 STORY = [
@@ -48,7 +42,9 @@ def homes(connection: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two nights of a shop, `whole`, and of the same shop that ann never entered, `never`."""
     homes = tmp_path_factory.mktemp("homes")
     for name in ("whole", "never"):
-        shop = LightShop(connection, homes / name, [row for row in STORY if (name, row["user_id"]) != ("never", "ann")])
+        shop = LightShop(
+            connection, homes / name, [one for one in STORY if name == "whole" or one.rows[0]["user_id"] != "ann"]
+        )
         shop.open(GOODS)
         for day in (FIRST + timedelta(1), DAY):
             shop.run(day)
@@ -106,7 +102,7 @@ def test_no_file_holds_them_once_the_old_snapshots_are_gone(shop: LightShop) -> 
 
 def test_a_tombstone_stops_later_arrivals(shop: LightShop) -> None:
     erase(shop.night(DAY), ["ann"])
-    shop.told += [bought("ann", "milk", 3), bought("bob", "milk", 3)]
+    shop.drops += [bought("ann", "milk", 3), bought("bob", "milk", 3)]
     shop.run(DAY + timedelta(1))
     lists = published_lists(snapshot.open_snapshot(shop.root).table("recommendations"))
     assert set(lists) == {shop.key("bob")}
@@ -162,7 +158,7 @@ def test_before_anything_is_published_feeds_and_tombstone_are_enough(
 def test_a_night_that_begins_meanwhile_does_not_bring_them_back(
     shop: LightShop, monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:
-    shop.told += [bought("ann", "soap", 3), bought("bob", "milk", 3)]
+    shop.drops += [bought("ann", "soap", 3), bought("bob", "milk", 3)]
     nights: list[threading.Thread] = []
 
     def reached(name: str) -> None:
