@@ -20,7 +20,8 @@ from pipeline.privacy import tombstones
 from pipeline.privacy.keys import load_secret, user_key
 from pipeline.settings import Night
 from pipeline.warehouse import durable, fence, snapshot, staging
-from pipeline.warehouse.commit import Requirements, commit
+from pipeline.warehouse.bucket import Bucket
+from pipeline.warehouse.commit import Requirements, bring, commit
 from pipeline.warehouse.failpoints import Step
 from pipeline.warehouse.manifest import Manifest
 
@@ -60,6 +61,7 @@ def erase(night: Night, user_ids: Sequence[str]) -> Erasure:
     with durable.locked(night.feeds):  # until the end no night lands, and no second erasure begins
         _begin(night, keys)
         rows = {name: partitions.without(night.feeds, feed, keys) for name, feed in FEEDS.items()}
+        _gather(night)
         held = [one for one in snapshot.history(night.warehouse) if _holds(night, one, keys)]
         now = _republish(night, keys, {manifest.snapshot for manifest in held})
     models: dict[str, set[str]] = {}
@@ -89,6 +91,14 @@ def _begin(night: Night, keys: Sequence[str]) -> None:
         unfinished = [path for path in night.root.rglob(".*") if path.name != durable.LOCK]
         for path in (night.work.parent, root / staging.FOLDER, *unfinished):
             durable.drop(path)
+
+
+def _gather(night: Night) -> None:
+    """Have the snapshots here that only the object store still has, so that none is overlooked."""
+    if bucket := Bucket.of(night.shop):
+        with durable.locked(night.warehouse):
+            for one in sorted(bucket.state().folders):
+                bring(night.warehouse, bucket, one)
 
 
 def _shown(folder: Path) -> list[str]:
@@ -140,6 +150,7 @@ def _republish(night: Night, keys: Sequence[str], held: set[str]) -> str | None:
         policy_hash=manifest.policy_hash,
         code_version=manifest.code_version,
         requires=Requirements(now, verdict_passed=True, tables=frozenset(manifest.tables)),
+        bucket=Bucket.of(night.shop),
     )
     durable.drop(staged.folder)
     return published.snapshot

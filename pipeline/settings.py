@@ -133,6 +133,9 @@ class Shop(Section):
     never_recommend: tuple[str, ...] = Field(default=(), description="widest categories that stand in no list")
     priced: bool = Field(default=True, description="purchases carry what was paid; false where a source has no prices")
     keep_snapshots: int = Field(default=14, gt=1, description="published nights that stay for rollback")
+    object_store: str | None = Field(
+        default=None, description="fsspec URI that published tables go to, too; ${VARIABLES} are filled in"
+    )
     max_users: int | None = Field(default=None, gt=0, description="a fixed cohort for trials; none reads all")
     encoder: EncoderSettings
     recommender: RecommenderSettings
@@ -173,7 +176,7 @@ class Shop(Section):
 
         Where the files lie is no policy: the same drops in another folder give the same tables.
         """
-        facts = self.model_dump(mode="json", exclude={"landing": {"path"}})
+        facts = self.model_dump(mode="json", exclude={"landing": {"path"}, "object_store": True})
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
@@ -264,14 +267,21 @@ def load_shop(name: str) -> Shop:
 
 
 def _located(loaded: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """The settings with the landing path made absolute."""
-    landing = loaded.get("landing")
-    if not (isinstance(landing, dict) and isinstance(landing.get("path"), str)):
-        return loaded
-    path = os.path.expandvars(landing["path"])
+    """The settings with variables in places filled in, and the landing path made absolute."""
+    located, landing = dict(loaded), loaded.get("landing")
+    if isinstance(loaded.get("object_store"), str):
+        located["object_store"] = _filled("object_store", loaded["object_store"])
+    if isinstance(landing, dict) and isinstance(landing.get("path"), str):
+        path = _filled("landing.path", landing["path"])
+        located["landing"] = landing | {"path": path if "://" in path else str((folder / path).resolve())}
+    return located
+
+
+def _filled(key: str, place: str) -> str:
+    path = os.path.expandvars(place)
     if "$" in path:
-        raise ConfigError(f"landing.path '{path}': a variable in it is not set; export it or write the path out")
-    return loaded | {"landing": landing | {"path": path if "://" in path else str((folder / path).resolve())}}
+        raise ConfigError(f"{key} '{path}': a variable in it is not set; export it or write the path out")
+    return path
 
 
 def open_night(shop: str, day: str | date, run: str = "night") -> Night:

@@ -17,6 +17,7 @@ def erase(
     """Erase users: from feeds, from work files and from what readers see; later arrivals of theirs are dropped."""
     from pipeline import erasure
     from pipeline.warehouse import janitor
+    from pipeline.warehouse.bucket import Bucket
 
     if not user:
         raise ConfigError("erase: nobody named; give --user ID")
@@ -24,6 +25,8 @@ def erase(
     done = erasure.erase(night, user)
     rows = ", ".join(f"{count:,} of {feed}" for feed, count in done.rows.items())
     removed = janitor.remove(night.warehouse, done.holding) if gc else []
+    if gc and (bucket := Bucket.of(night.shop)):
+        bucket.remove(done.holding)
     left = [one for one in done.holding if one not in {path.name for path in removed}]
     models = "; ".join(f"{name} {', '.join(versions)}" for name, versions in done.models.items())
     print_facts(

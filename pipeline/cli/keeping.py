@@ -1,10 +1,11 @@
-"""Commands about what stays: pin, unpin, gc."""
+"""Commands about what stays, and where: pin, unpin, gc, mirror."""
 
 from typing import Annotated
 
 import typer
 
 from pipeline.cli.app import ShopOption, a_night, app, print_table
+from pipeline.errors import ConfigError
 
 PANEL = "Published"
 NAME = "kept"
@@ -19,18 +20,25 @@ def pin(
 ) -> None:
     """Keep a snapshot until it is unpinned; lists what is kept."""
     from pipeline.warehouse import pins
+    from pipeline.warehouse.bucket import Bucket
 
-    root = a_night(shop).warehouse
-    pins.pin(root, name, snapshot)
-    print_table(("name", "snapshot"), sorted(pins.pins(root).items()))
+    night = a_night(shop)
+    kept = pins.pin(night.warehouse, name, snapshot)
+    if bucket := Bucket.of(night.shop):
+        bucket.pin(name, kept)
+    print_table(("name", "snapshot"), sorted(pins.pins(night.warehouse).items()))
 
 
 @app.command(rich_help_panel=PANEL, epilog="Example: shopkeel unpin --name black-friday")
 def unpin(name: NameOption = NAME, shop: ShopOption = "grocer") -> None:
     """Let a pinned snapshot go when its time comes."""
     from pipeline.warehouse import pins
+    from pipeline.warehouse.bucket import Bucket
 
-    typer.echo(f"{pins.unpin(a_night(shop).warehouse, name)} is no longer kept as '{name}'")
+    night = a_night(shop)
+    if bucket := Bucket.of(night.shop):
+        bucket.unpin(name)
+    typer.echo(f"{pins.unpin(night.warehouse, name)} is no longer kept as '{name}'")
 
 
 @app.command(rich_help_panel=PANEL, epilog="Example: shopkeel gc --dry-run")
@@ -49,6 +57,7 @@ def gc(
     The current snapshot, the one before it, pinned ones and those being read stay. Each night ends with it, too.
     """
     from pipeline.warehouse import janitor
+    from pipeline.warehouse.bucket import Bucket
 
     night = a_night(shop)
     grace = janitor.GRACE_HOURS if grace_hours is None else grace_hours
@@ -56,3 +65,19 @@ def gc(
     for path in gone:
         typer.echo(path.relative_to(night.root))
     typer.echo(f"{len(gone)} {'would be ' if dry_run else ''}removed")
+    if (bucket := Bucket.of(night.shop)) and not dry_run:
+        swept = bucket.sweep(keep or night.shop.keep_snapshots, grace_hours=grace)
+        typer.echo(f"{len(swept)} removed from {bucket.uri}")
+
+
+@app.command(rich_help_panel=PANEL, epilog="Example: shopkeel mirror --shop my_shop.yaml")
+def mirror(shop: ShopOption = "grocer") -> None:
+    """Bring what the readers of the shop's object store see to this machine."""
+    from pipeline.warehouse import commit
+    from pipeline.warehouse.bucket import Bucket
+
+    night = a_night(shop)
+    bucket = Bucket.of(night.shop)
+    if bucket is None:
+        raise ConfigError(f"shop {night.shop.name}: no object_store in its settings; add the URI, or read what is here")
+    typer.echo(f"{bucket.uri}: {commit.mirror(night.warehouse, bucket) or 'nothing is published yet'}")

@@ -93,9 +93,10 @@ def rollback(
     """Point readers back to an earlier snapshot; nothing is deleted."""
     from pipeline import tracking
     from pipeline.warehouse import commit
+    from pipeline.warehouse.bucket import Bucket
 
     night = a_night(shop)
-    manifest = commit.rollback(night.warehouse, to)
+    manifest = commit.rollback(night.warehouse, to, Bucket.of(night.shop))
     typer.echo(f"current is {manifest.snapshot}, run {manifest.run}")
     tracking.align(night)
 

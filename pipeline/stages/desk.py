@@ -20,6 +20,8 @@ from pipeline.errors import DataError
 from pipeline.feeds import partitions
 from pipeline.settings import Night
 from pipeline.warehouse import durable, snapshot
+from pipeline.warehouse.bucket import Bucket
+from pipeline.warehouse.commit import mirror
 from pipeline.warehouse.failpoints import Step
 
 Progress = Callable[[int, int], None]
@@ -70,6 +72,8 @@ def begin(night: Night) -> None:
     day (so a rolled-back night is not followed), else the newest of an earlier day.
     """
     root, day = night.warehouse, night.day
+    if bucket := Bucket.of(night.shop):
+        mirror(root, bucket)
     again = [manifest for manifest in snapshot.history(root) if manifest.day == day]
     now, before = snapshot.current(root), snapshot.newest_before(root, day)
     follows = before.id if before else None

@@ -11,6 +11,7 @@ from pipeline.stages import desk
 from pipeline.stages.gate import note_json
 from pipeline.version import code_version
 from pipeline.warehouse import janitor
+from pipeline.warehouse.bucket import Bucket
 from pipeline.warehouse.commit import Requirements, commit
 from pipeline.warehouse.staging import Staging
 
@@ -34,6 +35,7 @@ def run(night: Night, _item: str | None, recorder: JsonRecorder, progress: desk.
         requires=Requirements(
             desk.noted(night, "start")["current"], desk.noted(night, "verdict")["passed"], frozenset(TABLES)
         ),
+        bucket=Bucket.of(night.shop),
     )
     note_json(recorder, "manifest", json.loads(manifest.to_json()))
     JsonRecorder(night.record).tags(
@@ -47,7 +49,9 @@ def run(night: Night, _item: str | None, recorder: JsonRecorder, progress: desk.
 def _clean_up(night: Night) -> None:
     """Let the janitor in; what ails him does not ail the night."""
     try:
-        gone = janitor.tidy(night)
+        gone: list[object] = [*janitor.tidy(night)]
+        if bucket := Bucket.of(night.shop):
+            gone += bucket.sweep(night.shop.keep_snapshots, grace_hours=janitor.GRACE_HOURS)
         log.info("%s: the janitor removed %d leftovers", night.shop.name, len(gone))
     except Exception as error:  # the night is published
         log.warning("%s: nothing was cleaned up: %s; see `shopkeel gc`", night.shop.name, error)

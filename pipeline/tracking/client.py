@@ -55,6 +55,7 @@ def connect(home: Path, seconds: float) -> "MlflowClient":
 
     home.mkdir(parents=True, exist_ok=True)
     logging.getLogger("alembic").setLevel(logging.WARNING)  # making a new SQLite file is no news
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)  # it raises what it logs
     return cast("MlflowClient", Punctual(MlflowClient(address(home), address(home)), seconds))
 
 

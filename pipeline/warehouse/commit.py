@@ -1,5 +1,7 @@
 """From staged tables to what readers see: requirements checked under a lock, then one pointer swap, then the log.
 
+A shop's object store, where there is one, moves first: what it refuses does not happen here either.
+
 Three outcomes: committed (a manifest is returned), not committed (`Refused`, `DataError`, `Superseded`), unknown
 (`CommitStateUnknown`, or the process died): running the same commit again resolves it.
 """
@@ -12,6 +14,8 @@ from pathlib import Path
 from pipeline.errors import CommitStateUnknown, DataError, NoData, Refused, Superseded
 from pipeline.warehouse import durable
 from pipeline.warehouse import manifest as manifests
+from pipeline.warehouse import staging as stagings
+from pipeline.warehouse.bucket import Bucket
 from pipeline.warehouse.failpoints import Step
 from pipeline.warehouse.manifest import Manifest, day_of
 from pipeline.warehouse.snapshot import CURRENT, FOLDER, LOG, log, open_snapshot, pointer
@@ -44,6 +48,7 @@ def commit(
     policy_hash: str,
     code_version: str,
     requires: Requirements,
+    bucket: Bucket | None = None,
 ) -> Manifest:
     """Publish staged tables as one snapshot; doing it again changes nothing.
 
@@ -59,6 +64,7 @@ def commit(
         policy_hash: of the settings.
         code_version: of this package.
         requires: what must hold.
+        bucket: the shop's object store.
 
     Returns:
         The snapshot's manifest: the first one written, when the same content was published before.
@@ -67,7 +73,7 @@ def commit(
         Refused: the verdict is not a pass.
         DataError: a required table is not staged, or its file is not as written.
         Superseded: another run moved CURRENT since this one started, or a newer attempt of this one has begun.
-        CommitStateUnknown: the disk failed while the pointer moved.
+        CommitStateUnknown: the disk failed while the pointer moved, or the object store did.
     """
     if not requires.verdict_passed:
         raise Refused(f"shop {shop}, {day}: the audit did not pass, the last snapshot stays; read its verdicts")
@@ -94,6 +100,9 @@ def commit(
                 "read that snapshot, or run the date again on top of it"
             )
         manifest = _place(root, staging, manifest)
+        if bucket:
+            kind = "commit" if leads else "backfill"
+            bucket.publish(open_snapshot(root, manifest.snapshot), kind, after=requires.current)
         if leads and now != manifest.snapshot:
             _point(root, "commit", now, manifest.snapshot)
         elif not leads and manifest.snapshot not in {move["snapshot"] for move in log(root)}:
@@ -101,27 +110,69 @@ def commit(
     return manifest
 
 
-def rollback(root: Path, to: str | None = None) -> Manifest:
+def rollback(root: Path, to: str | None = None, bucket: Bucket | None = None) -> Manifest:
     """Point readers at an earlier snapshot; nothing is deleted, and a run under way loses its fence.
 
     Args:
         root: the warehouse's folder.
         to: a snapshot's id; the parent of the current one when left out. Rolling forward again is a rollback, too.
+        bucket: the shop's object store.
 
     Raises:
         NoData: nothing is published, the current one has no parent, or there is no such snapshot.
         DataError: the snapshot to go to is damaged.
-        CommitStateUnknown: the disk failed while the pointer moved.
+        Superseded: the object store's readers see another than this warehouse's.
+        CommitStateUnknown: the disk failed while the pointer moved, or the object store did.
     """
     with durable.locked(root):
         now = _settled(root)
         target = to or open_snapshot(root, now).manifest.parent
         if target is None:
             raise NoData(f"{root}: {now} is the first snapshot, nothing to roll back to; run the night again instead")
+        if bucket:
+            bring(root, bucket, target)
         manifest = open_snapshot(root, target).manifest
         if target != now:
+            if bucket:
+                bucket.publish(open_snapshot(root, target), "rollback", after=now)
             _point(root, "rollback", now, target)
     return manifest
+
+
+def mirror(root: Path, bucket: Bucket) -> str | None:
+    """Make this warehouse show what the object store's readers see; an empty store gets what is current here.
+
+    Returns:
+        The current snapshot's id; None when nothing is published.
+
+    Raises:
+        DataError: what stands in the store is damaged.
+    """
+    with durable.locked(root), durable.guarded():
+        now, there = _settled(root), bucket.state().current
+        if there is None and now is not None:
+            bucket.publish(open_snapshot(root, now), "commit", after=None)
+        elif there is not None and there != now:
+            bring(root, bucket, there)
+            _point(root, "mirrored", now, there)
+    return there or now
+
+
+def bring(root: Path, bucket: Bucket, snapshot: str) -> None:
+    """Copy a snapshot from the object store unless it stands here; one that is nowhere is for the caller to miss.
+
+    Raises:
+        DataError: what stands in the store is damaged.
+    """
+    folder = root / FOLDER / snapshot
+    if folder.exists() or snapshot not in bucket.state().folders:
+        return
+    with durable.partial(root / stagings.FOLDER / snapshot) as new:
+        bucket.fetch(snapshot, new)
+        for path in new.iterdir():
+            durable.sync_file(path)
+        folder.parent.mkdir(exist_ok=True)
+        durable.move(new, folder, Step.SNAPSHOT)
 
 
 def _place(root: Path, staging: Staging, manifest: Manifest) -> Manifest:

@@ -27,6 +27,8 @@ class Step(StrEnum):
     MODELS = "models"  # the models behind the tables are known
     MANIFEST = "manifest"  # the staged tables are one whole
     SNAPSHOT = "snapshot"  # the whole stands among the snapshots
+    UPLOAD = "upload"  # a file of the snapshot stands in the object store
+    MOVE = "move"  # the object store's readers see it
     POINTER = "pointer"  # readers see it
     LOG = "log"  # the move of the pointer is noted
     REMOVAL = "removal"  # a folder is out of sight, its files not yet deleted
@@ -34,7 +36,7 @@ class Step(StrEnum):
     PIN = "pin"  # a snapshot stays until somebody says otherwise
 
 
-ELSEWHERE = (Step.MODELS, Step.REMOVAL, Step.TOMBSTONE, Step.PIN)  # not passed by every night
+ELSEWHERE = (Step.MODELS, Step.UPLOAD, Step.MOVE, Step.REMOVAL, Step.TOMBSTONE, Step.PIN)  # not passed by every night
 NAMES = tuple(name for step in Step for name in (f"before-{step}", f"after-{step}"))
 _passed: Counter[str] = Counter()
 

@@ -5,6 +5,7 @@ The helper computes nothing itself: neither the engine's nor torch's threads sur
 
 import multiprocessing
 import pkgutil
+import sys
 from multiprocessing import forkserver
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
@@ -15,6 +16,10 @@ from typing import Any
 import pytest
 
 from pipeline.tracking.client import CALM
+
+# The helper's main has no file, and pyspark, which Great Expectations imports where it is installed, takes that for
+# its own doctests and exits.
+vars(sys.modules["__main__"]).setdefault("__file__", __file__)
 
 ROOT = Path(__file__).parents[2]
 HEAVY = (
@@ -30,7 +35,13 @@ def helper() -> Any:
     stages = pkgutil.iter_modules([str(ROOT / "pipeline" / "stages")])
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(
-        ["tests.chaos.corner", "tests.warehouse.conftest", *HEAVY, *(f"pipeline.stages.{one.name}" for one in stages)]
+        [
+            "tests.chaos.processes",
+            "tests.chaos.corner",
+            "tests.warehouse.conftest",
+            *HEAVY,
+            *(f"pipeline.stages.{one.name}" for one in stages),
+        ]
     )
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(ROOT))  # the helper takes over no other path

@@ -232,7 +232,7 @@ class Machine(RuleBasedStateMachine):
         """An older day, or the last one again."""
         self.night(max(FIRST, self.today - timedelta(back)))
 
-    @precondition(lambda self: self.says)
+    @precondition(lambda self: snapshot.pointer(self.shop.root))
     @rule(data=st.data())
     def rollback(self, data: st.DataObject) -> None:
         """Back to the parent, or to any snapshot."""
@@ -268,7 +268,7 @@ class Machine(RuleBasedStateMachine):
             assert self.traces(self.shop.key(user)) <= self.holding(user)
         assert not any(self.traces(user) for user in USERS)
 
-    @precondition(lambda self: self.says)
+    @precondition(lambda self: snapshot.pointer(self.shop.root))
     @rule()
     def pin(self) -> None:
         """Keep what is current, or let go of what was kept."""
@@ -278,7 +278,7 @@ class Machine(RuleBasedStateMachine):
         else:
             self.pinned = self.do("pin")
 
-    @precondition(lambda self: self.says)
+    @precondition(lambda self: snapshot.pointer(self.shop.root))
     @rule()
     def read(self) -> None:
         """Someone begins to read, or ends."""

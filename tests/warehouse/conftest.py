@@ -1,5 +1,6 @@
 """A warehouse of two small tables, and nights in it: in this process or in one that may be killed."""
 
+import ast
 import os
 import subprocess
 import sys
@@ -12,7 +13,9 @@ import pytest
 
 import pipeline
 from pipeline.contracts.table import Column, Table
+from pipeline.warehouse.bucket import Bucket
 from pipeline.warehouse.commit import Requirements, commit
+from pipeline.warehouse.failpoints import Step
 from pipeline.warehouse.manifest import Manifest
 from pipeline.warehouse.snapshot import pointer
 from pipeline.warehouse.staging import Staging
@@ -30,6 +33,7 @@ class House:
     root: Path
     prices: Table = PRICES
     users: Table = USERS
+    bucket: Bucket | None = None
 
     def day(self, number: int) -> date:
         return date(2020, 1, number)
@@ -61,6 +65,7 @@ class House:
             policy_hash="policy",
             code_version="1.0",
             requires=Requirements(seen, passed, frozenset(tables)),
+            bucket=self.bucket,
         )
 
     def publish(self, day: int, price: float = 1.0, run: str = "night") -> str:
@@ -86,6 +91,13 @@ class House:
             for path in sorted((self.root / "snapshots").rglob("*"))
             if path.is_file()
         }
+
+
+def steps(*modules: Path) -> list[Step]:
+    """The steps that modules take."""
+    nodes = [node for path in modules for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))]
+    named = {node.attr for node in nodes if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "Step"}
+    return [step for step in Step if step.name in named]
 
 
 @pytest.fixture
