@@ -17,7 +17,8 @@ from tests.chaos.conftest import Matrix, counts
 from tests.chaos.dock import ZONE, shopping
 from tests.feeds.conftest import FIRST, Dock
 
-pytestmark = pytest.mark.spark
+# PySpark 4.3 calls what pandas 4 will not have.
+pytestmark = [pytest.mark.spark, pytest.mark.filterwarnings("ignore::pandas.errors.Pandas4Warning")]
 
 DAYS = 40
 AS_OF = FIRST + timedelta(30)
