@@ -185,6 +185,8 @@ def _place(root: Path, staging: Staging, manifest: Manifest) -> Manifest:
         if not path.is_file() or path.stat().st_size != table.bytes:
             raise DataError(f"{path}: missing or not of {table.bytes:,} bytes; run the stage that writes {table.name}")
     folder.parent.mkdir(exist_ok=True)
+    for left in (staging.folder / TABLES).glob(".*"):  # by an attempt that died at work
+        durable.drop(left)
     durable.put(staging.folder / TABLES / manifests.FILE, manifest.to_json(), Step.MANIFEST)
     durable.move(staging.folder / TABLES, folder, Step.SNAPSHOT)
     return manifest

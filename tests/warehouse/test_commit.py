@@ -50,6 +50,12 @@ def test_a_missing_table_is_named(house):
     assert pointer(house.root) is None
 
 
+def test_what_an_attempt_left_that_died_at_work_is_not_published(house):
+    staging = house.stage(1)
+    (staging.path("users").parent / ".manifest.json.0123abcd.partial").write_text("half")
+    assert verify(open_snapshot(house.root, house.commit(staging).snapshot)) == []
+
+
 @pytest.mark.parametrize("harm", ["cut", "remove"])
 def test_a_staged_file_that_is_not_as_written_is_not_published(house, harm):
     staging = house.stage(1)
