@@ -12,8 +12,16 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 import torch
 from threadpoolctl import threadpool_limits
-from transformers import EarlyStoppingCallback, PrinterCallback, Trainer, TrainerCallback, TrainingArguments, logging
-from transformers.trainer_utils import get_last_checkpoint
+from transformers import (
+    EarlyStoppingCallback,
+    PrinterCallback,
+    Trainer,
+    TrainerCallback,
+    TrainerState,
+    TrainingArguments,
+    logging,
+)
+from transformers.trainer import TRAINER_STATE_NAME
 
 from pipeline.record import Recorder
 from pipeline.settings import Training
@@ -158,12 +166,22 @@ def fine_tune(
         callbacks=[EarlyStoppingCallback(settings.patience), _Notes(recorder, progress)],
     )
     trainer.remove_callback(PrinterCallback)
-    last = get_last_checkpoint(str(folder)) if folder.is_dir() else None
     before = {name: value.detach().cpu().clone() for name, value in model.state_dict().items()} if warm else {}
-    trainer.train(resume_from_checkpoint=last)
+    trainer.train(resume_from_checkpoint=_last_whole(folder))
     if warm and trainer.state.best_metric >= _first_loss(trainer.state.log_history):
         model.load_state_dict(before)
     return model.eval()
+
+
+def _last_whole(folder: Path) -> str | None:
+    """The latest checkpoint that was written to its end: its state, which the Trainer writes last, can be read."""
+    for path in sorted(folder.glob("checkpoint-*"), key=lambda one: int(one.name.rpartition("-")[2]), reverse=True):
+        try:
+            TrainerState.load_from_json(str(path / TRAINER_STATE_NAME))
+        except (OSError, ValueError):
+            continue
+        return str(path)
+    return None
 
 
 def _first_loss(history: list[dict[str, float]]) -> float:

@@ -132,6 +132,24 @@ def test_a_champion_that_can_be_improved_moves(tmp_path):
     assert validation_loss(better) < loss
 
 
+@pytest.mark.parametrize("torn", [None, "", '{"epoch": 1.0, "glob'])
+def test_a_checkpoint_that_was_being_written_is_not_taken_for_one(tmp_path, torn):
+    def kill(step, steps):
+        if step == 10:
+            raise KeyboardInterrupt
+
+    whole = weights(tune(tmp_path / "whole"))
+    with pytest.raises(KeyboardInterrupt):
+        tune(tmp_path / "killed", progress=kill)
+    last = tmp_path / "killed" / "checkpoints" / "checkpoint-8"
+    (last / "trainer_state.json").unlink()
+    if torn is not None:
+        (last / "trainer_state.json").write_text(torn)
+    seen = []
+    assert same(weights(tune(tmp_path / "killed", progress=lambda step, _: seen.append(step))), whole)
+    assert seen[0] == 5
+
+
 def test_a_warm_run_killed_and_resumed_still_knows_where_it_began(tmp_path):
     def kill(step, steps):
         if step == 3:
