@@ -1,0 +1,105 @@
+"""Times ways of doing one thing, in turn, and says what the machine was doing meanwhile.
+
+A machine is calibrated before and after (matrix product, memory copy); a run in which it drifted by more than a tenth
+is marked, and its figures are no figures.
+"""
+
+import json
+import os
+import platform
+import statistics
+import subprocess
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+FIGURES = Path(__file__).parents[1] / "build" / "figures"
+DRIFT = 0.1
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What the machine can do just now: float32 product in GFLOP/s, copy in GB/s, load."""
+
+    gflops: float
+    copy: float
+    load: float
+
+    @classmethod
+    def now(cls) -> "Calibration":
+        """Measure, best of several."""
+        one, other = np.ones((2048, 2048), np.float32), np.ones((2048, 2048), np.float32)
+        source = np.ones(32 * 2**20, np.float32)
+        target = np.empty_like(source)
+        product = min(_seconds(lambda: one @ other) for _ in range(7))
+        copy = min(_seconds(lambda: np.copyto(target, source)) for _ in range(7))
+        return cls(2 * 2048**3 / product / 1e9, 2 * source.nbytes / copy / 1e9, os.getloadavg()[0])
+
+
+def _seconds(call: Callable[[], Any]) -> float:
+    started = perf_counter()
+    call()
+    return perf_counter() - started
+
+
+def measure(name: str, ways: Mapping[str, Callable[[], Any]], rounds: int = 5, **facts: float) -> dict[str, float]:
+    """Run each way once in every round; print medians beside the first way's, and write them to build/figures.
+
+    Args:
+        name: of the figures' file.
+        ways: what to time, ours first.
+        rounds: how often each.
+        facts: further figures.
+
+    Returns:
+        Median seconds by way.
+    """
+    before = Calibration.now()
+    taken: dict[str, list[float]] = {way: [] for way in ways}
+    for _ in range(rounds):
+        for way, call in ways.items():
+            taken[way].append(_seconds(call))
+    after = Calibration.now()
+    medians = {way: statistics.median(seconds) for way, seconds in taken.items()}
+    drift = max(abs(after.gflops / before.gflops - 1), abs(after.copy / before.copy - 1))
+    _show(name, taken, medians, before, after, drift)
+    figures = {f"{name}/{way}/seconds": seconds for way, seconds in medians.items()}
+    figures |= {f"{name}/{fact}": value for fact, value in facts.items()}
+    machine = {
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+        "gflops": before.gflops,
+        "copy": before.copy,
+    }
+    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
+    note = {"machine": machine, "load": before.load, "drift": drift, "commit": commit.stdout.strip()}
+    FIGURES.mkdir(parents=True, exist_ok=True)
+    (FIGURES / f"{name}.json").write_text(json.dumps(figures | note, indent=1) + "\n")
+    return medians
+
+
+def _show(
+    name: str,
+    taken: Mapping[str, list[float]],
+    medians: Mapping[str, float],
+    before: Calibration,
+    after: Calibration,
+    drift: float,
+) -> None:
+    table = Table("way", "median s", "least s", "most s", "times ours", title=name)
+    ours = next(iter(medians.values()))
+    for way, seconds in taken.items():
+        spread = f"{medians[way]:.3f}", f"{min(seconds):.3f}", f"{max(seconds):.3f}"
+        table.add_row(way, *spread, f"{medians[way] / ours:.2f}")
+    console = Console()
+    console.print(table)
+    for when, one in (("before", before), ("after", after)):
+        console.print(f"{when}: {one.gflops:.0f} GFLOP/s, copy {one.copy:.1f} GB/s, load {one.load:.1f}")
+    if drift > DRIFT:
+        console.print(f"[red]the machine drifted by {drift:.0%}: run it again on a quiet one")

@@ -1,0 +1,54 @@
+"""Exact top-K of inner products beside faiss and a loop of matmul and topk: python -m benchmarks.top_k [users] [items].
+
+Needs `pip install faiss-cpu`.
+"""
+
+import sys
+
+import faiss
+import numpy as np
+import scipy.sparse as sp
+import torch
+
+from benchmarks.side_by_side import measure
+from pipeline.models.retrieval import Filters, search
+
+WIDTH, K, THREADS, LOOP = 128, 100, 2, 256
+
+
+def main(users: int, items: int) -> None:
+    """Compare answers, then time each way."""
+    rng = np.random.default_rng(0)
+    left, right = (rng.standard_normal((count, WIDTH)).astype(np.float32) for count in (users, items))
+    bought = sp.csr_matrix(
+        (np.ones(users * 20, bool), (np.repeat(np.arange(users), 20), rng.integers(0, items, users * 20))),
+        shape=(users, items),
+    )
+    filters = Filters(rng.random(users) < 2, rng.random(items) < 0.9, bought)
+    torch.set_num_threads(THREADS)
+    faiss.omp_set_num_threads(THREADS)
+    index = faiss.IndexFlatIP(WIDTH)
+    index.add(right)
+
+    def loop() -> np.ndarray:
+        items_T = torch.from_numpy(right).T
+        parts = [torch.topk(torch.from_numpy(left[a : a + LOOP]) @ items_T, K).indices for a in range(0, users, LOOP)]
+        return torch.cat(parts).numpy()
+
+    ours, theirs = search(left, right, K, threads=THREADS), index.search(left, K)
+    assert np.allclose(ours.scores, theirs[0], atol=1e-4)
+    same = (ours.items == theirs[1]).mean()
+    assert same > 0.9999, f"{same:.6f} of the places are equal"  # neighbours that differ in the last bit may swap
+    ways = {
+        "ours": lambda: search(left, right, K, threads=THREADS),
+        "ours, filtered": lambda: search(left, right, K, filters, threads=THREADS),
+        "faiss IndexFlatIP": lambda: index.search(left, K),
+        "matmul and topk": loop,
+    }
+    medians = measure("top_k", ways, users=users, items=items, equal=float(same))
+    for way, seconds in medians.items():
+        print(f"{way}: {users / seconds:,.0f} users/s, {2 * users * items * WIDTH / seconds / 1e9:.0f} GFLOP/s")
+
+
+if __name__ == "__main__":
+    main(*(int(word) for word in sys.argv[1:] or ("8192", "100000")))

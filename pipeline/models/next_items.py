@@ -1,0 +1,306 @@
+"""Which item comes next in a user's sequence: several ways to score every item, and a learned order of their best.
+
+Ways: co-visitation (what followed what, forwards and backwards, decayed by distance, normalised by popularity), two
+hops of it, likeness of content, and what followed alike items, which reaches an item nobody has taken yet. The order is
+LambdaMART (Burges 2010, by LightGBM), learned on an item of each user that the ways have not seen.
+Shapes: U users, B users of a block, I items, N candidates, F features.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import lightgbm
+import numpy as np
+import scipy.sparse as sp
+from sklearn.preprocessing import normalize
+
+BLOCK = 512
+WAYS = (
+    "follows",
+    "follows_last",
+    "follows_only",
+    "together",
+    "two_hops",
+    "alike",
+    "alike_last",
+    "follows_alike",
+    "popular",
+)
+FLOOR, FINE = 1e-4, 1e-5
+NEIGHBOURS, FOLLOWERS = 100, 50
+
+
+@dataclass(frozen=True)
+class Sequences:
+    """What users took, oldest first: `item` int [M] places, `start` int [U + 1] where each user begins."""
+
+    item: np.ndarray
+    start: np.ndarray
+
+    def __len__(self) -> int:
+        """How many users."""
+        return len(self.start) - 1
+
+    @cached_property
+    def user(self) -> np.ndarray:
+        """Int [M] whose each item is."""
+        return np.repeat(np.arange(len(self)), np.diff(self.start))
+
+    def without_last(self, count: int) -> "Sequences":
+        """Each user's items but for the last ones; who has no more keeps none."""
+        left = np.maximum(np.diff(self.start) - count, 0)
+        kept = np.arange(len(self.item)) - self.start[self.user] < left[self.user]
+        return Sequences(self.item[kept], np.r_[0, np.cumsum(left)])
+
+    def from_end(self, count: int) -> np.ndarray:
+        """Int [U] the item so far from the end, 1 the last; -1 for who has fewer."""
+        at = self.start[1:] - count
+        return np.where(at >= self.start[:-1], self.item[np.maximum(at, 0)], -1)
+
+    def profile(self, items: int, decay: float, limit: int) -> sp.csr_matrix:
+        """Each user's latest items, each step back counting `decay` times less: float32 CSR [U, I]."""
+        back = self.start[1:][self.user] - 1 - np.arange(len(self.item))
+        near = back < limit
+        weight = (decay ** back[near].astype(np.float64)).astype(np.float32)
+        return sp.csr_matrix((weight, (self.user[near], self.item[near])), shape=(len(self), items))
+
+
+@dataclass(frozen=True)
+class Habits:
+    """Hyper-parameters of the ways, chosen on the validation item.
+
+    Attributes:
+        window: steps within which two items are seen together.
+        distance: decay of a pair by each further step.
+        backward: what an item counts for those that come after it.
+        source_power, target_power: damping by how often an item was taken.
+        memory: decay of a user's items by each step back.
+    """
+
+    window: int = 10
+    distance: float = 0.8
+    backward: float = 0.6
+    source_power: float = 0.5
+    target_power: float = 0.3
+    memory: float = 0.5
+
+
+PRIOR = 10.0
+
+
+def pairs(sequences: Sequences, items: int, habits: Habits) -> sp.csr_matrix:
+    """Decayed counts of item j after item i in one user's sequence: float32 CSR [I, I]."""
+    total = sp.csr_matrix((items, items), dtype=np.float32)
+    for gap in range(1, habits.window + 1):
+        same = sequences.user[gap:] == sequences.user[:-gap]
+        first, second = sequences.item[:-gap][same], sequences.item[gap:][same]
+        weight = np.full(len(first), habits.distance ** (gap - 1), np.float32)
+        total = total + sp.csr_matrix((weight, (first, second)), shape=(items, items))
+    total.setdiag(0)
+    total.eliminate_zeros()
+    return total.tocsr()
+
+
+def damped(counts: sp.csr_matrix, taken: np.ndarray, habits: Habits) -> sp.csr_matrix:
+    """Counts divided by powers of how often both items were taken."""
+    source, target = (taken + PRIOR) ** -habits.source_power, (taken + PRIOR) ** -habits.target_power
+    return (sp.diags(source) @ counts @ sp.diags(target)).tocsr().astype(np.float32)
+
+
+def co_visitation(forward: sp.csr_matrix, taken: np.ndarray, habits: Habits) -> sp.csr_matrix:
+    """What goes with what, in both directions: float32 CSR [I, I]; `forward` are `pairs`."""
+    return damped(forward + habits.backward * forward.T, taken, habits)
+
+
+def likeness(content: sp.csr_matrix, neighbours: int = NEIGHBOURS) -> sp.csr_matrix:
+    """Cosine of each item's content with its nearest others: float32 CSR [I, I].
+
+    Args:
+        content: CSR [I, C] unit rows; an empty row is alike to nothing.
+        neighbours: how many an item keeps.
+    """
+    items = content.shape[0]
+    rows, others, cosines = [], [], []
+    for block in blocks(np.arange(items)):
+        near = (content[block] @ content.T).toarray()
+        near[np.arange(len(block)), block] = 0
+        row, other, _ = best(near, block, neighbours)
+        rows.append(row)
+        others.append(other)
+        cosines.append(near[row - block[0], other])
+    return sp.csr_matrix(
+        (np.concatenate(cosines), (np.concatenate(rows), np.concatenate(others))),
+        shape=(items, items),
+        dtype=np.float32,
+    )
+
+
+def _strongest(rows: sp.csr_matrix, count: int) -> sp.csr_matrix:
+    """Each row's largest entries, ties by column."""
+    row = np.repeat(np.arange(rows.shape[0]), np.diff(rows.indptr))
+    order = np.lexsort((rows.indices, -rows.data, row))
+    place = np.arange(len(order)) - rows.indptr[row[order]]
+    kept = order[place < count]
+    return sp.csr_matrix((rows.data[kept], (row[kept], rows.indices[kept])), shape=rows.shape)
+
+
+@dataclass(frozen=True)
+class Ways:
+    """All that scoring reads, as of the end of the sequences.
+
+    Attributes:
+        sequences: what is known of each user.
+        taken: float [I] how often each item was taken.
+        graphs: CSR [I, I] by way.
+        profiles: CSR [U, I] by way.
+    """
+
+    sequences: Sequences
+    taken: np.ndarray
+    graphs: dict[str, sp.csr_matrix]
+    profiles: dict[str, sp.csr_matrix]
+
+    @classmethod
+    def of(cls, sequences: Sequences, items: int, alike: sp.csr_matrix, habits: Habits) -> "Ways":
+        """Count and normalise.
+
+        Args:
+            sequences: what is known.
+            items: how many there are.
+            alike: `likeness` of the items' content, empty where nothing is known of it.
+            habits: hyper-parameters.
+        """
+        taken = np.bincount(sequences.item, minlength=items).astype(np.float64)
+        forward = pairs(sequences, items, habits)
+        follows = co_visitation(forward, taken, habits)
+        near = normalize(_strongest(follows, FOLLOWERS), "l1")
+        latest, last = sequences.profile(items, habits.memory, 20), sequences.profile(items, habits.memory, 1)
+        graphs = {
+            "follows": follows,
+            "follows_last": follows,
+            "follows_only": damped(forward, taken, habits),
+            "together": damped(forward + forward.T, taken, habits),
+            "two_hops": (near @ near @ sp.diags((taken + PRIOR) ** -0.2)).tocsr(),
+            "alike": alike,
+            "alike_last": alike,
+            "follows_alike": (normalize(alike, "l1") @ near).tocsr(),
+        }
+        long = sequences.profile(items, 0.8, 50)
+        profiles = dict.fromkeys(WAYS, latest) | {"follows_last": last, "alike_last": last, "together": long}
+        return cls(sequences, taken, graphs, profiles)
+
+    def scores(self, way: str, users: np.ndarray) -> np.ndarray:
+        """Scores float32 [B, I] of one way, 0 for what a user has taken already."""
+        if way == "popular":
+            scores = np.tile(self.taken.astype(np.float32), (len(users), 1))
+        else:
+            scores = np.asarray((self.profiles[way][users] @ self.graphs[way]).todense(), np.float32)
+        return self.unseen(scores, users)
+
+    def unseen(self, scores: np.ndarray, users: np.ndarray) -> np.ndarray:
+        """The same scores, 0 for what a user has taken already."""
+        lengths = np.diff(self.sequences.start)[users]
+        at = np.concatenate([np.arange(self.sequences.start[u], self.sequences.start[u + 1]) for u in users])
+        scores[np.repeat(np.arange(len(users)), lengths), self.sequences.item[at]] = 0
+        return scores
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """Items worth ordering: user int [N], item int [N], features float32 [N, F]; by user, then item."""
+
+    user: np.ndarray
+    item: np.ndarray
+    features: np.ndarray
+
+    def only(self, rows: np.ndarray) -> "Candidates":
+        """Some of them."""
+        return Candidates(self.user[rows], self.item[rows], self.features[rows])
+
+    @classmethod
+    def joined(cls, parts: "list[Candidates]") -> "Candidates":
+        """Several blocks as one."""
+        return cls(
+            *(np.concatenate(column) for column in zip(*((p.user, p.item, p.features) for p in parts), strict=True))
+        )
+
+
+def best(scores: np.ndarray, users: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The k best positive scores of each user: user, item, rank (1 is best), ties by item.
+
+    Args:
+        scores: [B, I].
+        users: int [B] the rows' users.
+        k: places.
+    """
+    k = min(k, scores.shape[1])
+    bound = np.partition(scores, -k, axis=1)[:, -k]
+    row, item = np.nonzero((scores >= bound[:, None]) & (scores > 0))
+    order = np.lexsort((item, -scores[row, item], row))
+    row, item = row[order], item[order]
+    rank = np.arange(len(row)) - np.searchsorted(row, row) + 1
+    return users[row[rank <= k]], item[rank <= k], rank[rank <= k]
+
+
+def candidates(ways: Ways, users: np.ndarray, count: int) -> Candidates:
+    """The best of each way for some users, with what every way thinks of them."""
+    scores = [ways.scores(way, users) for way in WAYS]
+    chosen = np.zeros(scores[0].shape, bool)
+    for one in scores:
+        top = np.argpartition(-one, min(count, one.shape[1] - 1), axis=1)[:, :count]
+        own = np.zeros_like(chosen)
+        np.put_along_axis(own, top, np.take_along_axis(one, top, axis=1) > 0, axis=1)
+        chosen |= own
+    row, item = np.nonzero(chosen)
+    columns = []
+    for one in scores:
+        value, most = one[row, item], np.maximum(one.max(axis=1), 1e-12)[row]
+        columns += [value / most, np.log(value / most + FLOOR), np.log(value + FINE)]
+    columns += [np.log1p(ways.taken[item]), np.log(np.maximum(np.diff(ways.sequences.start)[users], 1))[row]]
+    return Candidates(users[row], item, np.stack(columns, axis=1).astype(np.float32))
+
+
+def blocks(users: np.ndarray) -> Iterator[np.ndarray]:
+    """At most BLOCK users at a time."""
+    for start in range(0, len(users), BLOCK):
+        yield users[start : start + BLOCK]
+
+
+class Order:
+    """A learned order of candidates; kept as LightGBM's plain text."""
+
+    ROUNDS, LEAVES, RATE = 300, 31, 0.05
+
+    def __init__(self, model: lightgbm.Booster) -> None:
+        self.model = model
+
+    @classmethod
+    def learn(cls, found: Candidates, target: np.ndarray, seed: int, threads: int) -> "Order":
+        """Learn from users whose target is among their candidates.
+
+        Args:
+            found: candidates.
+            target: int [U] the item that came next, -1 for none.
+            seed: of the drawing.
+            threads: part of what makes two runs equal.
+        """
+        hit = found.item == target[found.user]
+        useful = np.isin(found.user, found.user[hit])
+        sizes = np.unique(found.user[useful], return_counts=True)[1]
+        data = lightgbm.Dataset(found.features[useful], hit[useful].astype(np.int8), group=sizes)
+        settings = {
+            "objective": "lambdarank", "lambdarank_truncation_level": 20, "num_leaves": cls.LEAVES,
+            "learning_rate": cls.RATE, "min_data_in_leaf": 100, "lambda_l2": 5.0, "feature_fraction": 0.8,
+            "seed": seed, "num_threads": threads, "deterministic": True, "force_row_wise": True, "verbosity": -1,
+        }  # fmt: skip
+        return cls(lightgbm.train(settings, data, num_boost_round=cls.ROUNDS))
+
+    def lists(self, found: Candidates, k: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The k best candidates of each user: user, item, rank (1 is best), ties by item."""
+        score = np.round(self.model.predict(found.features), 9)
+        order = np.lexsort((found.item, -score, found.user))
+        user, item = found.user[order], found.item[order]
+        place = np.arange(len(user)) - np.searchsorted(user, user)
+        kept = place < k
+        return user[kept], item[kept], place[kept] + 1

@@ -1,0 +1,98 @@
+"""Ways to the next item, on sequences small enough to count by hand, and the learned order of their candidates."""
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline.models import next_items
+from pipeline.models.next_items import Candidates, Habits, Order, Sequences, Ways, best, candidates, likeness, pairs
+
+LINES = [[0, 1, 2], [1, 2, 3], [3], [0, 1]]
+PLAIN = Habits(window=2, distance=0.5, backward=0.5, source_power=0, target_power=0, memory=0.5)
+
+
+def sequences(lines: list[list[int]]) -> Sequences:
+    return Sequences(np.array([item for line in lines for item in line], np.int64), np.cumsum([0, *map(len, lines)]))
+
+
+def lines(given: Sequences) -> list[list[int]]:
+    return [given.item[a:b].tolist() for a, b in zip(given.start[:-1], given.start[1:], strict=True)]
+
+
+def test_the_last_items_can_be_left_out_and_asked_for() -> None:
+    whole = sequences(LINES)
+    assert lines(whole.without_last(1)) == [[0, 1], [1, 2], [], [0]]
+    assert lines(whole.without_last(2)) == [[0], [1], [], []]
+    assert whole.from_end(1).tolist() == [2, 3, 3, 1]
+    assert whole.from_end(2).tolist() == [1, 2, -1, 0]
+
+
+def test_pairs_count_what_follows_at_each_distance() -> None:
+    counted = pairs(sequences(LINES), 4, PLAIN).toarray()
+    expected = np.zeros((4, 4))
+    expected[0, 1], expected[1, 2], expected[2, 3], expected[0, 2], expected[1, 3] = 2, 2, 1, 0.5, 0.5
+    np.testing.assert_allclose(counted, expected)
+
+
+def test_a_profile_forgets_by_the_step() -> None:
+    np.testing.assert_allclose(sequences(LINES).profile(4, 0.5, 2).toarray()[0], [0, 0.5, 1, 0])
+
+
+def test_likeness_leaves_the_item_itself_out() -> None:
+    content = sp.csr_matrix(np.array([[1, 0], [0.6, 0.8], [0, 1], [0, 0]], np.float32))
+    alike = likeness(content, 1).toarray()
+    np.testing.assert_allclose(alike, [[0, 0.6, 0, 0], [0, 0, 0.8, 0], [0, 0.8, 0, 0], [0, 0, 0, 0]], atol=1e-6)
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 999), k=st.integers(1, 6))
+def test_the_best_are_the_first_of_all_sorted(seed: int, k: int) -> None:
+    scores = np.random.default_rng(seed).integers(-1, 4, (5, 9)).astype(np.float32)
+    user, item, rank = best(scores, np.arange(10, 15), k)
+    for row in range(5):
+        expected = [one for one in np.argsort(-scores[row], kind="stable")[:k] if scores[row, one] > 0]
+        mine = user == 10 + row
+        assert item[mine].tolist() == expected
+        assert rank[mine].tolist() == list(range(1, len(expected) + 1))
+
+
+def ways() -> Ways:
+    alike = likeness(sp.csr_matrix(np.array([[1, 0], [0, 1], [1, 0], [0, 1], [1, 0]], np.float32)))
+    return Ways.of(sequences([[0, 1], [0, 1], [1, 0, 3], [3]]), 5, alike, PLAIN)
+
+
+def test_nothing_taken_before_is_scored() -> None:
+    users = np.arange(4)
+    for way in next_items.WAYS:
+        scores = ways().scores(way, users)
+        assert scores[0, [0, 1]].tolist() == [0, 0]
+        assert scores[2, [0, 1, 3]].tolist() == [0, 0, 0]
+
+
+def test_an_item_nobody_took_is_reached_by_its_content() -> None:
+    found = candidates(ways(), np.arange(4), 3)
+    assert (0, 4) in set(zip(found.user.tolist(), found.item.tolist(), strict=True))
+
+
+def test_who_took_nothing_gets_what_is_popular() -> None:
+    told = Ways.of(sequences([[0, 1], [], [1]]), 3, sp.csr_matrix((3, 3)), PLAIN)
+    found = candidates(told, np.array([1]), 2)
+    assert found.item.tolist() == [0, 1]
+    assert np.isfinite(found.features).all()
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_the_order_learns_what_came_next(threads: int) -> None:
+    rng = np.random.default_rng(1)
+    user, item = np.repeat(np.arange(400), 5), np.tile(np.arange(5), 400)
+    features = rng.normal(size=(2000, 3)).astype(np.float32)
+    target = features[:, 1].reshape(400, 5).argmax(1)
+    found = Candidates(user, item, features)
+    learned = Order.learn(found.only(user < 300), target, 7, threads)
+    listed = learned.lists(found.only(user >= 300), 2)
+    first = dict(zip(listed[0][listed[2] == 1].tolist(), listed[1][listed[2] == 1].tolist(), strict=True))
+    assert np.mean([first[one] == target[one] for one in range(300, 400)]) > 0.85
+    again = Order.learn(found.only(user < 300), target, 7, threads)
+    assert again.model.model_to_string() == learned.model.model_to_string()
