@@ -2,20 +2,19 @@
 
 Ways: co-visitation (what followed what, forwards and backwards, decayed by distance, normalised by popularity), two
 hops of it, likeness of content, and what followed alike items, which reaches an item nobody has taken yet. The order is
-LambdaMART (Burges 2010, by LightGBM), learned on an item of each user that the ways have not seen.
+learned (`order`) on an item of each user that the ways have not seen.
 Shapes: U users, B users of a block, I items, N candidates, F features.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-import lightgbm
 import numpy as np
 import scipy.sparse as sp
 from sklearn.preprocessing import normalize
 
-BLOCK = 512
+from pipeline.models.order import Candidates, best, blocks, chosen, opinions
+
 WAYS = (
     "follows",
     "follows_last",
@@ -27,7 +26,6 @@ WAYS = (
     "follows_alike",
     "popular",
 )
-FLOOR, FINE = 1e-4, 1e-5
 NEIGHBOURS, FOLLOWERS = 100, 50
 
 
@@ -206,101 +204,10 @@ class Ways:
         return scores
 
 
-@dataclass(frozen=True)
-class Candidates:
-    """Items worth ordering: user int [N], item int [N], features float32 [N, F]; by user, then item."""
-
-    user: np.ndarray
-    item: np.ndarray
-    features: np.ndarray
-
-    def only(self, rows: np.ndarray) -> "Candidates":
-        """Some of them."""
-        return Candidates(self.user[rows], self.item[rows], self.features[rows])
-
-    @classmethod
-    def joined(cls, parts: "list[Candidates]") -> "Candidates":
-        """Several blocks as one."""
-        return cls(
-            *(np.concatenate(column) for column in zip(*((p.user, p.item, p.features) for p in parts), strict=True))
-        )
-
-
-def best(scores: np.ndarray, users: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The k best positive scores of each user: user, item, rank (1 is best), ties by item.
-
-    Args:
-        scores: [B, I].
-        users: int [B] the rows' users.
-        k: places.
-    """
-    k = min(k, scores.shape[1])
-    bound = np.partition(scores, -k, axis=1)[:, -k]
-    row, item = np.nonzero((scores >= bound[:, None]) & (scores > 0))
-    order = np.lexsort((item, -scores[row, item], row))
-    row, item = row[order], item[order]
-    rank = np.arange(len(row)) - np.searchsorted(row, row) + 1
-    return users[row[rank <= k]], item[rank <= k], rank[rank <= k]
-
-
 def candidates(ways: Ways, users: np.ndarray, count: int) -> Candidates:
     """The best of each way for some users, with what every way thinks of them."""
-    scores = [ways.scores(way, users) for way in WAYS]
-    chosen = np.zeros(scores[0].shape, bool)
-    for one in scores:
-        top = np.argpartition(-one, min(count, one.shape[1] - 1), axis=1)[:, :count]
-        own = np.zeros_like(chosen)
-        np.put_along_axis(own, top, np.take_along_axis(one, top, axis=1) > 0, axis=1)
-        chosen |= own
-    row, item = np.nonzero(chosen)
-    columns = []
-    for one in scores:
-        value, most = one[row, item], np.maximum(one.max(axis=1), 1e-12)[row]
-        columns += [value / most, np.log(value / most + FLOOR), np.log(value + FINE)]
+    scores = {way: ways.scores(way, users) for way in WAYS}
+    row, item = chosen(scores, count)
+    columns = opinions(scores, row, item)
     columns += [np.log1p(ways.taken[item]), np.log(np.maximum(np.diff(ways.sequences.start)[users], 1))[row]]
     return Candidates(users[row], item, np.stack(columns, axis=1).astype(np.float32))
-
-
-def blocks(users: np.ndarray) -> Iterator[np.ndarray]:
-    """At most BLOCK users at a time."""
-    for start in range(0, len(users), BLOCK):
-        yield users[start : start + BLOCK]
-
-
-class Order:
-    """A learned order of candidates; kept as LightGBM's plain text."""
-
-    ROUNDS, LEAVES, RATE = 300, 31, 0.05
-
-    def __init__(self, model: lightgbm.Booster) -> None:
-        self.model = model
-
-    @classmethod
-    def learn(cls, found: Candidates, target: np.ndarray, seed: int, threads: int) -> "Order":
-        """Learn from users whose target is among their candidates.
-
-        Args:
-            found: candidates.
-            target: int [U] the item that came next, -1 for none.
-            seed: of the drawing.
-            threads: part of what makes two runs equal.
-        """
-        hit = found.item == target[found.user]
-        useful = np.isin(found.user, found.user[hit])
-        sizes = np.unique(found.user[useful], return_counts=True)[1]
-        data = lightgbm.Dataset(found.features[useful], hit[useful].astype(np.int8), group=sizes)
-        settings = {
-            "objective": "lambdarank", "lambdarank_truncation_level": 20, "num_leaves": cls.LEAVES,
-            "learning_rate": cls.RATE, "min_data_in_leaf": 100, "lambda_l2": 5.0, "feature_fraction": 0.8,
-            "seed": seed, "num_threads": threads, "deterministic": True, "force_row_wise": True, "verbosity": -1,
-        }  # fmt: skip
-        return cls(lightgbm.train(settings, data, num_boost_round=cls.ROUNDS))
-
-    def lists(self, found: Candidates, k: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """The k best candidates of each user: user, item, rank (1 is best), ties by item."""
-        score = np.round(self.model.predict(found.features), 9)
-        order = np.lexsort((found.item, -score, found.user))
-        user, item = found.user[order], found.item[order]
-        place = np.arange(len(user)) - np.searchsorted(user, user)
-        kept = place < k
-        return user[kept], item[kept], place[kept] + 1

@@ -10,7 +10,7 @@ import logging
 import os
 import threading
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, wait
 from dataclasses import replace
 from datetime import date
@@ -48,7 +48,7 @@ def ship(night: Night, patience: float = SECONDS) -> str | None:
         The id of its MLflow run; None when MLflow cannot be reached, which the record notes.
     """
     try:
-        run_id, is_new = _within(patience, night, lambda opened: _ship(opened, night))
+        run_id, is_new = _within(patience, night.home, lambda opened: _ship(opened, night))
         if is_new:
             JsonRecorder(night.record).tags({"mlflow": run_id})
             marker = {"run_id": run_id, "digest": _digest(night)}
@@ -90,12 +90,41 @@ def align(night: Night, patience: float = SECONDS) -> None:
     if not os.environ.get("MLFLOW_TRACKING_URI") and not (night.home / client.STORE).exists():
         return
     try:
-        _within(patience, night, lambda opened: registry.align(opened, night))
+        _within(patience, night.home, lambda opened: registry.align(opened, night))
     except Exception as error:  # readers follow the warehouse; the registry only shows it
         log.warning("champion aliases stay as they were: %s", client.without_password(str(error).split("\n")[0]))
 
 
-def _within(seconds: float, night: Night, work: "Callable[[MlflowClient], T]") -> T:
+def note_benchmark(home: Path, name: str, facts: Mapping[str, object], figures: Mapping[str, float]) -> str | None:
+    """Leave a benchmark's figures as a run of the experiment `shopkeel/benchmarks`; best effort.
+
+    Args:
+        home: the folder of all data.
+        name: of the run.
+        facts: what was run, as parameters.
+        figures: as metrics.
+
+    Returns:
+        The run's id; None when MLflow cannot be reached.
+    """
+
+    def send(opened: "MlflowClient") -> str:
+        run = opened.create_run(client.experiment(opened, home, "benchmarks"), run_name=name).info.run_id
+        for key, fact in facts.items():
+            opened.log_param(run, key, fact)
+        for key, value in figures.items():
+            opened.log_metric(run, key.replace("@", "_at_"), value)
+        opened.set_terminated(run)
+        return str(run)
+
+    try:
+        return _within(SECONDS, home, send)
+    except Exception as error:  # the figures stand on disk
+        log.warning("MLflow cannot be reached: %s", client.without_password(str(error).split("\n")[0][:300]))
+        return None
+
+
+def _within(seconds: float, home: Path, work: "Callable[[MlflowClient], T]") -> T:
     """Do work with a client beside this thread, as no time-out of a socket bounds an answer that trickles.
 
     What is given up hangs in its one call until the process ends: its client takes no further one.
@@ -107,7 +136,7 @@ def _within(seconds: float, night: Night, work: "Callable[[MlflowClient], T]") -
 
     def run() -> None:
         try:
-            done.set_result(work(client.connect(night.home, seconds)))
+            done.set_result(work(client.connect(home, seconds)))
         except Exception as error:  # told to who waits
             done.set_exception(error)
 
@@ -124,7 +153,7 @@ def _ship(opened: "MlflowClient", night: Night) -> tuple[str, bool]:
     marker = _marker(night)
     if marker.get("digest") == _digest(night) and client.is_active(opened, marker["run_id"]):
         return marker["run_id"], False
-    return Shipment(opened, night, client.experiment(opened, night)).send(), True
+    return Shipment(opened, night, client.experiment(opened, night.home, night.shop.name)).send(), True
 
 
 def _marker(night: Night) -> dict[str, str]:

@@ -7,8 +7,6 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, cast
 
-from pipeline.settings import Night
-
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
@@ -71,11 +69,11 @@ def is_active(client: "MlflowClient", run_id: str) -> bool:
         raise
 
 
-def experiment(client: "MlflowClient", night: Night) -> str:
-    """The id of the shop's experiment, made when it is new."""
-    name = f"shopkeel/{night.shop.name}"
+def experiment(client: "MlflowClient", home: Path, subject: str) -> str:
+    """The id of the experiment of a shop, or of the benchmarks, made when it is new."""
+    name = f"shopkeel/{subject}"
     if found := client.get_experiment_by_name(name):
         return str(found.experiment_id)
     # A server knows where its artifacts lie; a bare database would put them into the working directory.
-    served = address(night.home).startswith(("http://", "https://"))
-    return client.create_experiment(name, None if served else (night.home / ARTIFACTS).as_uri())
+    served = address(home).startswith(("http://", "https://"))
+    return client.create_experiment(name, None if served else (home / ARTIFACTS).as_uri())

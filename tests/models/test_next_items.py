@@ -1,13 +1,10 @@
 """Ways to the next item, on sequences small enough to count by hand, and the learned order of their candidates."""
 
 import numpy as np
-import pytest
 import scipy.sparse as sp
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from pipeline.models import next_items
-from pipeline.models.next_items import Candidates, Habits, Order, Sequences, Ways, best, candidates, likeness, pairs
+from pipeline.models.next_items import Habits, Sequences, Ways, candidates, likeness, pairs
 
 LINES = [[0, 1, 2], [1, 2, 3], [3], [0, 1]]
 PLAIN = Habits(window=2, distance=0.5, backward=0.5, source_power=0, target_power=0, memory=0.5)
@@ -46,18 +43,6 @@ def test_likeness_leaves_the_item_itself_out() -> None:
     np.testing.assert_allclose(alike, [[0, 0.6, 0, 0], [0, 0, 0.8, 0], [0, 0.8, 0, 0], [0, 0, 0, 0]], atol=1e-6)
 
 
-@settings(max_examples=40, deadline=None)
-@given(seed=st.integers(0, 999), k=st.integers(1, 6))
-def test_the_best_are_the_first_of_all_sorted(seed: int, k: int) -> None:
-    scores = np.random.default_rng(seed).integers(-1, 4, (5, 9)).astype(np.float32)
-    user, item, rank = best(scores, np.arange(10, 15), k)
-    for row in range(5):
-        expected = [one for one in np.argsort(-scores[row], kind="stable")[:k] if scores[row, one] > 0]
-        mine = user == 10 + row
-        assert item[mine].tolist() == expected
-        assert rank[mine].tolist() == list(range(1, len(expected) + 1))
-
-
 def ways() -> Ways:
     alike = likeness(sp.csr_matrix(np.array([[1, 0], [0, 1], [1, 0], [0, 1], [1, 0]], np.float32)))
     return Ways.of(sequences([[0, 1], [0, 1], [1, 0, 3], [3]]), 5, alike, PLAIN)
@@ -81,18 +66,3 @@ def test_who_took_nothing_gets_what_is_popular() -> None:
     found = candidates(told, np.array([1]), 2)
     assert found.item.tolist() == [0, 1]
     assert np.isfinite(found.features).all()
-
-
-@pytest.mark.parametrize("threads", [1, 2])
-def test_the_order_learns_what_came_next(threads: int) -> None:
-    rng = np.random.default_rng(1)
-    user, item = np.repeat(np.arange(400), 5), np.tile(np.arange(5), 400)
-    features = rng.normal(size=(2000, 3)).astype(np.float32)
-    target = features[:, 1].reshape(400, 5).argmax(1)
-    found = Candidates(user, item, features)
-    learned = Order.learn(found.only(user < 300), target, 7, threads)
-    listed = learned.lists(found.only(user >= 300), 2)
-    first = dict(zip(listed[0][listed[2] == 1].tolist(), listed[1][listed[2] == 1].tolist(), strict=True))
-    assert np.mean([first[one] == target[one] for one in range(300, 400)]) > 0.85
-    again = Order.learn(found.only(user < 300), target, 7, threads)
-    assert again.model.model_to_string() == learned.model.model_to_string()

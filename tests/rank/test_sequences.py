@@ -7,14 +7,14 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline import rank
 from pipeline.errors import DataError
-from pipeline.rank import content, read_sequences
+from pipeline.rank import sequences
+from pipeline.rank.sequences import content, read_sequences
 
 
 @pytest.fixture(autouse=True)
 def few_trials(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rank, "TRIALS", 2)
+    monkeypatch.setattr(sequences, "TRIALS", 2)
 
 
 def write(path: Path, lines: list[list[int]]) -> Path:
@@ -38,7 +38,7 @@ def told(*_: object) -> None:
 
 def ranked(path: Path, out: Path) -> dict[int, list[int]]:
     bench = read_sequences(path)
-    rank.rank_sequences(bench, content(bench.items, None, None), out, seed=3, threads=1, progress=told)
+    sequences.rank(bench, content(bench.items, None, None), out, seed=3, threads=1, progress=told)
     lists: dict[int, list[int]] = {}
     for row in pq.read_table(out).to_pylist():
         lists.setdefault(row["user"], []).append(row["item"])

@@ -1,35 +1,29 @@
-"""Rank a bare benchmark file: sequences of items, one line a user, by the models of `next_items`.
+"""Rank sequences of items, one line a user, by the models of `next_items`.
 
 The last item of a line is what lists are judged by and is never read. The one before it teaches the order and chooses
-hyper-parameters; then the ways are counted again with it. Not here: scores on the last item, which belong to a scorer.
+hyper-parameters; then the ways are counted again with it.
 """
 
 import json
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import optuna
-import pyarrow as pa
-import pyarrow.parquet as pq
 import scipy.sparse as sp
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.preprocessing import normalize
 
 from pipeline.errors import DataError
 from pipeline.models import next_items
-from pipeline.models.next_items import WAYS, Candidates, Habits, Order, Sequences, Ways
-from pipeline.warehouse import durable
-from pipeline.warehouse.failpoints import Step
+from pipeline.models.next_items import WAYS, Habits, Sequences, Ways, candidates
+from pipeline.models.order import Lists, Order, best, blocks, joined
+from pipeline.rank import Progress, draw, propose, write
 
 TRIALS, TRIAL_USERS = 24, 4000
 COUNT, K = 60, 50
 ATTRIBUTES = 0.5  # what an attribute counts beside a word of the title
-HELD_OUT = 0.1  # users whose validation item judges the order, not taught by it
-
-Progress = Callable[[str, int, int], None]
-Lists = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -118,11 +112,6 @@ def ndcg(lists: Lists, target: np.ndarray, among: np.ndarray) -> float:
     return float((1 / np.log2(rank[hit] + 1)).sum() / max(1, len(among)))
 
 
-def _joined(parts: list[Lists]) -> Lists:
-    user, item, rank = (np.concatenate(column) for column in zip(*parts, strict=True))
-    return user, item, rank
-
-
 def choose(bench: Bench, seed: int, progress: Progress) -> Habits:
     """Hyper-parameters by which co-visitation alone finds the validation item best, of so many trials."""
     known, target = bench.sequences.without_last(2), bench.sequences.from_end(2)
@@ -140,9 +129,9 @@ def choose(bench: Bench, seed: int, progress: Progress) -> Habits:
         taken = np.bincount(known.item, minlength=bench.items)
         graph = next_items.co_visitation(next_items.pairs(known, bench.items, habits), taken, habits)
         alone = Ways(known, taken, {"follows": graph}, {"follows": known.profile(bench.items, habits.memory, 20)})
-        parts = [next_items.best(alone.scores("follows", users), users, 10) for users in next_items.blocks(some)]
+        parts = [best(alone.scores("follows", users), users, 10) for users in blocks(some)]
         progress("choose", one.number + 1, TRIALS)
-        return ndcg(_joined(parts), target, some)
+        return ndcg(joined(parts), target, some)
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=seed))
@@ -151,7 +140,7 @@ def choose(bench: Bench, seed: int, progress: Progress) -> Habits:
     return Habits(**study.best_params)
 
 
-def rank_sequences(
+def rank(
     bench: Bench, known: sp.csr_matrix, out: Path, *, seed: int, threads: int, progress: Progress
 ) -> dict[str, float]:
     """Choose, learn, rank and write.
@@ -170,28 +159,15 @@ def rank_sequences(
     alike = next_items.likeness(known)
     habits = choose(bench, seed, progress)
     before, target = bench.sequences.without_last(2), bench.sequences.from_end(2)
-    found = _candidates(bench, before, alike, habits, "validate", progress)
-    judged = np.sort(np.random.default_rng(seed).permutation(len(before))[: int(HELD_OUT * len(before))])
-    taught = Order.learn(found.only(~np.isin(found.user, judged)), target, seed, threads)
-    figures = {"fused": ndcg(taught.lists(found.only(np.isin(found.user, judged)), K), target, judged)}
     ways = Ways.of(before, bench.items, alike, habits)
+    judges, teachers = draw(np.flatnonzero(target >= 0), seed)
+    judged = propose(partial(candidates, ways, count=COUNT), judges, "validate", progress)
+    taught = propose(partial(candidates, ways, count=COUNT), teachers, "teach", progress)
+    order = Order.learn(taught, taught.item == target[taught.user], seed, threads)
+    figures = {"fused": ndcg(order.lists(judged, K), target, judges)}
     for way in WAYS:
-        alone = [next_items.best(ways.scores(way, users), users, 10) for users in next_items.blocks(judged)]
-        figures[way] = ndcg(_joined(alone), target, judged)
-    order = Order.learn(found, target, seed, threads)
-    final = _candidates(bench, bench.sequences.without_last(1), alike, habits, "rank", progress)
-    user, item, rank = order.lists(final, K)
-    table = pa.table({"user": bench.users[user], "item": item, "rank": rank.astype(np.int32)})
-    with durable.filled(out.resolve(), Step.TABLE) as target_path:
-        pq.write_table(table, target_path, compression="zstd")
+        alone = [best(ways.scores(way, users), users, 10) for users in blocks(judges)]
+        figures[way] = ndcg(joined(alone), target, judges)
+    known_now = Ways.of(bench.sequences.without_last(1), bench.items, alike, habits)
+    write(order, partial(candidates, known_now, count=COUNT), bench.users, K, out, progress)
     return figures
-
-
-def _candidates(
-    bench: Bench, sequences: Sequences, alike: sp.csr_matrix, habits: Habits, step: str, progress: Progress
-) -> Candidates:
-    ways, parts = Ways.of(sequences, bench.items, alike, habits), []
-    for users in next_items.blocks(np.arange(len(sequences))):
-        parts.append(next_items.candidates(ways, users, COUNT))
-        progress(step, int(users[-1]) + 1, len(sequences))
-    return Candidates.joined(parts)

@@ -1,0 +1,223 @@
+"""What a user's next basket holds: own habits, neighbours, what follows and goes together, in a learned order.
+
+Ways: own baskets decayed at three speeds, the baskets of users alike in habit or in what is rare (temporal item
+frequency with neighbours, TIFU-KNN, Hu et al. 2020), what stood in the basket after one with the user's latest items,
+what shares baskets with them, and popularity. The order learns on baskets the ways have not seen.
+Shapes: U users, B users of a block, I items, N candidates, F features.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn.preprocessing import normalize
+
+from pipeline.models.order import Candidates, chosen, opinions
+
+WAYS = (
+    "own_recent",
+    "own",
+    "own_all",
+    "neighbours",
+    "neighbours_rare",
+    "follows",
+    "together",
+    "together_last",
+    "popular",
+)
+SLOW, QUICK = 0.9, 0.6
+NEIGHBOURS = 300
+PRIOR, SOURCE_POWER, TARGET_POWER = 10.0, 0.5, 0.3
+
+
+@dataclass(frozen=True)
+class Baskets:
+    """What users bought together, user after user, each oldest first.
+
+    Attributes:
+        item: int [M] items, each once a basket.
+        basket: int [M] place of the basket, ascending.
+        owner: int [S] user of each basket, ascending.
+        shape: users and items there are.
+    """
+
+    item: np.ndarray
+    basket: np.ndarray
+    owner: np.ndarray
+    shape: tuple[int, int]
+
+    @cached_property
+    def age(self) -> np.ndarray:
+        """Int [S] how many baskets the same user has after each."""
+        ends = np.searchsorted(self.owner, self.owner, side="right")
+        return np.asarray(ends - 1 - np.arange(len(self.owner)))
+
+    @cached_property
+    def sizes(self) -> np.ndarray:
+        """Int [U] how many baskets each user has."""
+        return np.bincount(self.owner, minlength=self.shape[0])
+
+    def without_last(self, count: int) -> "Baskets":
+        """Each user's baskets but for the last ones."""
+        kept = self.age >= count
+        place = np.cumsum(kept) - 1
+        rows = kept[self.basket]
+        return Baskets(self.item[rows], place[self.basket[rows]], self.owner[kept], self.shape)
+
+    def from_end(self, count: int) -> sp.csr_matrix:
+        """The basket so far from each user's end, 1 the last; bool CSR [U, I], empty for who has fewer."""
+        rows = (self.age == count - 1)[self.basket]
+        user = self.owner[self.basket[rows]]
+        return sp.csr_matrix((np.ones(len(user), bool), (user, self.item[rows])), shape=self.shape)
+
+    def profile(self, decay: float) -> sp.csr_matrix:
+        """How often each user bought what, each basket back counting `decay` times less: float32 CSR [U, I]."""
+        weight = decay ** self.age[self.basket].astype(np.float64)
+        place = (self.owner[self.basket], self.item)
+        return sp.csr_matrix((weight.astype(np.float32), place), shape=self.shape)
+
+    @cached_property
+    def held(self) -> sp.csr_matrix:
+        """Float32 CSR [S, I]."""
+        ones = np.ones(len(self.item), np.float32)
+        return sp.csr_matrix((ones, (self.basket, self.item)), shape=(len(self.owner), self.shape[1]))
+
+
+@dataclass(frozen=True)
+class Rhythm:
+    """Of each user and item bought: baskets since the last one with it (1 is the latest), and baskets between two.
+
+    Attributes:
+        since: float32 CSR [U, I].
+        gap: float32 CSR [U, I]; nothing where it was bought once.
+    """
+
+    since: sp.csr_matrix
+    gap: sp.csr_matrix
+
+    @classmethod
+    def of(cls, baskets: Baskets) -> "Rhythm":
+        """Read it off the baskets."""
+        user, age = baskets.owner[baskets.basket], baskets.age[baskets.basket]
+        order = np.lexsort((age, baskets.item, user))
+        user, item, age = user[order], baskets.item[order], age[order]
+        first = np.flatnonzero(np.r_[True, (user[1:] != user[:-1]) | (item[1:] != item[:-1])][: len(user)])
+        last = np.r_[first[1:], len(user)] - 1
+        times = last - first
+        place = (user[first], item[first])
+        gap = (age[last] - age[first]) / np.maximum(times, 1)
+
+        def matrix(values: np.ndarray) -> sp.csr_matrix:
+            return sp.csr_matrix((values.astype(np.float32), place), shape=baskets.shape)
+
+        return cls(matrix(age[first] + 1), matrix(gap))
+
+
+def _damped(counts: sp.csr_matrix, bought: np.ndarray) -> sp.csr_matrix:
+    source, target = (bought + PRIOR) ** -SOURCE_POWER, (bought + PRIOR) ** -TARGET_POWER
+    return (sp.diags(source) @ counts @ sp.diags(target)).tocsr().astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Ways:
+    """All that scoring reads, as of the end of the baskets.
+
+    Attributes:
+        baskets: what is known.
+        count, slow, quick, last: CSR [U, I] own baskets with an item: all, decayed slowly or quickly, the latest.
+        rhythm: of the user with the item.
+        follows: CSR [I, I] from one basket to the next.
+        together: CSR [I, I] in one basket, large ones counting less.
+        habits, rare: CSR [U, I] unit rows by which users are neighbours.
+        bought: float [I] baskets with the item.
+        returns: float [I] share of its buyers who bought it again.
+    """
+
+    baskets: Baskets
+    count: sp.csr_matrix
+    slow: sp.csr_matrix
+    quick: sp.csr_matrix
+    last: sp.csr_matrix
+    rhythm: Rhythm
+    follows: sp.csr_matrix
+    together: sp.csr_matrix
+    habits: sp.csr_matrix
+    rare: sp.csr_matrix
+    bought: np.ndarray
+    returns: np.ndarray
+
+    @classmethod
+    def of(cls, baskets: Baskets) -> "Ways":
+        """Count them."""
+        count, slow = baskets.profile(1.0), baskets.profile(SLOW)
+        bought = np.asarray(count.sum(0)).ravel().astype(np.float64)
+        buyers, again = (np.asarray((count > least).sum(0)).ravel() for least in (0, 1))
+        same = np.flatnonzero(baskets.owner[1:] == baskets.owner[:-1])
+        held = baskets.held
+        shared = sp.diags(np.maximum(np.asarray(held.sum(1)).ravel(), 1) ** -0.5) @ held
+        beside = (shared.T @ shared).tocsr()
+        beside.setdiag(0)
+        rarity = np.log(baskets.shape[0] / np.maximum(buyers, 1))
+        return cls(
+            baskets=baskets,
+            count=count,
+            slow=slow,
+            quick=baskets.profile(QUICK),
+            last=baskets.from_end(1).astype(np.float32),
+            rhythm=Rhythm.of(baskets),
+            follows=_damped((held[same].T @ held[same + 1]).tocsr(), bought),
+            together=_damped(beside, bought),
+            habits=normalize(slow).tocsr(),
+            rare=normalize(count.power(0.5) @ sp.diags(rarity)).tocsr().astype(np.float32),
+            bought=bought,
+            returns=(again + 1) / (buyers + PRIOR),
+        )
+
+    def scores(self, users: np.ndarray) -> dict[str, np.ndarray]:
+        """Scores float32 [B, I] of every way."""
+        sums = {
+            "own_recent": self.quick[users],
+            "own": self.slow[users],
+            "own_all": self.count[users],
+            "neighbours": self._neighbours(self.habits, users),
+            "neighbours_rare": self._neighbours(self.rare, users),
+            "follows": self.quick[users] @ self.follows,
+            "together": self.slow[users] @ self.together,
+            "together_last": self.last[users] @ self.together,
+        }
+        out = {way: np.asarray(rows.todense(), np.float32) for way, rows in sums.items()}
+        return out | {"popular": np.tile(self.bought.astype(np.float32), (len(users), 1))}
+
+    def _neighbours(self, vectors: sp.csr_matrix, users: np.ndarray) -> sp.csr_matrix:
+        """Habits of the nearest others, by nearness: CSR [B, I]."""
+        near = np.asarray((vectors[users] @ vectors.T).todense(), np.float32)
+        near[np.arange(len(users)), users] = 0
+        count = min(NEIGHBOURS, near.shape[1] - 1)
+        near[near <= np.partition(near, -count - 1, axis=1)[:, [-count - 1]]] = 0
+        return normalize(sp.csr_matrix(near), "l1") @ self.habits
+
+
+def candidates(ways: Ways, users: np.ndarray, count: int) -> Candidates:
+    """The best of each way for some users, with what every way thinks of them and the user's rhythm with the item."""
+    scores = ways.scores(users)
+    row, item = chosen(scores, count)
+
+    def own(matrix: sp.csr_matrix) -> np.ndarray:
+        return np.asarray(matrix[users][row, item]).ravel()
+
+    times, since, gap = own(ways.count), own(ways.rhythm.since), own(ways.rhythm.gap)
+    sizes = ways.baskets.sizes[users]
+    lines = np.asarray(ways.count[users].sum(1)).ravel() / np.maximum(sizes, 1)
+    columns = [
+        *opinions(scores, row, item),
+        since,
+        gap,
+        np.divide(since, gap, out=np.zeros_like(since), where=gap > 0),
+        times / np.maximum(sizes, 1)[row],
+        np.log1p(ways.bought[item]),
+        ways.returns[item],
+        sizes[row],
+        lines[row],
+    ]
+    return Candidates(users[row], item, np.stack(columns, axis=1).astype(np.float32))
