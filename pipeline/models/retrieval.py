@@ -141,8 +141,9 @@ class _Scan:
         self, users: np.ndarray, bounds: np.ndarray, excluded: sp.csr_matrix | None
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """What reaches its user's bound and is not excluded: row, item, score."""
-        rows, places = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]  # where no item is allowed, nothing survives
-        scores = [np.zeros(0, np.float32)]
+        empty: np.ndarray = np.zeros(0, np.int64)  # where no item is allowed, nothing survives
+        rows, places = [empty], [empty]
+        scores: list[np.ndarray] = [np.zeros(0, np.float32)]
         for start in range(0, len(self.items), TILE):
             tile = users @ self.items[start : start + TILE].T
             hit = np.flatnonzero(tile >= bounds[:, None])

@@ -8,7 +8,6 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipeline.errors import DataError
-from pipeline.models.next_baskets import Rhythm
 from pipeline.rank import baskets
 
 
@@ -48,13 +47,6 @@ def test_habits_come_back_and_a_file_ranks_the_same_twice(tmp_path: Path) -> Non
         assert row["rank"] == len(lists[row["user"]]) <= 5
     assert len(lists[900]) == 5
     assert np.mean([set(history[str(user)][1][:2]) <= set(lists[user]) for user in range(400)]) > 0.9
-
-
-def test_rhythm_is_since_and_between(tmp_path: Path) -> None:
-    bench = baskets.read_history(write(tmp_path / "h.json", {"1": [[0], [1], [0], [2], [0, 2], [1]], "2": [[2]]}))
-    rhythm = Rhythm.of(bench.baskets)
-    np.testing.assert_allclose(rhythm.since.toarray(), [[2, 1, 2], [0, 0, 1]])
-    np.testing.assert_allclose(rhythm.gap.toarray(), [[2, 4, 1], [0, 0, 0]])
 
 
 @pytest.mark.parametrize(

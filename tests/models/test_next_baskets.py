@@ -1,0 +1,49 @@
+"""Ways to the next basket, on baskets small enough to count by hand."""
+
+import numpy as np
+import pytest
+
+from pipeline.models.next_baskets import WAYS, Baskets, Rhythm, Ways, candidates
+
+USERS = [[[0], [1], [0], [2], [0, 2], [1]], [[2]], [], [[1], [0, 3]]]
+
+
+@pytest.fixture
+def baskets() -> Baskets:
+    """Four users, one without any basket, and five items, one never bought."""
+    flat = [(user, basket) for user, taken in enumerate(USERS) for basket in taken]
+    item = np.array([item for _, basket in flat for item in basket])
+    place = np.repeat(np.arange(len(flat)), [len(basket) for _, basket in flat])
+    return Baskets(item, place, np.array([user for user, _ in flat]), (4, 5))
+
+
+def test_the_last_baskets_can_be_left_out_and_asked_for(baskets: Baskets) -> None:
+    shorter = baskets.without_last(1)
+    assert shorter.sizes.tolist() == [5, 0, 0, 1]
+    assert shorter.profile(1.0).toarray().tolist() == [[3, 1, 2, 0, 0], [0] * 5, [0] * 5, [0, 1, 0, 0, 0]]
+    assert baskets.from_end(1).toarray().tolist() == [[0, 1, 0, 0, 0], [0, 0, 1, 0, 0], [0] * 5, [1, 0, 0, 1, 0]]
+
+
+def test_a_profile_forgets_by_the_basket(baskets: Baskets) -> None:
+    np.testing.assert_allclose(baskets.profile(0.5)[3].toarray(), [[1, 0.5, 0, 1, 0]])
+
+
+def test_rhythm_is_since_and_between(baskets: Baskets) -> None:
+    rhythm = Rhythm.of(baskets)
+    np.testing.assert_allclose(rhythm.since[0].toarray(), [[2, 1, 2, 0, 0]])
+    np.testing.assert_allclose(rhythm.gap[0].toarray(), [[2, 4, 1, 0, 0]])
+
+
+def test_every_way_scores_and_who_bought_nothing_gets_what_is_popular(baskets: Baskets) -> None:
+    ways, users = Ways.of(baskets), np.arange(4)
+    scores = ways.scores(users)
+    assert tuple(scores) == WAYS
+    assert all(one.shape == (4, 5) and np.isfinite(one).all() for one in scores.values())
+    assert scores["own_all"][0].tolist() == [3, 2, 2, 0, 0]
+    assert scores["neighbours"][1].argmax() == 0  # the one other buyer of item 2 has item 0 above all
+    follows = scores["follows"][1]  # 0, 1 and 2 came after 2 once each; 0 is the most bought, and damped most
+    assert (follows > 0).tolist() == [True, True, True, False, False] and follows[0] < follows[1] == follows[2]
+    assert scores["together"][3, 2] > 0
+    found = candidates(ways, users, 2)
+    assert found.item[found.user == 2].tolist() == [0, 1]
+    assert np.isfinite(found.features).all() and 4 not in found.item
