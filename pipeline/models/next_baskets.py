@@ -13,6 +13,7 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.preprocessing import normalize
 
+from pipeline.models.next_items import PRIOR, Habits, damped
 from pipeline.models.order import Candidates, chosen, opinions
 
 WAYS = (
@@ -28,7 +29,7 @@ WAYS = (
 )
 SLOW, QUICK = 0.9, 0.6
 NEIGHBOURS = 300
-PRIOR, SOURCE_POWER, TARGET_POWER = 10.0, 0.5, 0.3
+DAMPING = Habits(source_power=0.5, target_power=0.3)
 
 
 @dataclass(frozen=True)
@@ -114,11 +115,6 @@ class Rhythm:
         return cls(matrix(age[first] + 1), matrix(gap))
 
 
-def _damped(counts: sp.csr_matrix, bought: np.ndarray) -> sp.csr_matrix:
-    source, target = (bought + PRIOR) ** -SOURCE_POWER, (bought + PRIOR) ** -TARGET_POWER
-    return (sp.diags(source) @ counts @ sp.diags(target)).tocsr().astype(np.float32)
-
-
 @dataclass(frozen=True)
 class Ways:
     """All that scoring reads, as of the end of the baskets.
@@ -166,8 +162,8 @@ class Ways:
             quick=baskets.profile(QUICK),
             last=baskets.from_end(1).astype(np.float32),
             rhythm=Rhythm.of(baskets),
-            follows=_damped((held[same].T @ held[same + 1]).tocsr(), bought),
-            together=_damped(beside, bought),
+            follows=damped((held[same].T @ held[same + 1]).tocsr(), bought, DAMPING),
+            together=damped(beside, bought, DAMPING),
             habits=normalize(slow).tocsr(),
             rare=normalize(count.power(0.5) @ sp.diags(rarity)).tocsr().astype(np.float32),
             bought=bought,

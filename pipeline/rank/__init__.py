@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipeline.errors import DataError
 from pipeline.models.order import Candidates, Lists, Order, blocks, joined
 from pipeline.warehouse import durable
 from pipeline.warehouse.failpoints import Step
@@ -23,7 +24,13 @@ Propose = Callable[[np.ndarray], Candidates]
 
 
 def draw(users: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Which users judge and which teach: two ascending parts without a common user."""
+    """Which users judge and which teach: two ascending parts without a common user.
+
+    Raises:
+        DataError: too few to do both.
+    """
+    if len(users) < 2:
+        raise DataError("an order cannot be learned: fewer than two users have a past and a next; give longer ones")
     mixed = np.random.default_rng(seed).permutation(users)
     judges = int(np.ceil(HELD_OUT * min(len(mixed), TAUGHT)))
     return np.sort(mixed[:judges]), np.sort(mixed[judges : judges + TAUGHT])

@@ -112,10 +112,10 @@ def ndcg(lists: Lists, target: np.ndarray, among: np.ndarray) -> float:
     return float((1 / np.log2(rank[hit] + 1)).sum() / max(1, len(among)))
 
 
-def choose(bench: Bench, seed: int, progress: Progress) -> Habits:
-    """Hyper-parameters by which co-visitation alone finds the validation item best, of so many trials."""
+def choose(bench: Bench, teachers: np.ndarray, seed: int, progress: Progress) -> Habits:
+    """Hyper-parameters by which co-visitation alone finds the teachers' validation items best, of so many trials."""
     known, target = bench.sequences.without_last(2), bench.sequences.from_end(2)
-    some = np.sort(np.random.default_rng(seed).permutation(len(known))[:TRIAL_USERS])
+    some = np.sort(np.random.default_rng(seed).permutation(teachers)[:TRIAL_USERS])
 
     def trial(one: optuna.Trial) -> float:
         habits = Habits(
@@ -155,12 +155,15 @@ def rank(
 
     Returns:
         NDCG@10 on held-out users' validation items, of each way alone and of the learned order.
+
+    Raises:
+        DataError: fewer than two users have two items.
     """
     alike = next_items.likeness(known)
-    habits = choose(bench, seed, progress)
     before, target = bench.sequences.without_last(2), bench.sequences.from_end(2)
-    ways = Ways.of(before, bench.items, alike, habits)
     judges, teachers = draw(np.flatnonzero(target >= 0), seed)
+    habits = choose(bench, teachers, seed, progress)
+    ways = Ways.of(before, bench.items, alike, habits)
     judged = propose(partial(candidates, ways, count=COUNT), judges, "validate", progress)
     taught = propose(partial(candidates, ways, count=COUNT), teachers, "teach", progress)
     order = Order.learn(taught, taught.item == target[taught.user], seed, threads)

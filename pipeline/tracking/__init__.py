@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, TypeVar
 from pipeline.record import NOTES, RUNS, JsonRecorder, last_values
 from pipeline.settings import Night
 from pipeline.tracking import client, registry
-from pipeline.tracking.shipment import MARKER, Shipment
+from pipeline.tracking.shipment import MARKER, Shipment, key_of
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -113,7 +113,7 @@ def note_benchmark(home: Path, name: str, facts: Mapping[str, object], figures: 
         for key, fact in facts.items():
             opened.log_param(run, key, fact)
         for key, value in figures.items():
-            opened.log_metric(run, key.replace("@", "_at_"), value)
+            opened.log_metric(run, key_of(key), value)
         opened.set_terminated(run)
         return str(run)
 

@@ -121,27 +121,27 @@ class Shipment:
         """On the night itself, so that nights compare in MLflow's table: each stage's seconds, the models' measures."""
         from mlflow.entities import Metric
 
-        wanted = {_key(f"{name}{end}") for name in HEADLINES.values() for end in ("", "_low", "_high")}
+        wanted = {key_of(f"{name}{end}") for name in HEADLINES.values() for end in ("", "_low", "_high")}
         points = []
         for stage in stages:
             for name, value in last_values(stage, "metrics").items():
                 if name == "stage/seconds":
-                    points.append(Metric(_key(f"seconds/{stage.name}"), value, _millis(stage), 0))
-                elif _is_model(stage) and _key(name) in wanted:
-                    points.append(Metric(_key(name), value, _millis(stage), 0))
+                    points.append(Metric(key_of(f"seconds/{stage.name}"), value, _millis(stage), 0))
+                elif _is_model(stage) and key_of(name) in wanted:
+                    points.append(Metric(key_of(name), value, _millis(stage), 0))
         return points
 
     def _tags(self, run_id: str, values: Mapping[str, Any]) -> None:
         from mlflow.entities import RunTag
 
-        for chunk in _chunks([RunTag(_key(name), str(value)[:8000]) for name, value in values.items()], 100):
+        for chunk in _chunks([RunTag(key_of(name), str(value)[:8000]) for name, value in values.items()], 100):
             self.client.log_batch(run_id, tags=chunk)
 
     def _params(self, run_id: str, folder: Path) -> None:
         from mlflow.entities import Param
 
         flat = dict(_flatten(last_values(folder, "params")))
-        for chunk in _chunks([Param(_key(name), value[:6000]) for name, value in flat.items()], 100):
+        for chunk in _chunks([Param(key_of(name), value[:6000]) for name, value in flat.items()], 100):
             self.client.log_batch(run_id, params=chunk)
 
     def _batch(self, run_id: str, points: "list[Metric]") -> None:
@@ -178,7 +178,7 @@ def _chunks(values: Sequence[T], size: int) -> Iterator[Sequence[T]]:
     return (values[start : start + size] for start in range(0, len(values), size))
 
 
-def _key(name: str) -> str:
+def key_of(name: str) -> str:
     """A name as MLflow takes it: `ndcg/fused@10` becomes `ndcg/fused_at_10`."""
     return re.sub(r"[^\w.\- :/]", "_", name.replace("@", "_at_"))[:250]
 
@@ -200,7 +200,7 @@ def _points(folder: Path) -> "list[Metric]":
     for line in read_notes(folder):
         if line["kind"] == "metrics" and "step" in line:
             points |= {(name, line["step"]): value for name, value in line["values"].items()}
-    return [Metric(_key(name), value, at, step) for (name, step), value in points.items()]
+    return [Metric(key_of(name), value, at, step) for (name, step), value in points.items()]
 
 
 def _datasets(stages: list[Path]) -> "list[DatasetInput]":
