@@ -1,23 +1,27 @@
-"""Why: plain words for the largest contribution to a score. Contributions are weight times standardised feature."""
+"""Why: plain words for the largest contribution to a score."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
-import scipy.sparse as sp
 
-from pipeline.models.recommendations import FEATURES, Fusion, Knowledge, Lists
+from pipeline.models.order import Order, part_of
+from pipeline.models.recommendations import Knowledge, Lists
 
+# What speaks for an item, by the part of the model; the rest (`user`) is the same for all of a user's items.
 GROUPS = {
-    "repeat": ("recent_baskets", "bought_before", "all_baskets", "days_since"),
-    "rhythm": ("due", "overdue"),
-    "follows": ("co_visitation",),
-    "fits": ("transformer",),
-    "alike": ("text",),
-    "popular": ("popularity",),
-    "promoted": ("promoted",),
+    "personal": "repeat",
+    "co_visitation": "follows",
+    "complements": "follows",
+    "neighbours": "neighbours",
+    "transformer": "fits",
+    "linear": "fits",
+    "text": "alike",
+    "popularity": "popular",
+    "promotion": "promoted",
 }
-OWN = ("repeat", "rhythm")
+RHYTHM = frozenset({"personal/gap", "personal/due", "personal/days_due", "personal/since", "personal/days_since"})
 
 AUDIENCE_WORDS = {
     "days_since_basket": "shopped lately",
@@ -37,75 +41,80 @@ AUDIENCE_WORDS = {
 }
 
 
-def group_contributions(features: np.ndarray, fusion: Fusion) -> dict[str, np.ndarray]:
-    """Each group's share of the log-odds: arrays of the features' leading shape."""
-    parts = (features - np.array(fusion.mean)) / np.array(fusion.deviation) * np.array(fusion.weights)
-    place = {name: i for i, name in enumerate(FEATURES)}
-    return {group: parts[..., [place[name] for name in names]].sum(-1) for group, names in GROUPS.items()}
+def group_contributions(contributions: np.ndarray, columns: Sequence[str]) -> dict[str, np.ndarray]:
+    """Each group's share of the log-odds: [N] from contributions [N, F] of named features."""
+    groups = ["rhythm" if name in RHYTHM else GROUPS.get(part_of(name), "") for name in columns]
+    return {
+        group: contributions[:, [at for at, one in enumerate(groups) if one == group]].sum(1)
+        for group in dict.fromkeys((*GROUPS.values(), "rhythm"))
+    }
 
 
-def item_reasons(
-    lists: Lists, fusion: Fusion, known: Knowledge, titles: Sequence[str], shelves: Sequence[str], wanted: np.ndarray
-) -> np.ndarray:
-    """A sentence for places of lists: the largest group of contributions, in words. Object array [U, K].
+@dataclass(frozen=True)
+class Words:
+    """Sentences for places of lists.
 
-    Args:
-        lists: what was ranked.
-        fusion: the weights behind it.
+    Attributes:
         known: what the ranking read.
+        order: that ranked.
         titles: item names by place.
         shelves: the narrowest category of each item.
-        wanted: bool [U, K], the places to explain; the others stay empty.
     """
-    history, groups = known.history, list(GROUPS)
-    user, column = np.nonzero(wanted)
-    item, features = lists.items[user, column], lists.features[user, column]
-    age, baskets, gap = (np.asarray(m[user, item]).ravel() for m in (history.age, history.baskets, history.gap))
-    by_group = group_contributions(features, fusion)
-    parts = np.stack([by_group[name] for name in groups])
-    for name in OWN:
-        parts[groups.index(name)][baskets == 0] = -np.inf
-    parts[groups.index("rhythm")][gap <= 0] = -np.inf
-    flows = known.transitions.tocsc()
-    out = np.full(wanted.shape, "", dtype=object)
-    for at, best in enumerate(parts.argmax(0)):
-        group, days, place = groups[best], int(age[at]) - 1, int(item[at])
-        if group == "rhythm":
-            words = f"You buy it about every {gap[at]:.0f} days, last {_ago(days)}"
-        elif group == "repeat":
-            words = f"You bought it {_times(int(baskets[at]))}, last {_ago(days)}"
-        else:
-            words = _shop_words(group, known, flows, int(user[at]), place, titles, shelves)
-        out[user[at], column[at]] = words
-    return out
 
+    known: Knowledge
+    order: Order
+    titles: Sequence[str]
+    shelves: Sequence[str]
 
-def _shop_words(
-    group: str,
-    known: Knowledge,
-    flows: sp.csc_matrix,
-    user: int,
-    item: int,
-    titles: Sequence[str],
-    shelves: Sequence[str],
-) -> str:
-    """Words of a reason that is not the user's own habit with the item."""
-    if group == "follows" and (source := _source(known, flows, user, item)) is not None:
-        return f"Often in the next basket after {titles[source]}"
-    if group == "alike":
-        return f"Close to what you buy: {shelves[item]}"
-    if group == "fits":
-        return "Fits your latest baskets"
-    if group == "promoted":
-        return f"On display or in the mailer this week ({known.history.stores[item]:.0f} placements)"
-    return popular_words(int(known.history.buyers_recent[item]))
+    def reasons(self, lists: Lists, wanted: np.ndarray) -> np.ndarray:
+        """The largest group of contributions, in words. Object array [B, K]; places that are not wanted stay empty.
 
+        Args:
+            lists: what was ranked.
+            wanted: bool [B, K].
+        """
+        row, column = np.nonzero(wanted)
+        user, item, history = lists.users[row], lists.items[row, column], self.known.history
+        age, baskets, gap = (np.asarray(m[user, item]).ravel() for m in (history.age, history.baskets, history.gap))
+        by_group = group_contributions(self.order.contributions(lists.features[row, column]), self.order.columns)
+        by_group["repeat"][baskets == 0] = -np.inf
+        by_group["rhythm"][(baskets == 0) | (gap <= 0)] = -np.inf
+        groups, parts = list(by_group), np.stack(list(by_group.values()))
+        out = np.full(wanted.shape, "", dtype=object)
+        for at, best in enumerate(parts.argmax(0)):
+            group, days = groups[best], int(age[at]) - 1
+            if group == "rhythm":
+                words = f"You buy it about every {gap[at]:.0f} days, last {_ago(days)}"
+            elif group == "repeat":
+                words = f"You bought it {_times(int(baskets[at]))}, last {_ago(days)}"
+            else:
+                words = self._shop_words(group, int(user[at]), int(item[at]))
+            out[row[at], column[at]] = words
+        return out
 
-def _source(known: Knowledge, flows: sp.csc_matrix, user: int, item: int) -> int | None:
-    """The user's item from which most flows to another item."""
-    mine, towards = known.history.weight[user], flows[:, [item]]
-    shared, left, right = np.intersect1d(mine.indices, towards.indices, assume_unique=True, return_indices=True)
-    return int(shared[int((mine.data[left] * towards.data[right]).argmax())]) if len(shared) else None
+    def _shop_words(self, group: str, user: int, item: int) -> str:
+        """Words of a reason that is not the user's own habit with the item."""
+        if group == "follows" and (source := self._source(user, item)) is not None:
+            return f"Often in the next basket after {self.titles[source]}"
+        if group == "alike":
+            return f"Close to what you buy: {self.shelves[item]}"
+        if group == "fits":
+            return "Fits your latest baskets"
+        if group == "neighbours":
+            return "Bought by shoppers with baskets like yours"
+        if group == "promoted":
+            return f"On display or in the mailer this week ({self.known.history.stores[item]:.0f} placements)"
+        return popular_words(int(self.known.history.buyers_recent[item]))
+
+    def _source(self, user: int, item: int) -> int | None:
+        """The user's item from which most flows to another item."""
+        columns = self.known.columns
+        mine = self.known.history.weight[user]
+        towards = self.known.into[:, [int(np.searchsorted(columns, item))]]
+        shared, left, right = np.intersect1d(
+            mine.indices, columns[towards.indices], assume_unique=True, return_indices=True
+        )
+        return int(shared[int((mine.data[left] * towards.data[right]).argmax())]) if len(shared) else None
 
 
 def popular_words(buyers: int) -> str:

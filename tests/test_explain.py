@@ -1,6 +1,7 @@
 """Reasons: the largest contribution in plain words, and never a habit the user does not have."""
 
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -9,17 +10,22 @@ import scipy.sparse as sp
 
 from pipeline import explain
 from pipeline.features.responses import NAMES
-from pipeline.models.recommendations import FEATURES, Fusion, Lists
+from pipeline.models.recommendations import Lists
 
-PLAIN = Fusion([0.0] * len(FEATURES), [1.0] * len(FEATURES), [1.0] * len(FEATURES), 0.0)
 TITLES = ["Milk", "Bread", "Soap"]
 SHELVES = ["fluid milk", "bread", "bar soap"]
+COLUMNS = (
+    "personal/slow.log", "personal/days_since", "personal/gap", "personal/days_due", "co_visitation/next.log",
+    "complements/all.log", "neighbours/habits.log", "transformer/next.log", "linear/next.log", "text/taste.log",
+    "popularity/recent.log", "promotion/stores", "user/baskets",
+)  # fmt: skip
+ORDER = SimpleNamespace(columns=COLUMNS, contributions=lambda features: features)
 
 
-def known(baskets=0, age=0, gap=0, flows=()):
+def known(baskets: float = 0, age: float = 0, gap: float = 0, flows: Any = ()) -> Any:
     """One user who knows item 0, or not; others can be bought after it."""
 
-    def cell(value):
+    def cell(value: float) -> sp.csr_matrix:
         return sp.csr_matrix(([np.float32(value)], ([0], [0])), shape=(1, 3)) if value else sp.csr_matrix((1, 3))
 
     history = SimpleNamespace(
@@ -31,63 +37,63 @@ def known(baskets=0, age=0, gap=0, flows=()):
         stores=np.array([3.0, 2, 1]),
     )
     rows, columns, values = zip(*flows, strict=True) if flows else ((), (), ())
-    return SimpleNamespace(history=history, transitions=sp.csr_matrix((values, (rows, columns)), shape=(3, 3)))
+    into = sp.csc_matrix((values, (rows, columns)), shape=(3, 3))
+    return SimpleNamespace(history=history, columns=np.arange(3), into=into)
 
 
-def reason(facts, item=0, **features):
-    values = np.zeros((1, 1, len(FEATURES)))
+def reason(facts: Any, item: int = 0, **features: float) -> str:
+    """The words for one item whose features contribute so much."""
+    values = np.zeros((1, 1, len(COLUMNS)), np.float32)
     for name, value in features.items():
-        values[0, 0, FEATURES.index(name)] = value
-    lists = Lists(np.array([[item]]), np.zeros((1, 1)), values)
-    return explain.item_reasons(lists, PLAIN, facts, TITLES, SHELVES, np.ones((1, 1), bool))[0, 0]
+        values[0, 0, COLUMNS.index(name)] = value
+    lists = Lists(np.array([0]), np.array([[item]]), np.zeros((1, 1)), values)
+    return str(explain.Words(facts, ORDER, TITLES, SHELVES).reasons(lists, np.ones((1, 1), bool))[0, 0])
 
 
 @pytest.mark.parametrize(
-    ("facts", "item", "features", "words"),
+    ("facts", "item", "feature", "words"),
     [
-        (known(1, 1), 0, {"recent_baskets": 9}, "You bought it once, last today"),
-        (known(2, 2), 0, {"all_baskets": 9}, "You bought it twice, last yesterday"),
-        (known(5, 11), 0, {"bought_before": 9}, "You bought it 5 times, last 10 days ago"),
-        (known(3, 8, 7), 0, {"due": 9}, "You buy it about every 7 days, last 7 days ago"),
-        (known(3, 8, 7), 0, {"overdue": 9}, "You buy it about every 7 days, last 7 days ago"),
-        (known(flows=[(0, 2, 0.5), (1, 2, 0.6)]), 2, {"co_visitation": 9}, "Often in the next basket after Milk"),
-        (known(flows=[(0, 2, 0.1), (1, 2, 0.6)]), 2, {"co_visitation": 9}, "Often in the next basket after Bread"),
-        (known(), 2, {"transformer": 9}, "Fits your latest baskets"),
-        (known(), 2, {"text": 9}, "Close to what you buy: bar soap"),
-        (known(), 2, {"popularity": 9}, "9 shoppers bought it in the last 4 weeks"),
-        (known(), 1, {"promoted": 9}, "On display or in the mailer this week (2 placements)"),
+        (known(1, 1), 0, "personal/slow.log", "You bought it once, last today"),
+        (known(2, 2), 0, "personal/slow.log", "You bought it twice, last yesterday"),
+        (known(5, 11), 0, "personal/slow.log", "You bought it 5 times, last 10 days ago"),
+        (known(3, 8, 7), 0, "personal/gap", "You buy it about every 7 days, last 7 days ago"),
+        (known(3, 8, 7), 0, "personal/days_due", "You buy it about every 7 days, last 7 days ago"),
+        (known(flows=[(0, 2, 0.5), (1, 2, 0.6)]), 2, "co_visitation/next.log", "Often in the next basket after Milk"),
+        (known(flows=[(0, 2, 0.1), (1, 2, 0.6)]), 2, "complements/all.log", "Often in the next basket after Bread"),
+        (known(), 2, "neighbours/habits.log", "Bought by shoppers with baskets like yours"),
+        (known(), 2, "transformer/next.log", "Fits your latest baskets"),
+        (known(), 2, "linear/next.log", "Fits your latest baskets"),
+        (known(), 2, "text/taste.log", "Close to what you buy: bar soap"),
+        (known(), 2, "popularity/recent.log", "9 shoppers bought it in the last 4 weeks"),
+        (known(), 1, "promotion/stores", "On display or in the mailer this week (2 placements)"),
     ],
 )
-def test_the_largest_contribution_speaks(facts, item, features, words):
-    assert reason(facts, item, **features) == words
+def test_the_largest_contribution_speaks(facts: Any, item: int, feature: str, words: str) -> None:
+    assert reason(facts, item, **{feature: 9}) == words
 
 
-def test_nobody_is_told_of_a_habit_they_do_not_have():
+def test_nobody_is_told_of_a_habit_they_do_not_have() -> None:
     """Recency features may weigh for goods never bought; the words then tell the next reason."""
-    assert reason(known(), 2, days_since=9, due=8, popularity=1) == "9 shoppers bought it in the last 4 weeks"
-    assert reason(known(1, 3), 0, due=9, all_baskets=1) == "You bought it once, last 2 days ago"  # one day: no rhythm
+    never = {"personal/days_since": 9.0, "personal/days_due": 8.0, "popularity/recent.log": 1.0}
+    assert reason(known(), 2, **never) == "9 shoppers bought it in the last 4 weeks"
+    one_day = {"personal/days_due": 9.0, "personal/slow.log": 1.0}  # bought on one day: no rhythm
+    assert reason(known(1, 3), 0, **one_day) == "You bought it once, last 2 days ago"
 
 
-def test_a_flow_from_nothing_the_user_bought_is_not_told():
-    assert "Often in the next basket" not in reason(known(), 2, co_visitation=9)
+def test_a_flow_from_nothing_the_user_bought_is_not_told() -> None:
+    assert "Often in the next basket" not in reason(known(), 2, **{"co_visitation/next.log": 9})
 
 
-def test_only_wanted_places_are_explained():
-    lists = Lists(np.array([[0, 1, -1]]), np.zeros((1, 3)), np.ones((1, 3, len(FEATURES))))
-    out = explain.item_reasons(lists, PLAIN, known(), TITLES, SHELVES, np.array([[False, True, False]]))
+def test_only_wanted_places_are_explained() -> None:
+    lists = Lists(np.array([0]), np.array([[0, 1, -1]]), np.zeros((1, 3)), np.ones((1, 3, len(COLUMNS)), np.float32))
+    out = explain.Words(known(), ORDER, TITLES, SHELVES).reasons(lists, np.array([[False, True, False]]))
     assert [bool(words) for words in out[0]] == [False, True, False]
 
 
-def test_groups_of_contributions_add_up_to_the_score():
-    draw = np.random.default_rng(1)
-    fusion = Fusion(*(draw.uniform(0.5, 2, len(FEATURES)).tolist() for _ in range(3)), intercept=0.3)
-    features = draw.normal(size=(4, 5, len(FEATURES)))
-    parts = explain.group_contributions(features, fusion)
-    rest = [name for name in FEATURES if not any(name in names for names in explain.GROUPS.values())]
-    assert rest == ["activity"]  # the same for all of a user's items, so it explains none
-    at = FEATURES.index("activity")
-    alone = (features[..., at] - fusion.mean[at]) / fusion.deviation[at] * fusion.weights[at]
-    assert np.allclose(sum(parts.values()) + alone + fusion.intercept, fusion.score(features))
+def test_groups_of_contributions_are_all_but_what_is_the_same_for_all_of_a_users_items() -> None:
+    shares = np.random.default_rng(1).normal(size=(20, len(COLUMNS)))
+    parts = explain.group_contributions(shares, COLUMNS)
+    np.testing.assert_allclose(sum(parts.values()), shares[:, :-1].sum(1))
 
 
 def test_audience_reasons_are_the_largest_positive_contributions():

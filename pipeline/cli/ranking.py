@@ -33,6 +33,7 @@ def rank(
 ) -> None:
     """Rank each user's next item or basket; says how each part does alone on what came before, among held-out users."""
     from pipeline import tracking
+    from pipeline.learning import harness
     from pipeline.settings import home
     from pipeline.version import code_version
 
@@ -40,18 +41,19 @@ def rank(
         raise ConfigError("rank: give either --sequences or --history, the file to rank")
     if history and (titles or attributes):
         raise ConfigError("rank: --titles and --attributes go with --sequences; leave them out")
+    harness.settle(seed, threads)
     with NightProgress() as progress:
 
         def inner(step: str, done: int, total: int) -> None:
             progress(step, None, done, total)
 
         if sequences:
+            from pipeline.rank import sequence_files
             from pipeline.rank import sequences as items
 
-            bench = items.read_sequences(sequences)
-            known = items.content(bench.items, titles, attributes)
-            ndcg = items.rank(bench, known, out, seed=seed, threads=threads, progress=inner)
-            parts = {part: {"ndcg@10": value} for part, value in ndcg.items()}
+            bench = sequence_files.read_sequences(sequences)
+            known = sequence_files.read_items(bench.items, titles, attributes)
+            parts = items.rank(bench, known, out, home=home(), seed=seed, threads=threads, progress=inner)
         elif history:
             from pipeline.rank import baskets
 

@@ -47,10 +47,7 @@ class History:
         gap: CSR [U, I] mean days between purchases, zero when bought on one day only.
         buyers_recent: float [I].
         stores: float [I] stores that promote the item in the week of `as_of`.
-        sequence_item: int [N] items of the latest basket lines, oldest first, user after user.
-        sequence_basket: int [N] counts up at each new basket.
-        sequence_age: int [N] days.
-        sequence_start: int [U + 1] where each user's lines begin.
+        lines: the latest basket lines.
     """
 
     as_of: date
@@ -61,16 +58,10 @@ class History:
     gap: sp.csr_matrix
     buyers_recent: np.ndarray
     stores: np.ndarray
-    sequence_item: np.ndarray
-    sequence_basket: np.ndarray
-    sequence_age: np.ndarray
-    sequence_start: np.ndarray
+    lines: sequences.Lines
 
     def only(self, users: np.ndarray) -> "History":
         """The same for some users (ascending places): what is measured on them need not be computed for all."""
-        bounds = zip(self.sequence_start[users], self.sequence_start[users + 1], strict=True)
-        lines = np.concatenate([np.zeros(0, np.int64), *(np.arange(first, last) for first, last in bounds)])
-        sizes = self.sequence_start[users + 1] - self.sequence_start[users]
         return replace(
             self,
             users=self.users.take(pa.array(users)),
@@ -78,10 +69,7 @@ class History:
             weight=self.weight[users],
             age=self.age[users],
             gap=self.gap[users],
-            sequence_item=self.sequence_item[lines],
-            sequence_basket=self.sequence_basket[lines],
-            sequence_age=self.sequence_age[lines],
-            sequence_start=np.concatenate([[0], np.cumsum(sizes)]),
+            lines=self.lines.only(users),
         )
 
 
@@ -123,7 +111,6 @@ def history(
     def matrix(values: np.ndarray) -> sp.csr_matrix:
         return sp.csr_matrix((np.nan_to_num(values).astype(np.float32), place), shape=shape)
 
-    starts = sequences.offsets(recent.column("user_key"))
     basket = recent.column("basket_id").combine_chunks()
     changed = np.r_[True, np.asarray(pc.not_equal(basket[1:], basket[:-1]))] if len(basket) else np.zeros(0, bool)
     return History(
@@ -135,10 +122,12 @@ def history(
         gap=matrix(bought.column("gap_days").to_numpy()),
         buyers_recent=_per_item(behaviour.item_sales(lines, as_of, recent_days), "buyers_recent", space),
         stores=_per_item(behaviour.promoted(placements, as_of), "stores", space),
-        sequence_item=space.index(recent.column("item_id")),
-        sequence_basket=np.cumsum(changed),
-        sequence_age=recent.column("age").to_numpy().astype(np.int64),
-        sequence_start=starts,
+        lines=sequences.Lines(
+            item=space.index(recent.column("item_id")),
+            basket=np.cumsum(changed),
+            age=recent.column("age").to_numpy().astype(np.int64),
+            start=sequences.offsets(recent.column("user_key")),
+        ),
     )
 
 

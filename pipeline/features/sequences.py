@@ -1,5 +1,6 @@
 """Each user's purchases in order, as Arrow lists and as index arrays for the sequential model."""
 
+from dataclasses import dataclass
 from datetime import date
 
 import ibis
@@ -10,6 +11,47 @@ from ibis import _
 
 from pipeline.features.behaviour import age_days
 from pipeline.features.split import known_by
+
+
+@dataclass(frozen=True)
+class Lines:
+    """Basket lines, user after user, each oldest first.
+
+    Attributes:
+        item: int [N] place in the catalogue.
+        basket: int [N] another number at each new basket of a user.
+        age: int [N] days.
+        start: int [U + 1] where each user's lines begin.
+    """
+
+    item: np.ndarray
+    basket: np.ndarray
+    age: np.ndarray
+    start: np.ndarray
+
+    def __len__(self) -> int:
+        """How many users."""
+        return len(self.start) - 1
+
+    def only(self, users: np.ndarray) -> "Lines":
+        """The same for some users (places)."""
+        sizes = self.start[users + 1] - self.start[users]
+        start = np.r_[0, np.cumsum(sizes)]
+        rows = np.arange(start[-1]) + np.repeat(self.start[users] - start[:-1], sizes)
+        return Lines(self.item[rows], self.basket[rows], self.age[rows], start)
+
+    def among(self, columns: np.ndarray, items: int) -> "Lines":
+        """Only the lines of some items, which are then numbered by their place among those.
+
+        Args:
+            columns: int [R] places in the catalogue, ascending.
+            items: how many the catalogue has.
+        """
+        place = np.full(items, -1)
+        place[columns] = np.arange(len(columns))
+        kept = place[self.item] >= 0
+        start = np.r_[0, np.cumsum(kept)][self.start]
+        return Lines(place[self.item[kept]], self.basket[kept], self.age[kept], start)
 
 
 def recent_lines(lines: ir.Table, as_of: date, limit: int) -> pa.Table:

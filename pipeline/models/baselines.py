@@ -1,37 +1,14 @@
-"""The strong simple recommenders that every night's model is judged against, and parts of what it fuses.
-
-Each scores a block of users against all columns: float32 [B, R]; higher is better.
-"""
+"""How a single way of scoring becomes a list that every night's model is judged against."""
 
 import numpy as np
-import scipy.sparse as sp
 
-from pipeline.features.history import History
-
-TIE = 1e-6  # popularity fills where the personal score is silent
+TIE = 1e-6  # popularity fills where the score is silent
 DIGITS = 10  # finer than the steps of popularity
 
 
-def popularity(history: History, users: slice, columns: np.ndarray) -> np.ndarray:
-    """Users who bought the item in the last 28 days."""
-    rows = len(range(*users.indices(len(history.users))))
-    return np.broadcast_to(history.buyers_recent[columns], (rows, len(columns)))
-
-
-def personal_frequency(history: History, users: slice, columns: np.ndarray) -> np.ndarray:
-    """The user's own baskets with the item, halved per 30 days of age."""
-    return history.weight[users][:, columns].toarray()
-
-
-def co_visitation(history: History, users: slice, columns: np.ndarray, transitions: sp.csr_matrix) -> np.ndarray:
-    """Items that follow what the user bought lately, repeats among them."""
-    return (history.weight[users] @ transitions[:, columns]).toarray()
-
-
-def filled(scores: np.ndarray, history: History, columns: np.ndarray) -> np.ndarray:
-    """Scores with popularity deciding among ties; float64, for a float32 near one has no digits left for it."""
-    popular = history.buyers_recent[columns].astype(np.float64)
-    return scores + TIE * popular / max(1.0, float(popular.max(initial=0)))
+def filled(scores: np.ndarray, popular: np.ndarray) -> np.ndarray:
+    """Scores [B, R] with popularity [B, R] deciding among ties; float64, for a float32 near one has no digits left."""
+    return scores + TIE * popular.astype(np.float64) / max(1.0, float(popular.max(initial=0)))
 
 
 def top(scores: np.ndarray, k: int) -> np.ndarray:

@@ -27,6 +27,13 @@ class Complements:
         return sp.csr_matrix((np.log(self.sure), (self.item, self.other)), shape=(items, items))
 
 
+def sure_lift(
+    together: np.ndarray, item_baskets: np.ndarray, other_baskets: np.ndarray, baskets: np.ndarray | int
+) -> np.ndarray:
+    """Lower bound of lift: joint baskets less their 95 % Poisson error, over what chance would make of the counts."""
+    return np.asarray((together - SURE * np.sqrt(together)) / (item_baskets * other_baskets / baskets))
+
+
 def complements(pairs: pa.Table, space: Items, listable: np.ndarray) -> Complements:
     """Pairs whose lift is surely above 1 (Poisson 95 % bound on the joint count), the second item fit to be listed.
 
@@ -36,16 +43,18 @@ def complements(pairs: pa.Table, space: Items, listable: np.ndarray) -> Compleme
         listable: bool [I].
     """
     item, other = space.index(pairs.column("item_id")), space.index(pairs.column("other_id"))
-    together = pairs.column("together").to_numpy().astype(np.float64)
-    expected = (
-        pairs.column("item_baskets").to_numpy().astype(np.float64)
-        * pairs.column("other_baskets").to_numpy()
-        / pairs.column("all_baskets").to_numpy()
+    together, first, second = (
+        pairs.column(name).to_numpy().astype(np.float64) for name in ("together", "item_baskets", "other_baskets")
     )
-    sure = (together - SURE * np.sqrt(together)) / expected
+    baskets = pairs.column("all_baskets").to_numpy()
+    sure = sure_lift(together, first, second, baskets)
     kept = (item >= 0) & (other >= 0) & (sure > 1) & listable[other]
     return Complements(
-        item[kept], other[kept], (together / expected)[kept], sure[kept], together[kept].astype(np.int64)
+        item[kept],
+        other[kept],
+        (together * baskets / (first * second))[kept],
+        sure[kept],
+        together[kept].astype(np.int64),
     )
 
 

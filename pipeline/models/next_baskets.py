@@ -1,9 +1,9 @@
-"""What a user's next basket holds: own habits, neighbours, what follows and goes together, in a learned order.
+"""What a user's next basket holds: own habits, neighbours, what follows and goes together: ways to score every item.
 
 Ways: own baskets decayed at three speeds, the baskets of users alike in habit or in what is rare (temporal item
 frequency with neighbours, TIFU-KNN, Hu et al. 2020), what stood in the basket after one with the user's latest items,
-what shares baskets with them, and popularity. The order learns on baskets the ways have not seen.
-Shapes: U users, B users of a block, I items, N candidates, F features.
+what shares baskets with them, and popularity.
+Shapes: U users, B users of a block, I items, S baskets, N candidates.
 """
 
 from dataclasses import dataclass
@@ -13,22 +13,13 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.preprocessing import normalize
 
+from pipeline.features.sequences import Lines
+from pipeline.models import cart
 from pipeline.models.next_items import PRIOR, Habits, damped
-from pipeline.models.order import Candidates, chosen, opinions
 
-WAYS = (
-    "own_recent",
-    "own",
-    "own_all",
-    "neighbours",
-    "neighbours_rare",
-    "follows",
-    "together",
-    "together_last",
-    "popular",
-)
 SLOW, QUICK = 0.9, 0.6
 NEIGHBOURS = 300
+LARGEST = 40  # a larger basket is a stock-up, which pairs everything with everything
 DAMPING = Habits(source_power=0.5, target_power=0.3)
 
 
@@ -47,6 +38,19 @@ class Baskets:
     basket: np.ndarray
     owner: np.ndarray
     shape: tuple[int, int]
+
+    @classmethod
+    def of(cls, lines: Lines, items: int) -> "Baskets":
+        """From basket lines."""
+        user = np.repeat(np.arange(len(lines)), np.diff(lines.start))
+        first = np.r_[True, (user[1:] != user[:-1]) | (lines.basket[1:] != lines.basket[:-1])][: len(user)]
+        return cls(lines.item, np.cumsum(first) - 1, user[first], (len(lines), items))
+
+    @cached_property
+    def lines(self) -> Lines:
+        """As basket lines, each basket a day after the one before."""
+        start = np.searchsorted(self.owner[self.basket], np.arange(self.shape[0] + 1))
+        return Lines(self.item, self.basket, self.age[self.basket], start)
 
     @cached_property
     def age(self) -> np.ndarray:
@@ -115,6 +119,15 @@ class Rhythm:
         return cls(matrix(age[first] + 1), matrix(gap))
 
 
+def _lifts(held: sp.csr_matrix) -> sp.csr_matrix:
+    """Log of the surely least lift of items in one basket, where it is above chance: CSR [I, I]."""
+    joint = (held.T @ held).tocoo()
+    counts = np.asarray(held.sum(0)).ravel()
+    sure = cart.sure_lift(joint.data, counts[joint.row], counts[joint.col], held.shape[0])
+    kept = (sure > 1) & (joint.row != joint.col)
+    return sp.csr_matrix((np.log(sure[kept]), (joint.row[kept], joint.col[kept])), shape=joint.shape)
+
+
 @dataclass(frozen=True)
 class Ways:
     """All that scoring reads, as of the end of the baskets.
@@ -125,6 +138,7 @@ class Ways:
         rhythm: of the user with the item.
         follows: CSR [I, I] from one basket to the next.
         together: CSR [I, I] in one basket, large ones counting less.
+        lifts: CSR [I, I] log of the surely least lift in one basket.
         habits, rare: CSR [U, I] unit rows by which users are neighbours.
         bought: float [I] baskets with the item.
         returns: float [I] share of its buyers who bought it again.
@@ -138,6 +152,7 @@ class Ways:
     rhythm: Rhythm
     follows: sp.csr_matrix
     together: sp.csr_matrix
+    lifts: sp.csr_matrix
     habits: sp.csr_matrix
     rare: sp.csr_matrix
     bought: np.ndarray
@@ -151,7 +166,9 @@ class Ways:
         buyers, again = (np.asarray((count > least).sum(0)).ravel() for least in (0, 1))
         same = np.flatnonzero(baskets.owner[1:] == baskets.owner[:-1])
         held = baskets.held
-        shared = sp.diags(np.maximum(np.asarray(held.sum(1)).ravel(), 1) ** -0.5) @ held
+        sizes = np.asarray(held.sum(1)).ravel()
+        paired = held[np.flatnonzero(sizes <= LARGEST)]
+        shared = sp.diags(np.maximum(np.asarray(paired.sum(1)).ravel(), 1) ** -0.5) @ paired
         beside = (shared.T @ shared).tocsr()
         beside.setdiag(0)
         rarity = np.log(baskets.shape[0] / np.maximum(buyers, 1))
@@ -164,6 +181,7 @@ class Ways:
             rhythm=Rhythm.of(baskets),
             follows=damped((held[same].T @ held[same + 1]).tocsr(), bought, DAMPING),
             together=damped(beside, bought, DAMPING),
+            lifts=_lifts(paired),
             habits=normalize(slow).tocsr(),
             rare=normalize(count.power(0.5) @ sp.diags(rarity)).tocsr().astype(np.float32),
             bought=bought,
@@ -173,17 +191,18 @@ class Ways:
     def scores(self, users: np.ndarray) -> dict[str, np.ndarray]:
         """Scores float32 [B, I] of every way."""
         sums = {
-            "own_recent": self.quick[users],
-            "own": self.slow[users],
-            "own_all": self.count[users],
-            "neighbours": self._neighbours(self.habits, users),
-            "neighbours_rare": self._neighbours(self.rare, users),
-            "follows": self.quick[users] @ self.follows,
-            "together": self.slow[users] @ self.together,
-            "together_last": self.last[users] @ self.together,
+            "personal/recent": self.quick[users],
+            "personal/slow": self.slow[users],
+            "personal/all": self.count[users],
+            "neighbours/habits": self._neighbours(self.habits, users),
+            "neighbours/rare": self._neighbours(self.rare, users),
+            "co_visitation/next": self.quick[users] @ self.follows,
+            "complements/all": self.slow[users] @ self.together,
+            "complements/lift": self.last[users] @ self.lifts,
+            "complements/last": self.last[users] @ self.together,
         }
         out = {way: np.asarray(rows.todense(), np.float32) for way, rows in sums.items()}
-        return out | {"popular": np.tile(self.bought.astype(np.float32), (len(users), 1))}
+        return out | {"popularity/bought": np.tile(self.bought.astype(np.float32), (len(users), 1))}
 
     def _neighbours(self, vectors: sp.csr_matrix, users: np.ndarray) -> sp.csr_matrix:
         """Habits of the nearest others, by nearness: CSR [B, I]."""
@@ -193,27 +212,22 @@ class Ways:
         near[near <= np.partition(near, -count - 1, axis=1)[:, [-count - 1]]] = 0
         return normalize(sp.csr_matrix(near), "l1") @ self.habits
 
+    def facts(self, users: np.ndarray, row: np.ndarray, item: np.ndarray) -> dict[str, np.ndarray]:
+        """The user's rhythm with the item, how often it is bought, again too, and how much the user buys."""
 
-def candidates(ways: Ways, users: np.ndarray, count: int) -> Candidates:
-    """The best of each way for some users, with what every way thinks of them and the user's rhythm with the item."""
-    scores = ways.scores(users)
-    row, item = chosen(scores, count)
+        def own(matrix: sp.csr_matrix) -> np.ndarray:
+            return np.asarray(matrix[users][row, item]).ravel()
 
-    def own(matrix: sp.csr_matrix) -> np.ndarray:
-        return np.asarray(matrix[users][row, item]).ravel()
-
-    times, since, gap = own(ways.count), own(ways.rhythm.since), own(ways.rhythm.gap)
-    sizes = ways.baskets.sizes[users]
-    lines = np.asarray(ways.count[users].sum(1)).ravel() / np.maximum(sizes, 1)
-    columns = [
-        *opinions(scores, row, item),
-        since,
-        gap,
-        np.divide(since, gap, out=np.zeros_like(since), where=gap > 0),
-        times / np.maximum(sizes, 1)[row],
-        np.log1p(ways.bought[item]),
-        ways.returns[item],
-        sizes[row],
-        lines[row],
-    ]
-    return Candidates(users[row], item, np.stack(columns, axis=1).astype(np.float32))
+        times, since, gap = own(self.count), own(self.rhythm.since), own(self.rhythm.gap)
+        sizes = self.baskets.sizes[users]
+        lines = np.asarray(self.count[users].sum(1)).ravel() / np.maximum(sizes, 1)
+        return {
+            "personal/since": since,
+            "personal/gap": gap,
+            "personal/due": np.divide(since, gap, out=np.zeros_like(since), where=gap > 0),
+            "personal/rate": times / np.maximum(sizes, 1)[row],
+            "popularity/log_bought": np.log1p(self.bought[item]),
+            "popularity/returns": self.returns[item],
+            "user/baskets": sizes[row],
+            "user/lines": lines[row],
+        }

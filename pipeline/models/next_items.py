@@ -1,11 +1,11 @@
-"""Which item comes next in a user's sequence: several ways to score every item, and a learned order of their best.
+"""Which item comes next in a user's sequence: several ways to score every item.
 
 Ways: co-visitation (what followed what, forwards and backwards, decayed by distance, normalised by popularity), two
-hops of it, likeness of content, and what followed alike items, which reaches an item nobody has taken yet. The order is
-learned (`order`) on an item of each user that the ways have not seen.
-Shapes: U users, B users of a block, I items, N candidates, F features.
+hops of it, likeness of content, and what followed alike items, which reaches an item nobody has taken yet.
+Shapes: U users, B users of a block, I items, N candidates.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -13,20 +13,13 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.preprocessing import normalize
 
-from pipeline.models.order import Candidates, best, blocks, chosen, opinions
+from pipeline.features.sequences import Lines
+from pipeline.models import retrieval
+from pipeline.models.order import best, blocks
+from pipeline.models.retrieval import Filters
 
-WAYS = (
-    "follows",
-    "follows_last",
-    "follows_only",
-    "together",
-    "two_hops",
-    "alike",
-    "alike_last",
-    "follows_alike",
-    "popular",
-)
 NEIGHBOURS, FOLLOWERS = 100, 50
+PRIOR = 10.0
 
 
 @dataclass(frozen=True)
@@ -39,6 +32,12 @@ class Sequences:
     def __len__(self) -> int:
         """How many users."""
         return len(self.start) - 1
+
+    @cached_property
+    def lines(self) -> Lines:
+        """The same as basket lines, each item a basket of its own, a day after the one before."""
+        place = np.arange(len(self.item))
+        return Lines(self.item, place, self.start[1:][self.user] - 1 - place, self.start)
 
     @cached_property
     def user(self) -> np.ndarray:
@@ -82,9 +81,6 @@ class Habits:
     source_power: float = 0.5
     target_power: float = 0.3
     memory: float = 0.5
-
-
-PRIOR = 10.0
 
 
 def pairs(sequences: Sequences, items: int, habits: Habits) -> sp.csr_matrix:
@@ -134,6 +130,22 @@ def likeness(content: sp.csr_matrix, neighbours: int = NEIGHBOURS) -> sp.csr_mat
     )
 
 
+def nearness(vectors: np.ndarray, threads: int, neighbours: int = NEIGHBOURS) -> sp.csr_matrix:
+    """Cosine of each item's vector with its nearest others, where it is positive: float32 CSR [I, I].
+
+    Args:
+        vectors: float32 [I, T] unit rows.
+        threads: at work.
+        neighbours: how many an item keeps.
+    """
+    items = len(vectors)
+    near = retrieval.search(
+        vectors, vectors, neighbours, Filters(excluded=sp.eye(items, format="csr")), threads=threads
+    )
+    row, place = np.nonzero(near.scores > 0)
+    return sp.csr_matrix((near.scores[row, place], (row, near.items[row, place])), shape=(items, items))
+
+
 def _strongest(rows: sp.csr_matrix, count: int) -> sp.csr_matrix:
     """Each row's largest entries, ties by column."""
     row = np.repeat(np.arange(rows.shape[0]), np.diff(rows.indptr))
@@ -160,13 +172,13 @@ class Ways:
     profiles: dict[str, sp.csr_matrix]
 
     @classmethod
-    def of(cls, sequences: Sequences, items: int, alike: sp.csr_matrix, habits: Habits) -> "Ways":
+    def of(cls, sequences: Sequences, items: int, alike: Mapping[str, sp.csr_matrix], habits: Habits) -> "Ways":
         """Count and normalise.
 
         Args:
             sequences: what is known.
             items: how many there are.
-            alike: `likeness` of the items' content, empty where nothing is known of it.
+            alike: `likeness` or `nearness` of items, by name of what they are alike in.
             habits: hyper-parameters.
         """
         taken = np.bincount(sequences.item, minlength=items).astype(np.float64)
@@ -175,39 +187,31 @@ class Ways:
         near = normalize(_strongest(follows, FOLLOWERS), "l1")
         latest, last = sequences.profile(items, habits.memory, 20), sequences.profile(items, habits.memory, 1)
         graphs = {
-            "follows": follows,
-            "follows_last": follows,
-            "follows_only": damped(forward, taken, habits),
-            "together": damped(forward + forward.T, taken, habits),
-            "two_hops": (near @ near @ sp.diags((taken + PRIOR) ** -0.2)).tocsr(),
-            "alike": alike,
-            "alike_last": alike,
-            "follows_alike": (normalize(alike, "l1") @ near).tocsr(),
+            "co_visitation/next": follows,
+            "co_visitation/next_last": follows,
+            "co_visitation/after": damped(forward, taken, habits),
+            "co_visitation/long": damped(forward + forward.T, taken, habits),
+            "co_visitation/two_hops": (near @ near @ sp.diags((taken + PRIOR) ** -0.2)).tocsr(),
         }
+        for name, others in alike.items():
+            graphs[f"text/{name}"] = graphs[f"text/{name}_last"] = others
+            graphs[f"text/after_{name}"] = (normalize(others, "l1") @ near).tocsr()
         long = sequences.profile(items, 0.8, 50)
-        profiles = dict.fromkeys(WAYS, latest) | {"follows_last": last, "alike_last": last, "together": long}
+        profiles = {way: last if way.endswith("_last") else latest for way in graphs} | {"co_visitation/long": long}
         return cls(sequences, taken, graphs, profiles)
 
-    def scores(self, way: str, users: np.ndarray) -> np.ndarray:
-        """Scores float32 [B, I] of one way, 0 for what a user has taken already."""
-        if way == "popular":
-            scores = np.tile(self.taken.astype(np.float32), (len(users), 1))
-        else:
-            scores = np.asarray((self.profiles[way][users] @ self.graphs[way]).todense(), np.float32)
-        return self.unseen(scores, users)
+    def scores(self, users: np.ndarray) -> dict[str, np.ndarray]:
+        """Scores float32 [B, I] of every way."""
+        found = {
+            way: np.asarray((self.profiles[way][users] @ graph).todense(), np.float32)
+            for way, graph in self.graphs.items()
+        }
+        return found | {"popularity/taken": np.tile(self.taken.astype(np.float32), (len(users), 1))}
 
-    def unseen(self, scores: np.ndarray, users: np.ndarray) -> np.ndarray:
-        """The same scores, 0 for what a user has taken already."""
-        lengths = np.diff(self.sequences.start)[users]
-        at = np.concatenate([np.arange(self.sequences.start[u], self.sequences.start[u + 1]) for u in users])
-        scores[np.repeat(np.arange(len(users)), lengths), self.sequences.item[at]] = 0
-        return scores
-
-
-def candidates(ways: Ways, users: np.ndarray, count: int) -> Candidates:
-    """The best of each way for some users, with what every way thinks of them."""
-    scores = {way: ways.scores(way, users) for way in WAYS}
-    row, item = chosen(scores, count)
-    columns = opinions(scores, row, item)
-    columns += [np.log1p(ways.taken[item]), np.log(np.maximum(np.diff(ways.sequences.start)[users], 1))[row]]
-    return Candidates(users[row], item, np.stack(columns, axis=1).astype(np.float32))
+    def facts(self, users: np.ndarray, row: np.ndarray, item: np.ndarray) -> dict[str, np.ndarray]:
+        """How often the item was taken, and how much the user took."""
+        sizes = np.diff(self.sequences.start)[users]
+        return {
+            "popularity/log_taken": np.log1p(self.taken[item]),
+            "user/log_items": np.log(np.maximum(sizes, 1))[row],
+        }

@@ -2,39 +2,73 @@
 
 A candidate is an item that some way of scoring put among a user's best; its features say what every way thinks of it.
 The model is a classifier of what came next, whose score is the log-odds (LightGBM, Ke et al. 2017).
-Shapes: B users of a block, I items, N candidates, F features.
+Shapes: B users of a block, I items, N candidates, F features, W ways.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 import lightgbm
 import numpy as np
 
-BLOCK = 512
-FLOOR, FINE = 1e-4, 1e-5
+BLOCK = 256
 
 Lists = tuple[np.ndarray, np.ndarray, np.ndarray]
+DIGITS = 9  # of a score: past these, sums in another order would decide
 
 
 @dataclass(frozen=True)
 class Candidates:
-    """Items worth ordering: user int [N], item int [N], features float32 [N, F]; by user, then item."""
+    """Items worth ordering, by user, then item.
+
+    Attributes:
+        user, item: int [N].
+        features: float32 [N, F].
+        named: bool [N, W] which way put it among a user's best.
+        columns: F names of the features, `part/...`.
+        ways: W names of the ways, `part/...`.
+    """
 
     user: np.ndarray
     item: np.ndarray
     features: np.ndarray
+    named: np.ndarray
+    columns: tuple[str, ...]
+    ways: tuple[str, ...]
 
     def only(self, rows: np.ndarray) -> "Candidates":
         """Some of them."""
-        return Candidates(self.user[rows], self.item[rows], self.features[rows])
+        return replace(
+            self, user=self.user[rows], item=self.item[rows], features=self.features[rows], named=self.named[rows]
+        )
+
+    def without(self, part: str) -> "Candidates":
+        """Those that other parts name too, with what the others think of them."""
+        columns = [i for i, name in enumerate(self.columns) if part_of(name) != part]
+        ways = [i for i, name in enumerate(self.ways) if part_of(name) != part]
+        rows = self.named[:, ways].any(axis=1)
+        return Candidates(
+            self.user[rows],
+            self.item[rows],
+            self.features[np.ix_(rows, np.array(columns, int))],
+            self.named[np.ix_(rows, np.array(ways, int))],
+            tuple(self.columns[i] for i in columns),
+            tuple(self.ways[i] for i in ways),
+        )
 
     @classmethod
     def joined(cls, parts: "list[Candidates]") -> "Candidates":
         """Several blocks as one."""
-        return cls(
-            *(np.concatenate(column) for column in zip(*((p.user, p.item, p.features) for p in parts), strict=True))
+        user, item, features, named = (
+            np.concatenate(column)
+            for column in zip(*((one.user, one.item, one.features, one.named) for one in parts), strict=True)
         )
+        return cls(user, item, features, named, parts[0].columns, parts[0].ways)
+
+
+def part_of(name: str) -> str:
+    """The part a way or a feature belongs to."""
+    return name.partition("/")[0]
 
 
 def blocks(users: np.ndarray) -> Iterator[np.ndarray]:
@@ -66,27 +100,6 @@ def best(scores: np.ndarray, users: np.ndarray, k: int) -> Lists:
     return users[row[rank <= k]], item[rank <= k], rank[rank <= k]
 
 
-def chosen(scores: Mapping[str, np.ndarray], count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Row and item of what stands among the `count` best positive scores [B, I] of any way; by row, then item."""
-    kept = np.zeros(next(iter(scores.values())).shape, bool)
-    for one in scores.values():
-        top = np.argpartition(-one, min(count, one.shape[1] - 1), axis=1)[:, :count]
-        own = np.zeros(one.shape, bool)
-        np.put_along_axis(own, top, np.take_along_axis(one, top, axis=1) > 0, axis=1)
-        kept |= own
-    row, item = np.nonzero(kept)
-    return row, item
-
-
-def opinions(scores: Mapping[str, np.ndarray], row: np.ndarray, item: np.ndarray) -> list[np.ndarray]:
-    """What every way thinks of candidates: its score beside the user's best one, and both logs; [N] each."""
-    columns = []
-    for one in scores.values():
-        value, most = one[row, item], np.maximum(one.max(axis=1), 1e-12)[row]
-        columns += [value / most, np.log(value / most + FLOOR), np.log(value + FINE)]
-    return columns
-
-
 class Order:
     """A learned order of candidates."""
 
@@ -106,7 +119,7 @@ class Order:
             threads: part of what makes two runs equal.
         """
         useful = np.isin(found.user, found.user[hit])
-        data = lightgbm.Dataset(found.features[useful], hit[useful].astype(np.int8))
+        data = lightgbm.Dataset(found.features[useful], hit[useful].astype(np.int8), feature_name=list(found.columns))
         settings = {
             "objective": "binary", "num_leaves": cls.LEAVES, "learning_rate": cls.RATE, "min_data_in_leaf": 100,
             "lambda_l2": 5.0, "feature_fraction": 0.8, "seed": seed, "num_threads": threads, "deterministic": True,
@@ -114,11 +127,42 @@ class Order:
         }  # fmt: skip
         return cls(lightgbm.train(settings, data, num_boost_round=cls.ROUNDS))
 
-    def lists(self, found: Candidates, k: int) -> Lists:
-        """The k best candidates of each user: user, item, rank (1 is best), ties by item."""
-        score = np.round(self.model.predict(found.features, raw_score=True), 9)
+    @property
+    def columns(self) -> list[str]:
+        """Names of the features it reads."""
+        return [str(name) for name in self.model.feature_name()]
+
+    def ranked(self, found: Candidates, k: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The k best candidates of each user, ties by item: their rows, scores (log-odds) and places (0 is best)."""
+        score = np.round(self.model.predict(found.features, raw_score=True), DIGITS)
         order = np.lexsort((found.item, -score, found.user))
-        user, item = found.user[order], found.item[order]
+        user = found.user[order]
         place = np.arange(len(user)) - np.searchsorted(user, user)
         kept = place < k
-        return user[kept], item[kept], place[kept] + 1
+        return order[kept], score[order[kept]], place[kept]
+
+    def lists(self, found: Candidates, k: int) -> Lists:
+        """The k best candidates of each user: user, item, rank (1 is best)."""
+        rows, _score, place = self.ranked(found, k)
+        return found.user[rows], found.item[rows], place + 1
+
+    def contributions(self, features: np.ndarray) -> np.ndarray:
+        """Each feature's share of the score, float64 [N, F] (TreeSHAP, Lundberg et al. 2018)."""
+        return np.asarray(self.model.predict(features, pred_contrib=True))[:, :-1]
+
+    def shares(self) -> dict[str, float]:
+        """What share of the gain of its trees each part brings, largest first."""
+        gains: dict[str, float] = {}
+        for name, gain in zip(self.columns, self.model.feature_importance("gain"), strict=True):
+            gains[part_of(name)] = gains.get(part_of(name), 0.0) + float(gain)
+        total = sum(gains.values()) or 1.0
+        return {part: gain / total for part, gain in sorted(gains.items(), key=lambda one: (-one[1], one[0]))}
+
+    def as_dict(self) -> dict[str, str]:
+        """JSON-able: LightGBM's own text."""
+        return {"lightgbm": self.model.model_to_string()}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, str]) -> "Order":
+        """Back from `as_dict`."""
+        return cls(lightgbm.Booster(model_str=values["lightgbm"]))

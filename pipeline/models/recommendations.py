@@ -1,37 +1,68 @@
-"""The recommender: candidates from several sources, fused by weights learned on a week nothing else has seen.
+"""The recommender of a night: ways of scoring as of a day, and the order learned on a week nothing else has seen.
 
-Sources: personal frequency, sequential co-visitation, the text-aware transformer, text affinity, popularity.
-Shapes: U users, B users of a block, R columns (recommendable items), K list places, F features.
+Ways that count: what users take again (`next_baskets`) or once (`next_items`, `linear`), and what only days tell. Ways
+that read: the text-aware transformer and the taste in texts.
+Shapes: U users, B users of a block, R columns (items that may be listed), I items, K list places, F features.
 """
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import scipy.sparse as sp
-from sklearn.linear_model import LogisticRegression
 
 from pipeline.features.history import History
-from pipeline.models import baselines
+from pipeline.models import baselines, linear, next_baskets, next_items, sequential
+from pipeline.models.linear import Linear
+from pipeline.models.next_baskets import Baskets
+from pipeline.models.next_items import Habits, Sequences
+from pipeline.models.order import Candidates, Order, blocks
+from pipeline.models.retrieval import Filters
+from pipeline.models.ways import Joined, Taste, Ways, candidates
 
-BLOCK = 256
-FEATURES = (
-    "recent_baskets",
-    "bought_before",
-    "all_baskets",
-    "days_since",
-    "due",
-    "overdue",
-    "co_visitation",
-    "transformer",
-    "text",
-    "popularity",
-    "promoted",
-    "activity",
-)
-SOURCES = ("popularity", "personal_frequency", "co_visitation", "transformer", "text")
-SHARES = {"personal_frequency": 1.0, "transformer": 0.5, "co_visitation": 0.4, "text": 0.15, "popularity": 0.2}
+# Ways that are known by a name of their own: the strong simple recommenders, and what stands beside them.
+SOURCES = {
+    "popularity": "popularity/recent",
+    "personal_frequency": "personal/weight",
+    "co_visitation": "co_visitation/next",
+    "neighbours": "neighbours/habits",
+    "complements": "complements/all",
+    "linear": "linear/next",
+    "transformer": "transformer/next",
+    "text": "text/taste",
+}
+BASELINES = ("popularity", "personal_frequency", "co_visitation")
+TAUGHT = 15_000  # users that teach the order, at most: more do not sharpen it, and memory stays flat
+
+
+@dataclass(frozen=True)
+class Days:
+    """What only days tell: sales of late, and when a user took an item.
+
+    Attributes:
+        history: users and items.
+        columns: int [R] items that may be listed.
+    """
+
+    history: History
+    columns: np.ndarray
+
+    def scores(self, users: np.ndarray) -> dict[str, np.ndarray]:
+        """Users who took the item of late; the user's own baskets with it, halved per 30 days of age."""
+        recent = self.history.buyers_recent[self.columns].astype(np.float32)
+        own = self.history.weight[users][:, self.columns].toarray()
+        return {"popularity/recent": np.tile(recent, (len(users), 1)), "personal/weight": own}
+
+    def facts(self, users: np.ndarray, row: np.ndarray, item: np.ndarray) -> dict[str, np.ndarray]:
+        """Days since the user took it, its share of the days between two times, and its promotion this week."""
+        place = (users[row], self.columns[item])
+        age, gap = (np.asarray(one[place]).ravel().astype(np.float64) for one in (self.history.age, self.history.gap))
+        return {
+            "personal/days_since": age,
+            "personal/days_due": np.divide(age, gap, out=np.zeros_like(age), where=gap > 0),
+            "promotion/stores": self.history.stores[self.columns[item]],
+        }
 
 
 @dataclass(frozen=True)
@@ -41,183 +72,141 @@ class Knowledge:
     Attributes:
         history: users and items.
         columns: int [R] items that may be listed.
-        transitions: CSR [I, I].
-        states: float32 [U, D] transformer states.
-        vectors: float32 [I, D] transformer item vectors.
-        texts: float32 [I, T] unit text vectors.
+        counted, read: the ways.
+        flows: CSR [R, R] what is taken after what.
+        filters: what a user does not get.
     """
 
     history: History
     columns: np.ndarray
-    transitions: sp.csr_matrix
-    states: np.ndarray
-    vectors: np.ndarray
-    texts: np.ndarray
+    counted: tuple[Ways, ...]
+    flows: sp.csr_matrix
+    filters: Filters
+    read: tuple[Ways, ...] = ()
+
+    @cached_property
+    def into(self) -> sp.csc_matrix:
+        """The flows by what is taken after: CSC [R, R]."""
+        return self.flows.tocsc()
+
+    @property
+    def ways(self) -> Joined:
+        """All of them."""
+        return Joined(self.counted + self.read, self.filters)
+
+    def reading(self, model: sequential.Sequential, rows: np.ndarray, texts: np.ndarray, length: int) -> "Knowledge":
+        """The same with a transformer and its texts.
+
+        Args:
+            model: trained.
+            rows: int [I] vocabulary row of each item.
+            texts: float32 [I, T] unit text vectors.
+            length: items it reads.
+        """
+        states = sequential.user_states(model, self.history.lines, rows, texts, length)
+        vectors = sequential.item_vectors(model, rows, texts)[self.columns]
+        taste = Taste(self.history.weight[:, self.columns], texts[self.columns])
+        return replace(self, read=(sequential.Ways(states, vectors), taste))
 
 
-@dataclass(frozen=True)
-class Fusion:
-    """Learned weights over standardised features; the score is the log-odds of a purchase in the next days."""
+def repeated(history: History, columns: np.ndarray) -> Knowledge:
+    """Knowledge of a shop whose users take the same items again and again."""
+    lines = history.lines.among(columns, history.baskets.shape[1])
+    baskets = next_baskets.Ways.of(Baskets.of(lines, len(columns)))
+    return Knowledge(history, columns, (Days(history, columns), baskets), baskets.follows, Filters())
 
-    mean: list[float]
-    deviation: list[float]
-    weights: list[float]
-    intercept: float
 
-    def score(self, features: np.ndarray) -> np.ndarray:
-        """Scores [...] of features [..., F]."""
-        scaled = (features - np.array(self.mean)) / np.array(self.deviation)
-        return np.asarray(scaled @ np.array(self.weights) + self.intercept)
+def once(history: History, columns: np.ndarray, texts: np.ndarray, linear_items: int, threads: int) -> Knowledge:
+    """Knowledge of a shop whose users take an item once; what they took is listed no more.
 
-    def as_dict(self) -> dict[str, Any]:
-        """JSON-able, weights by feature name."""
-        return {
-            "weights": dict(zip(FEATURES, self.weights, strict=True)),
-            "mean": self.mean,
-            "deviation": self.deviation,
-            "intercept": self.intercept,
-        }
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> "Fusion":
-        """Back from `as_dict`."""
-        return cls(
-            values["mean"], values["deviation"], [values["weights"][name] for name in FEATURES], values["intercept"]
-        )
+    Args:
+        history: users and items.
+        columns: int [R] items that may be listed.
+        texts: float32 [I, T] unit text vectors.
+        linear_items: items of the linear model, at most.
+        threads: at work.
+    """
+    lines = history.lines.among(columns, history.baskets.shape[1])
+    sequences = Sequences(lines.item, lines.start)
+    alike = {"meaning": next_items.nearness(texts[columns], threads)}
+    steps = next_items.Ways.of(sequences, len(columns), alike, Habits())
+    learned = Linear.learn(lines, len(columns), linear_items)
+    profile = sequences.profile(len(columns), linear.MEMORY, linear.READ)
+    counted = (Days(history, columns), steps, linear.Ways(learned, profile))
+    taken = Filters(excluded=history.baskets[:, columns])
+    return Knowledge(history, columns, counted, steps.graphs["co_visitation/next"], taken)
 
 
 @dataclass(frozen=True)
 class Lists:
-    """Ranked lists: item places int [U, K] (-1 pads), scores [U, K], and the features behind them [U, K, F]."""
+    """Ranked lists of some users.
 
+    Attributes:
+        users: int [B] places in the history.
+        items: int [B, K] places in the catalogue; -1 pads.
+        scores: float [B, K] log-odds.
+        features: float32 [B, K, F] behind them.
+    """
+
+    users: np.ndarray
     items: np.ndarray
     scores: np.ndarray
     features: np.ndarray
 
 
-def blocks(users: int) -> Iterator[slice]:
-    """Slices of at most BLOCK users."""
-    for start in range(0, users, BLOCK):
-        yield slice(start, min(start + BLOCK, users))
-
-
-def source_scores(known: Knowledge, users: slice) -> dict[str, np.ndarray]:
-    """Each source's scores for a block of users: float32 [B, R]."""
-    history, columns = known.history, known.columns
-    taste = np.asarray(history.weight[users] @ known.texts)
-    taste /= np.maximum(np.linalg.norm(taste, axis=1, keepdims=True), 1e-9)
-    return {
-        "popularity": baselines.popularity(history, users, columns),
-        "personal_frequency": baselines.personal_frequency(history, users, columns),
-        "co_visitation": baselines.co_visitation(history, users, columns, known.transitions),
-        "transformer": known.states[users] @ known.vectors[columns].T,
-        "text": taste @ known.texts[columns].T,
-    }
-
-
-def candidates(
-    scores: dict[str, np.ndarray], history: History, columns: np.ndarray, count: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Union of each source's best items: (row, column) of every candidate, in row order."""
-    chosen = np.zeros(scores["transformer"].shape, bool)
-    for name, share in SHARES.items():
-        best = baselines.top(baselines.filled(scores[name], history, columns), max(1, int(count * share)))
-        np.put_along_axis(chosen, best, True, axis=1)
-    row, column = np.nonzero(chosen)
-    return row, column
-
-
-def features(
-    known: Knowledge, users: slice, scores: dict[str, np.ndarray], row: np.ndarray, column: np.ndarray
-) -> np.ndarray:
-    """Features [N, F] of candidates (row of the block, column)."""
-    history, items = known.history, known.columns[column]
-
-    def bought(matrix: sp.csr_matrix) -> np.ndarray:
-        return np.asarray(matrix[users][row, items]).ravel().astype(np.float64)
-
-    count, age, gap = bought(history.baskets), bought(history.age), bought(history.gap)
-    ratio = np.divide(age, gap, out=np.zeros_like(age), where=gap > 0)
-    logits = scores["transformer"].astype(np.float64)
-    peak = logits.max(axis=1, keepdims=True)
-    total = peak + np.log(np.exp(logits - peak).sum(axis=1, keepdims=True))
-    flow = scores["co_visitation"].astype(np.float64)
-    flow = flow / np.maximum(flow.sum(axis=1, keepdims=True), 1e-9)
-    activity = np.asarray(history.weight[users].sum(axis=1)).ravel()
-    return np.stack(
-        [
-            np.log1p(bought(history.weight)),
-            (count > 0).astype(float),
-            np.log1p(count),
-            np.where(age > 0, np.log1p(age), 0.0),
-            np.where(ratio > 0, np.exp(-(np.log(np.maximum(ratio, 1e-3)) ** 2)), 0.0),
-            np.log1p(np.minimum(ratio, 20.0)),
-            np.log(flow[row, column] + 1e-6),
-            (logits - total)[row, column],
-            scores["text"][row, column],
-            np.log1p(history.buyers_recent[items]),
-            np.log1p(history.stores[items]),
-            np.log1p(activity)[row],
-        ],
-        axis=1,
-    )
-
-
-def learn_fusion(known: Knowledge, truth: sp.csr_matrix, count: int, seed: int) -> Fusion:
-    """Weights from a week's purchases: logistic regression over the users' candidates.
+def learn(known: Knowledge, users: np.ndarray, truth: sp.csr_matrix, count: int, seed: int, threads: int) -> Order:
+    """The order of candidates, from what users took in a week.
 
     Args:
-        known: as of the end of the fit period, of users who bought something in the week after.
-        truth: bool CSR [U, I] what they bought in that week.
-        count: candidates a user, see SHARES.
-        seed: of the solver.
+        known: as of the day before it.
+        users: int [B] places of users who took something.
+        truth: bool CSR [U, I] what they took.
+        count: candidates a way names.
+        seed: of the drawing.
+        threads: part of what makes two runs equal.
     """
-    rows, labels = [], []
-    for users in blocks(len(known.history.users)):
-        scores = source_scores(known, users)
-        row, column = candidates(scores, known.history, known.columns, count)
-        rows.append(features(known, users, scores, row, column))
-        labels.append(np.asarray(truth[users][row, known.columns[column]]).ravel())
-    table, label = np.concatenate(rows), np.concatenate(labels)
-    mean, deviation = table.mean(0), np.maximum(table.std(0), 1e-6)
-    fitted = LogisticRegression(C=1.0, max_iter=500, random_state=seed).fit((table - mean) / deviation, label)
-    digits = 8  # past these the last bits of the solver's sums would decide a file's hash
-    return Fusion(
-        mean.round(digits).tolist(),
-        deviation.round(digits).tolist(),
-        fitted.coef_[0].round(digits).tolist(),
-        round(float(fitted.intercept_[0]), digits),
-    )
+    some = np.sort(np.random.default_rng(seed).permutation(users)[:TAUGHT])
+    found = Candidates.joined([candidates(known.ways, block, count) for block in blocks(some)])
+    return Order.learn(found, np.asarray(truth[found.user, known.columns[found.item]]).ravel(), seed, threads)
 
 
-def rank(
-    known: Knowledge, fusion: Fusion, count: int, k: int, progress: Callable[[int, int], None] | None = None
-) -> Lists:
-    """Each user's k best items by fused score; ties by item id."""
-    users_total = len(known.history.users)
-    items = np.full((users_total, k), -1, np.int64)
-    values = np.zeros((users_total, k))
-    why = np.zeros((users_total, k, len(FEATURES)))
-    for users in blocks(users_total):
-        scores = source_scores(known, users)
-        row, column = candidates(scores, known.history, known.columns, count)
-        table = features(known, users, scores, row, column)
-        fused = np.round(fusion.score(table), 6)
-        order = np.lexsort((column, -fused, row))
-        row, column, fused, table = row[order], column[order], fused[order], table[order]
-        place = np.arange(len(row)) - np.searchsorted(row, row)
-        kept = place < k
-        at = (users.start + row[kept], place[kept])
-        items[at], values[at], why[at] = known.columns[column[kept]], fused[kept], table[kept]
+def rank(known: Knowledge, order: Order, users: np.ndarray, count: int, k: int) -> Lists:
+    """The k best items of a block of users (ascending places)."""
+    found = candidates(known.ways, users, count)
+    rows, score, place = order.ranked(found, k)
+    at = (np.searchsorted(users, found.user[rows]), place)
+    items = np.full((len(users), k), -1, np.int64)
+    scores = np.zeros((len(users), k))
+    features = np.zeros((len(users), k, found.features.shape[1]), np.float32)
+    items[at], scores[at], features[at] = known.columns[found.item[rows]], score, found.features[rows]
+    return Lists(users, items, scores, features)
+
+
+def rank_all(
+    known: Knowledge,
+    order: Order,
+    users: np.ndarray,
+    count: int,
+    k: int,
+    progress: Callable[[int, int], None] | None = None,
+) -> np.ndarray:
+    """The k best items of users, block by block: int [B, K]."""
+    parts, done = [np.zeros((0, k), np.int64)], 0
+    for block in blocks(users):
+        parts.append(rank(known, order, block, count, k).items)
+        done += len(block)
         if progress:
-            progress(users.stop, users_total)
-    return Lists(items, values, why)
+            progress(done, len(users))
+    return np.concatenate(parts)
 
 
-def rank_alone(known: Knowledge, k: int) -> dict[str, np.ndarray]:
-    """Lists of each source by itself, popularity deciding among its ties: int [U, K] a source."""
-    out: dict[str, list[np.ndarray]] = {source: [] for source in SOURCES}
-    for users in blocks(len(known.history.users)):
-        for source, scores in source_scores(known, users).items():
-            out[source].append(known.columns[baselines.top(baselines.filled(scores, known.history, known.columns), k)])
+def rank_alone(known: Knowledge, users: np.ndarray, k: int) -> dict[str, np.ndarray]:
+    """Lists of each source by itself, popularity deciding among its ties: int [B, K] a source."""
+    out: dict[str, list[np.ndarray]] = {}
+    for block in blocks(users):
+        scores = known.ways.scores(block)
+        for source, way in SOURCES.items():
+            if way in scores:
+                best = baselines.top(baselines.filled(scores[way], scores["popularity/recent"]), k)
+                out.setdefault(source, []).append(known.columns[best])
     return {source: np.concatenate(parts) for source, parts in out.items()}

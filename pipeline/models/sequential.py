@@ -7,15 +7,17 @@ Shapes: B batch, L positions, D width, V vocabulary.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
+from scipy.special import softmax
 from transformers import GPT2Config, GPT2Model
 
-from pipeline.features.history import History
+from pipeline.features.sequences import Lines
 from pipeline.learning import champions, harness
 from pipeline.record import Recorder
 from pipeline.settings import RecommenderSettings
@@ -130,20 +132,20 @@ class Windows:
         return self.read[index], self.target[index]
 
 
-def windows(history: History, length: int, target_age: int | None = None) -> Windows:
+def windows(lines: Lines, length: int, target_age: int | None = None) -> Windows:
     """Cut sequences into windows of `length`, the last one ending at the last purchase.
 
     Each position's target is an item of the user's next basket, spread over that basket's items in turn.
 
     Args:
-        history: sequences to cut.
+        lines: sequences to cut.
         length: positions a window.
         target_age: only targets younger than this many days, and only each user's last window (for validation).
     """
     read, targets = [], []
-    for user in range(len(history.users)):
-        first, last = history.sequence_start[user], history.sequence_start[user + 1]
-        item, basket = history.sequence_item[first:last], history.sequence_basket[first:last]
+    for user in range(len(lines)):
+        first, last = lines.start[user], lines.start[user + 1]
+        item, basket = lines.item[first:last], lines.basket[first:last]
         begins = np.flatnonzero(np.r_[True, basket[1:] != basket[:-1]])
         ends = np.r_[begins[1:], len(item)]
         which = np.searchsorted(begins, np.arange(len(item)), side="right") - 1
@@ -151,7 +153,7 @@ def windows(history: History, length: int, target_age: int | None = None) -> Win
         place = begins[later] + (np.arange(len(item)) - begins[which]) % (ends[later] - begins[later])
         target = np.where(which + 1 < len(begins), item[place], -1)
         if target_age is not None:
-            target = np.where(history.sequence_age[first:last][place] < target_age, target, -1)
+            target = np.where(lines.age[first:last][place] < target_age, target, -1)
         for end in range(len(item), 0, -length):
             begin = max(0, end - length)
             if (target[begin:end] >= 0).any():
@@ -185,6 +187,8 @@ class Batches:
     def __call__(self, batch: list[tuple[np.ndarray, np.ndarray]]) -> dict[str, Any]:
         """A batch of the loss's arguments."""
         read, target = np.stack([row[0] for row in batch]), np.stack([row[1] for row in batch])
+        longest = int((read >= 0).sum(1).max())
+        read, target = read[:, :longest], target[:, :longest]
         useful = (target >= 0) & (self.rows[target] > 0)
         goal = target[useful]
         draw = np.random.default_rng([self.seed, int(read.sum()) & 0x7FFFFFFF])
@@ -234,23 +238,21 @@ def train(
 
 @torch.inference_mode()
 def user_states(
-    model: Sequential, history: History, rows: np.ndarray, texts: np.ndarray, length: int, block: int = 256
+    model: Sequential, lines: Lines, rows: np.ndarray, texts: np.ndarray, length: int, block: int = 256
 ) -> np.ndarray:
     """State after each user's last purchase: float32 [U, D]."""
     device = harness.device()
     model.to(device).eval()
-    out = np.zeros((len(history.users), model.item.embedding_dim), np.float32)
+    out = np.zeros((len(lines), model.item.embedding_dim), np.float32)
     for start in range(0, len(out), block):
         users = range(start, min(start + block, len(out)))
-        lines = [
-            history.sequence_item[history.sequence_start[u] : history.sequence_start[u + 1]][-length:] for u in users
-        ]
-        read = np.stack([np.r_[line, np.full(length - len(line), -1)] for line in lines]).astype(np.int64)
+        latest = [lines.item[lines.start[u] : lines.start[u + 1]][-length:] for u in users]
+        read = np.stack([np.r_[line, np.full(length - len(line), -1)] for line in latest]).astype(np.int64)
         seen = torch.from_numpy(np.where(read >= 0, rows[read], 0)).to(device)
         text = torch.from_numpy(texts[np.maximum(read, 0)] * (read >= 0)[..., None].astype(np.float32)).to(device)
         states = model.states(seen, text)
-        last = torch.tensor([len(line) - 1 for line in lines], device=device)
-        out[start : start + len(lines)] = states[torch.arange(len(lines), device=device), last].float().cpu().numpy()
+        last = torch.tensor([len(line) - 1 for line in latest], device=device)
+        out[start : start + len(latest)] = states[torch.arange(len(latest), device=device), last].float().cpu().numpy()
     return out
 
 
@@ -259,6 +261,28 @@ def item_vectors(model: Sequential, rows: np.ndarray, texts: np.ndarray) -> np.n
     """Output vectors of items: float32 [I, D]."""
     model.cpu()
     return model.items(torch.from_numpy(rows), torch.from_numpy(texts)).numpy()
+
+
+@dataclass(frozen=True)
+class Ways:
+    """What the transformer expects next, as a way of scoring: each item's probability among all.
+
+    Attributes:
+        states: float32 [U, D].
+        vectors: float32 [I, D].
+    """
+
+    states: np.ndarray
+    vectors: np.ndarray
+
+    def scores(self, users: np.ndarray) -> dict[str, np.ndarray]:
+        """Probabilities float32 [B, I]."""
+        logits = self.states[users] @ self.vectors.T
+        return {"transformer/next": softmax(logits, axis=1)}
+
+    def facts(self, users: np.ndarray, row: np.ndarray, item: np.ndarray) -> dict[str, np.ndarray]:
+        """Nothing but the probability."""
+        return {}
 
 
 def save(model: Sequential, vocabulary: Vocabulary, settings: RecommenderSettings, encoder: str, folder: Path) -> None:

@@ -12,15 +12,20 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.errors import DataError
-from pipeline.models.order import Candidates, Lists, Order, blocks, joined
+from pipeline.models.order import Candidates, Lists, Order, best, blocks, joined, part_of
+from pipeline.models.ways import Ways, candidates
 from pipeline.warehouse import durable
 from pipeline.warehouse.failpoints import Step
 
 HELD_OUT = 0.1  # users whose validation judges the order, not taught by it
 TAUGHT = 25_000  # users that teach it, at most: more do not sharpen it, and memory stays flat
 
+ABLATED = 5_000  # users that teach the orders of an ablation: it compares, and needs no last digit
+COUNT = 60  # candidates each way names
+
 Progress = Callable[[str, int, int], None]
-Propose = Callable[[np.ndarray], Candidates]
+Hits = Callable[[Candidates], np.ndarray]
+Measure = Callable[[Lists], dict[str, float]]
 
 
 def draw(users: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -36,22 +41,56 @@ def draw(users: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
     return np.sort(mixed[:judges]), np.sort(mixed[judges : judges + TAUGHT])
 
 
-def propose(candidates: Propose, users: np.ndarray, step: str, progress: Progress) -> Candidates:
+def propose(ways: Ways, users: np.ndarray, step: str, progress: Progress) -> Candidates:
     """Candidates of some users, block by block."""
     parts, done = [], 0
     for block in blocks(users):
-        parts.append(candidates(block))
+        parts.append(candidates(ways, block, COUNT))
         done += len(block)
         progress(step, done, len(users))
     return Candidates.joined(parts)
 
 
-def write(order: Order, candidates: Propose, users: np.ndarray, k: int, out: Path, progress: Progress) -> None:
+def alone(ways: Ways, judges: np.ndarray, measure: Measure, k: int) -> dict[str, dict[str, float]]:
+    """Figures of each way by itself."""
+    parts: dict[str, list[Lists]] = {}
+    for users in blocks(judges):
+        for way, scores in ways.scores(users).items():
+            parts.setdefault(way, []).append(best(scores, users, k))
+    return {way: measure(joined(lists)) for way, lists in parts.items()}
+
+
+def ablation(
+    taught: Candidates, judged: Candidates, hits: Hits, measure: Measure, k: int, seed: int, threads: int
+) -> dict[str, dict[str, float]]:
+    """What each part adds: figures of orders that a sample of the users taught, of all parts and without each.
+
+    Args:
+        taught: candidates to learn from.
+        judged: candidates to rank.
+        hits: which candidates came next.
+        measure: figures of lists.
+        k: places of a list.
+        seed: of the drawing.
+        threads: part of what makes two runs equal.
+    """
+    users = np.unique(taught.user)
+    some = np.random.default_rng(seed).permutation(users)[:ABLATED]
+    taught = taught.only(np.isin(taught.user, some))
+    figures = {"sample": measure(Order.learn(taught, hits(taught), seed, threads).lists(judged, k))}
+    for part in dict.fromkeys(part_of(way) for way in taught.ways):
+        left = taught.without(part)
+        order = Order.learn(left, hits(left), seed, threads)
+        figures[f"sample without {part}"] = measure(order.lists(judged.without(part), k))
+    return figures
+
+
+def write(order: Order, ways: Ways, users: np.ndarray, k: int, out: Path, progress: Progress) -> None:
     """Rank all users, block by block, into a Parquet file of user, item and rank.
 
     Args:
         order: of the candidates.
-        candidates: of a block of users.
+        ways: that name them.
         users: int [U] the users' own numbers.
         k: items a user.
         out: the file.
@@ -59,7 +98,7 @@ def write(order: Order, candidates: Propose, users: np.ndarray, k: int, out: Pat
     """
     parts: list[Lists] = []
     for block in blocks(np.arange(len(users))):
-        parts.append(order.lists(candidates(block), k))
+        parts.append(order.lists(candidates(ways, block, COUNT), k))
         progress("rank", int(block[-1]) + 1, len(users))
     user, item, rank = joined(parts)
     table = pa.table({"user": users[user], "item": item, "rank": rank.astype(np.int32)})

@@ -5,8 +5,7 @@ order, each ranked by ways that have not seen it; then the ways are counted agai
 """
 
 import json
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +14,14 @@ import scipy.sparse as sp
 
 from pipeline.errors import DataError
 from pipeline.metrics import ranking
-from pipeline.models.next_baskets import WAYS, Baskets, Ways, candidates
-from pipeline.models.order import Candidates, Lists, Order, best, blocks, joined
-from pipeline.rank import Progress, draw, propose, write
+from pipeline.models import next_baskets
+from pipeline.models.next_baskets import Baskets
+from pipeline.models.order import Candidates, Lists, Order
+from pipeline.models.ways import Joined
+from pipeline.rank import Progress, ablation, alone, draw, neural, propose, write
+from pipeline.rank.neural import Transformer
 
-COUNT, LESSONS, PLACES = 60, 2, 10
+LESSONS, PLACES = 2, 10
 
 
 @dataclass(frozen=True)
@@ -104,38 +106,52 @@ def rank(
         progress: called as (step, done, total).
 
     Returns:
-        `measure` on held-out users' last known basket, of each way alone and of the learned order.
+        `measure` on held-out users' last known basket, of the learned order, of orders without each part, and of each
+        way alone.
 
     Raises:
         DataError: fewer than two users have two baskets.
     """
     users = bench.baskets.shape[0]
     judges, teachers = draw(np.flatnonzero(bench.baskets.sizes > 1), seed)
-    parts, hits, figures = [], [], {}
-    for lesson in range(1, LESSONS + 1):
-        ways = Ways.of(bench.baskets.without_last(lesson))
-        truth = bench.baskets.from_end(lesson)
+    before, truth = bench.baskets.without_last(1), bench.baskets.from_end(1)
+    had = before.profile(1.0)
+
+    def of_judges(lists: Lists) -> dict[str, float]:
+        return measure(lists, truth, had, judges)
+
+    # The transformer sees no basket that teaches the order: it learns from what came before both lessons.
+    start = bench.baskets.without_last(LESSONS)
+    texts = np.zeros((bench.baskets.shape[1], 1), np.float32)
+    model = neural.transformer(start.lines, before.lines.only(teachers), texts, seed, progress)
+    truths = {lesson: bench.baskets.from_end(lesson) for lesson in range(1, LESSONS + 1)}
+    parts = []
+    for lesson in truths:
         able = teachers[bench.baskets.sizes[teachers] > lesson]
         if not len(able):
             break
-        found = propose(partial(candidates, ways, count=COUNT), able, f"teach {lesson}", progress)
-        hits.append(np.asarray(truth[found.user, found.item]).ravel())
-        parts.append(Candidates(found.user + lesson * users, found.item, found.features))
+        ways = _ways(bench.baskets.without_last(lesson), model)
+        found = propose(ways, able, f"teach {lesson}", progress)
+        parts.append(replace(found, user=found.user + lesson * users))
         if lesson == 1:
-            judged = propose(partial(candidates, ways, count=COUNT), judges, "validate", progress)
-            figures = _alone(ways, truth, judges)
-    order = Order.learn(Candidates.joined(parts), np.concatenate(hits), seed, threads)
-    before, truth = bench.baskets.without_last(1).profile(1.0), bench.baskets.from_end(1)
-    figures = {"fused": measure(order.lists(judged, PLACES), truth, before, judges)} | figures
-    final = Ways.of(bench.baskets)
-    write(order, partial(candidates, final, count=COUNT), bench.users, size, out, progress)
+            judged = propose(ways, judges, "validate", progress)
+            figures = alone(ways, judges, of_judges, PLACES)
+    taught = Candidates.joined(parts)
+
+    def hits(found: Candidates) -> np.ndarray:
+        hit = np.zeros(len(found.user), bool)
+        for lesson, bought in truths.items():
+            mine = np.flatnonzero(found.user // users == lesson)
+            hit[mine] = np.asarray(bought[found.user[mine] % users, found.item[mine]]).ravel()
+        return hit
+
+    order = Order.learn(taught, hits(taught), seed, threads)
+    figures = ablation(taught, judged, hits, of_judges, PLACES, seed, threads) | figures
+    figures = {"fused": of_judges(order.lists(judged, PLACES))} | figures
+    write(order, _ways(bench.baskets, model), bench.users, size, out, progress)
     return figures
 
 
-def _alone(ways: Ways, truth: sp.csr_matrix, judges: np.ndarray) -> dict[str, dict[str, float]]:
-    """Each way by itself."""
-    parts: dict[str, list[Lists]] = {way: [] for way in WAYS}
-    for users in blocks(judges):
-        for way, scores in ways.scores(users).items():
-            parts[way].append(best(scores, users, PLACES))
-    return {way: measure(joined(lists), truth, ways.count, judges) for way, lists in parts.items()}
+def _ways(baskets: Baskets, model: Transformer) -> Joined:
+    """All ways, as of the end of some baskets."""
+    return Joined((next_baskets.Ways.of(baskets), model.ways(baskets.lines)))

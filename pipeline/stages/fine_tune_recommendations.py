@@ -1,9 +1,8 @@
-"""Train the recommender: the sequential transformer, then the fusion weights, then the judged week."""
+"""Train the recommender: the sequential transformer, then the order of candidates, then the judged week."""
 
 import json
 import shutil
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,8 @@ from pipeline.features.history import History, bought_between
 from pipeline.learning import champions
 from pipeline.metrics import intervals, ranking
 from pipeline.models import recommendations, sequential
-from pipeline.models.recommendations import Fusion, Knowledge
+from pipeline.models.order import Order
+from pipeline.models.recommendations import Knowledge
 from pipeline.record import JsonRecorder
 from pipeline.settings import Night
 from pipeline.stages import desk
@@ -26,7 +26,7 @@ from pipeline.stages.ranking_inputs import RankingInputs
 
 NAME = "recommendations"
 CUTOFFS = (5, 10, 20, 50)
-FUSION = "fusion.json"
+ORDER = "order.json"
 
 
 def run(night: Night, recorder: JsonRecorder, progress: desk.Progress) -> dict[str, Any]:
@@ -34,14 +34,14 @@ def run(night: Night, recorder: JsonRecorder, progress: desk.Progress) -> dict[s
     inputs, settings = RankingInputs(night), night.shop.recommender
     encoder = desk.noted(night, "judgement-encoder")["serves"]
     texts = inputs.texts(encoder)
-    past = inputs.history(inputs.cut.fit_end, limit=1_000_000)
-    champion = desk.champion(night, NAME)
+    past = inputs.history(inputs.cut.fit_end)
+    champion = _readable(night, desk.champion(night, NAME))
     model, vocabulary = _start(night, inputs, past, texts.shape[1], champion)
     rows = vocabulary.rows(inputs.space.ids.to_pylist())
     counts = np.asarray(past.baskets.sum(0)).ravel()
-    fit = sequential.windows(past, settings.history)
-    tuning = inputs.history(inputs.cut.tune_end, settings.history)
-    valid = sequential.windows(tuning, settings.history, target_age=night.shop.holdout_days)
+    fit = sequential.windows(past.lines, settings.history)
+    tuning = inputs.history(inputs.cut.tune_end)
+    valid = sequential.windows(tuning.lines, settings.history, target_age=night.shop.holdout_days)
     batches = sequential.Batches(rows, texts, counts, settings.negatives, night.shop.seed)
     recorder.params(
         {
@@ -66,11 +66,11 @@ def run(night: Night, recorder: JsonRecorder, progress: desk.Progress) -> dict[s
         progress=progress,
     )
     shutil.rmtree(folder, ignore_errors=True)
-    past, week = _buyers(inputs, past, inputs.cut.fit_end, inputs.cut.tune_end)
-    known = inputs.knowledge(model, rows, texts, past)
-    fusion = recommendations.learn_fusion(known, week, settings.candidates, night.shop.seed)
-    note_json(recorder, "fusion", fusion.as_dict())
-    version = champions.keep(night.models, NAME, _writer(model, vocabulary, night, encoder, fusion))
+    buyers, week = _buyers(inputs, past, inputs.cut.fit_end, inputs.cut.tune_end)
+    known = inputs.counted(past, texts).reading(model, rows, texts, settings.history)
+    order = recommendations.learn(known, buyers, week, settings.candidates, night.shop.seed, night.shop.threads)
+    note_json(recorder, "fusion", {"weights": order.shares()})
+    version = champions.keep(night.models, NAME, _writer(model, vocabulary, night, encoder, order))
     recorder.tags(
         {
             "model/name": NAME,
@@ -78,26 +78,31 @@ def run(night: Night, recorder: JsonRecorder, progress: desk.Progress) -> dict[s
             "model/path": str((night.models / NAME / version).relative_to(night.home)),
         }
     )
-    tuning, truth = _buyers(inputs, tuning, inputs.cut.tune_end, inputs.cut.day)
-    judged = inputs.knowledge(model, rows, texts, tuning)
-    facts = _measure(night, inputs, judged, truth, fusion, champion, recorder)
+    buyers, truth = _buyers(inputs, tuning, inputs.cut.tune_end, inputs.cut.day)
+    judged = inputs.counted(tuning, texts).reading(model, rows, texts, settings.history)
+    facts = _measure(night, inputs, judged, buyers, truth, order, champion, recorder)
     desk.note(night, f"measured-{NAME}", {"challenger": version, "champion": champion, **facts})
     return {"version": version, **facts}
 
 
+def _readable(night: Night, champion: str | None) -> str | None:
+    """The champion, unless it is of another form or of a shop whose users took items otherwise."""
+    if champion:
+        folder = champions.folder(night.models, NAME, champion)
+        repeats = champions.config(folder)["settings"].get("repeats", True)
+        if (folder / ORDER).is_file() and repeats == night.shop.recommender.repeats:
+            return champion
+    return None
+
+
 def open_version(
     night: Night, inputs: RankingInputs, version: str
-) -> tuple[sequential.Sequential, np.ndarray, np.ndarray, Fusion]:
-    """A kept version: model, vocabulary rows of the items, the text vectors it was trained on, fusion."""
+) -> tuple[sequential.Sequential, np.ndarray, np.ndarray, Order]:
+    """A kept version: model, vocabulary rows of the items, the text vectors it was trained on, order."""
     folder = champions.folder(night.models, NAME, version)
     model, vocabulary, config = sequential.load(folder)
-    fusion = Fusion.from_dict(_read_fusion(folder))
-    return model, vocabulary.rows(inputs.space.ids.to_pylist()), inputs.texts(config["encoder"]), fusion
-
-
-def _read_fusion(folder: Path) -> dict[str, Any]:
-    values: dict[str, Any] = json.loads((folder / FUSION).read_text())
-    return values
+    order = Order.from_dict(json.loads((folder / ORDER).read_text()))
+    return model, vocabulary.rows(inputs.space.ids.to_pylist()), inputs.texts(config["encoder"]), order
 
 
 def _start(
@@ -120,11 +125,11 @@ def _start(
 
 
 def _writer(
-    model: sequential.Sequential, vocabulary: sequential.Vocabulary, night: Night, encoder: str, fusion: Fusion
+    model: sequential.Sequential, vocabulary: sequential.Vocabulary, night: Night, encoder: str, order: Order
 ) -> Callable[[Path], None]:
     def write(folder: Path) -> None:
         sequential.save(model, vocabulary, night.shop.recommender, encoder, folder)
-        champions.write_json(folder / FUSION, fusion.as_dict())
+        champions.write_json(folder / ORDER, order.as_dict())
 
     return write
 
@@ -133,41 +138,42 @@ def _measure(
     night: Night,
     inputs: RankingInputs,
     known: Knowledge,
+    buyers: np.ndarray,
     truth: sp.csr_matrix,
-    fusion: Fusion,
+    order: Order,
     champion: str | None,
     recorder: JsonRecorder,
 ) -> dict[str, Any]:
     """Recall and NDCG of the fused lists, each source alone and the champion on the judged week's buyers."""
-    most, count = max(CUTOFFS), night.shop.recommender.candidates
-    lists = recommendations.rank_alone(known, most)
-    lists["fused"] = recommendations.rank(known, fusion, count, most).items
+    most, settings = max(CUTOFFS), night.shop.recommender
+    lists = recommendations.rank_alone(known, buyers, most)
+    lists["fused"] = recommendations.rank_all(known, order, buyers, settings.candidates, most)
     if champion:
         model, rows, texts, old = open_version(night, inputs, champion)
-        states = sequential.user_states(model, known.history, rows, texts, night.shop.recommender.history)
-        theirs = replace(known, states=states, vectors=sequential.item_vectors(model, rows, texts), texts=texts)
-        lists["champion"] = recommendations.rank(theirs, old, count, most).items
+        theirs = known.reading(model, rows, texts, settings.history)
+        lists["champion"] = recommendations.rank_all(theirs, old, buyers, settings.candidates, most)
+    truth = truth[buyers]
     scores = {who: _scores(ranked, truth) for who, ranked in lists.items()}
     _note_scores(scores, recorder, night.shop.seed)
-    _note_segments(known.history, truth, lists["fused"], scores, recorder)
+    _note_segments(known.history.only(buyers), truth, lists["fused"], scores, recorder)
     means = {who: float(values["ndcg@10"].mean()) for who, values in scores.items()}
-    best = max(("popularity", "personal_frequency", "co_visitation"), key=lambda who: (means[who], who))
+    best = max(recommendations.BASELINES, key=lambda who: (means[who], who))
     gain = intervals.paired_gain(scores["fused"]["ndcg@10"], scores[best]["ndcg@10"], seed=night.shop.seed)
     return {
-        "users": len(known.history.users),
+        "users": len(buyers),
         "ndcg": means,
         "best_baseline": best,
         "gain": [float(value) for value in gain],
     }
 
 
-def _buyers(inputs: RankingInputs, history: History, after: date, upto: date) -> tuple[History, sp.csr_matrix]:
-    """The users who bought listable goods in a range of days, as known before it, and what they bought."""
+def _buyers(inputs: RankingInputs, history: History, after: date, upto: date) -> tuple[np.ndarray, sp.csr_matrix]:
+    """Who bought listable goods in a range of days, as known before it, and what: int [B], bool CSR [U, I]."""
     bought = bought_between(inputs.lines, history.users, inputs.space, after, upto)
     buyers = np.flatnonzero(np.diff(bought.indptr) > 0)
     if not len(buyers):
         raise NoData(f"shop {inputs.night.shop.name}: no known user bought after {after} to {upto}; run a later date")
-    return history.only(buyers), bought[buyers]
+    return buyers, bought
 
 
 def _scores(ranked: np.ndarray, truth: sp.csr_matrix) -> dict[str, np.ndarray]:

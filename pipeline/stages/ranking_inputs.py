@@ -11,11 +11,12 @@ import pyarrow as pa
 
 from pipeline.features import history as histories
 from pipeline.features.split import Split, split
-from pipeline.features.transitions import transitions
-from pipeline.models import sequential
+from pipeline.models import recommendations
 from pipeline.models.recommendations import Knowledge
 from pipeline.settings import Night
 from pipeline.stages import desk
+
+EVER = 1_000_000  # lines of a user: all
 
 
 @dataclass(frozen=True)
@@ -58,30 +59,23 @@ class RankingInputs:
         """Unit text vectors of the items: float32 [I, T]."""
         return desk.text_vectors(self.night, self.catalogue, encoder)[self.space.text]
 
-    def history(self, as_of: date, limit: int) -> histories.History:
+    def history(self, as_of: date) -> histories.History:
         """Users × items as of a day."""
         recent = self.night.shop.recommender.recent_days
-        return histories.history(self.lines, self.placements, self.space, as_of, limit, recent)
+        return histories.history(self.lines, self.placements, self.space, as_of, EVER, recent)
 
-    def knowledge(
-        self,
-        model: sequential.Sequential,
-        rows: np.ndarray,
-        texts: np.ndarray,
-        history: histories.History,
-        *,
-        listed_tonight: bool = False,
-    ) -> Knowledge:
-        """All that scoring reads as of the history's day; for tonight's lists stock and price count too."""
-        columns = self.space.listable & (history.buyers_recent > 0)
+    def counted(self, history: histories.History, texts: np.ndarray, *, listed_tonight: bool = False) -> Knowledge:
+        """What counting knows as of the history's day; for tonight's lists stock and price count too.
+
+        Args:
+            history: users and items.
+            texts: float32 [I, T] unit text vectors.
+            listed_tonight: leave out what cannot be had.
+        """
+        allowed = self.space.listable & (history.buyers_recent > 0)
         if listed_tonight:
-            columns &= self.space.recommendable
-        shop = self.night.shop
-        return Knowledge(
-            history=history,
-            columns=np.flatnonzero(columns),
-            transitions=transitions(self.lines, self.space, history.as_of, shop.cart.max_basket),
-            states=sequential.user_states(model, history, rows, texts, shop.recommender.history),
-            vectors=sequential.item_vectors(model, rows, texts),
-            texts=texts,
-        )
+            allowed &= self.space.recommendable
+        columns, shop = np.flatnonzero(allowed), self.night.shop
+        if shop.recommender.repeats:
+            return recommendations.repeated(history, columns)
+        return recommendations.once(history, columns, texts, shop.recommender.linear_items, shop.threads)

@@ -26,7 +26,7 @@ def run(night: Night, staging: Staging, progress: desk.Progress) -> dict[str, An
     found = cart.complements(pairs.order_by("item_id", "other_id").to_pyarrow(), space, listable)
     progress(1, 3)
     by_item = table.item_rows(found, cart.best_for_items(found, settings.list_size), space.ids, titles)
-    history = inputs.history(night.day, night.shop.recommender.history)
+    history = inputs.history(night.day)
     _everyone, allowed = consenting.users(night, "consent_personalisation")
     users = history.users.filter(pc.is_in(history.users, allowed))
     open_baskets = _last_baskets(inputs, users)

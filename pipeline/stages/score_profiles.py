@@ -32,7 +32,7 @@ def run(night: Night, staging: Staging, progress: desk.Progress) -> dict[str, An
     ).to_pyarrow()
     levels = profiles.price_levels(inputs.lines, shelf.select("item_id", "label", "price_cents"), day)
     progress(2, 3)
-    history = inputs.history(day, night.shop.recommender.history)
+    history = inputs.history(day)
     taste = dict(zip(history.users.to_pylist(), profiles.tastes(history.weight, inputs.texts(encoder)), strict=True))
     rows = profiles.rows(
         visited,

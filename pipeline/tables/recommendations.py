@@ -6,44 +6,31 @@ import scipy.sparse as sp
 
 from pipeline import explain
 from pipeline.features.history import History
-from pipeline.models.recommendations import Fusion, Knowledge, Lists
+from pipeline.models.recommendations import Lists
+from pipeline.settings import RecommenderSettings
 
 HOME, EMAIL = "home", "email"
 
 
-def fused_rows(
-    lists: Lists,
-    fusion: Fusion,
-    known: Knowledge,
-    item_ids: pa.Array,
-    titles: list[str],
-    shelves: list[str],
-    *,
-    home_size: int,
-    email_size: int,
-    rest_days: int,
-) -> pa.Table:
+def fused_rows(lists: Lists, words: explain.Words, item_ids: pa.Array, settings: RecommenderSettings) -> pa.Table:
     """Rows of users with history: home is the head of the ranking, e-mail the same ranking without the just bought.
 
     Args:
         lists: ranked long enough that e-mail can leave items out.
-        fusion: weights behind the ranking, for reasons.
-        known: what the ranking read.
+        words: for reasons.
         item_ids: ids by item place.
-        titles: names by item place.
-        shelves: narrowest categories by item place.
-        home_size: places of home.
-        email_size: places of e-mail.
-        rest_days: items bought within these days stay out of e-mail.
+        settings: places of home and e-mail, and for how many days what was bought stays out of e-mail.
     """
-    history, items = known.history, lists.items
-    age = _at(history.age, items)
-    resting = (age > 0) & (age <= rest_days)
-    chosen = {HOME: _first(items >= 0, home_size), EMAIL: _first((items >= 0) & ~resting, email_size)}
-    reasons = explain.item_reasons(lists, fusion, known, titles, shelves, chosen[HOME] | chosen[EMAIL])
-    parts = [
-        _surface(name, history.users, items, lists.scores, reasons, kept, item_ids) for name, kept in chosen.items()
-    ]
+    history, items = words.known.history, lists.items
+    age = _at(history.age[lists.users], items)
+    resting = (age > 0) & (age <= settings.email_rest_days)
+    chosen = {
+        HOME: _first(items >= 0, settings.list_size),
+        EMAIL: _first((items >= 0) & ~resting, settings.email_size),
+    }
+    reasons = words.reasons(lists, chosen[HOME] | chosen[EMAIL])
+    users = history.users.take(pa.array(lists.users))
+    parts = [_surface(name, users, items, lists.scores, reasons, kept, item_ids) for name, kept in chosen.items()]
     return pa.concat_tables(parts)
 
 

@@ -73,15 +73,15 @@ def test_matrices_hold_the_numbers_of_user_items(known: History, purchases: ibis
 
 def test_sequences_are_the_recent_lines_user_after_user(known: History, purchases: ibis.Table, space: Items) -> None:
     rows = sequences.recent_lines(purchases, AS_OF, LIMIT).to_pylist()
-    starts = known.sequence_start
-    assert len(starts) == len(known.users) + 1 and starts[-1] == len(rows) == len(known.sequence_item)
+    starts = known.lines.start
+    assert len(starts) == len(known.users) + 1 and starts[-1] == len(rows) == len(known.lines.item)
     baskets = []
     for n, user in enumerate(known.users.to_pylist()):
         mine = slice(starts[n], starts[n + 1])
         expected = [row for row in rows if row["user_key"] == user]
-        assert [space.ids[i].as_py() for i in known.sequence_item[mine]] == [row["item_id"] for row in expected]
-        assert known.sequence_age[mine].tolist() == [row["age"] for row in expected]
-        baskets += list(zip(known.sequence_basket[mine].tolist(), (row["basket_id"] for row in expected), strict=True))
+        assert [space.ids[i].as_py() for i in known.lines.item[mine]] == [row["item_id"] for row in expected]
+        assert known.lines.age[mine].tolist() == [row["age"] for row in expected]
+        baskets += list(zip(known.lines.basket[mine].tolist(), (row["basket_id"] for row in expected), strict=True))
     numbers, names = zip(*baskets, strict=True)
     assert list(numbers) == sorted(numbers)
     assert len(set(baskets)) == len(set(numbers)) == len(set(names))
@@ -105,7 +105,9 @@ def test_without_placements_no_store_promotes(purchases: ibis.Table, space: Item
 
 def flat(found: History) -> dict[str, Any]:
     """Comparable values of every array."""
-    values = {name: value for name, value in vars(found).items() if name != "as_of"}
+    values = {
+        name: value for name, value in (vars(found) | vars(found.lines)).items() if name not in ("as_of", "lines")
+    }
     return {
         name: value.toarray().tolist() if sp.issparse(value) else value.tolist()
         for name, value in values.items()
@@ -124,22 +126,22 @@ def test_neither_the_future_nor_the_order_of_rows_matters(
 
 def test_nobody_and_nothing_make_empty_arrays(toy: Any) -> None:
     found = history(toy.lines([]), None, space_of(["a", "b"]), toy.as_of, 4)
-    assert len(found.users) == 0 and found.baskets.shape == (0, 2) and found.sequence_start.tolist() == [0]
-    assert len(found.sequence_item) == len(found.sequence_basket) == 0
+    assert len(found.users) == 0 and found.baskets.shape == (0, 2) and found.lines.start.tolist() == [0]
+    assert len(found.lines.item) == len(found.lines.basket) == 0
 
 
 def test_some_users_keep_their_rows_and_every_item_its_sales(known: History) -> None:
-    chosen = np.flatnonzero(np.diff(known.sequence_start) > 3)[::2]
+    chosen = np.flatnonzero(np.diff(known.lines.start) > 3)[::2]
     some = known.only(chosen)
     assert some.users.to_pylist() == known.users.take(pa.array(chosen)).to_pylist() and len(chosen) > 10
     for name in MATRICES:
         assert (getattr(some, name) != getattr(known, name)[chosen]).nnz == 0
     assert some.buyers_recent is known.buyers_recent and some.stores is known.stores
     for place, user in enumerate(chosen):
-        here, there = slice(*some.sequence_start[[place, place + 1]]), slice(*known.sequence_start[[user, user + 1]])
-        for name in ("sequence_item", "sequence_basket", "sequence_age"):
-            assert getattr(some, name)[here].tolist() == getattr(known, name)[there].tolist()
-    assert some.sequence_start[-1] == len(some.sequence_item)
+        here, there = slice(*some.lines.start[[place, place + 1]]), slice(*known.lines.start[[user, user + 1]])
+        for name in ("item", "basket", "age"):
+            assert getattr(some.lines, name)[here].tolist() == getattr(known.lines, name)[there].tolist()
+    assert some.lines.start[-1] == len(some.lines.item)
     assert len(known.only(chosen[:0]).users) == 0
 
 

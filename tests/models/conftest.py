@@ -1,6 +1,7 @@
 """Small histories, written as what each user bought, one basket a week."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
@@ -9,7 +10,10 @@ import pytest
 import scipy.sparse as sp
 
 from pipeline.features.history import History
-from pipeline.models.recommendations import Knowledge
+from pipeline.features.sequences import Lines
+from pipeline.models import sequential
+from pipeline.models.recommendations import Knowledge, repeated
+from pipeline.models.ways import Taste
 from pipeline.settings import RecommenderSettings, Training
 
 Baskets = Sequence[Sequence[Sequence[int]]]
@@ -50,10 +54,7 @@ def make_history(baskets: Baskets, items: int) -> History:
         gap=sp.csr_matrix(gap),
         buyers_recent=buyers,
         stores=np.zeros(items, np.float32),
-        sequence_item=np.array(item, np.int64),
-        sequence_basket=np.array(basket, np.int64),
-        sequence_age=np.array(days, np.int64),
-        sequence_start=np.array(starts, np.int64),
+        lines=Lines(*(np.array(one, np.int64) for one in (item, basket, days, starts))),
     )
 
 
@@ -81,14 +82,11 @@ def known(shoppers: History) -> Knowledge:
     """What a recommender reads of them; item 11 may not be listed."""
     draw = np.random.default_rng(5)
     texts = draw.normal(size=(12, 8)).astype(np.float32)
-    return Knowledge(
-        history=shoppers,
-        columns=np.arange(11),
-        transitions=sp.random(12, 12, 0.4, "csr", np.float32, random_state=draw),
-        states=draw.normal(size=(40, 6)).astype(np.float32),
-        vectors=draw.normal(size=(12, 6)).astype(np.float32),
-        texts=texts / np.linalg.norm(texts, axis=1, keepdims=True),
-    )
+    texts /= np.linalg.norm(texts, axis=1, keepdims=True)
+    states, vectors = (draw.normal(size=(size, 6)).astype(np.float32) for size in (40, 11))
+    counted = repeated(shoppers, np.arange(11))
+    taste = Taste(shoppers.weight[:, :11], texts[:11])
+    return replace(counted, read=(sequential.Ways(states, vectors), taste))
 
 
 @pytest.fixture

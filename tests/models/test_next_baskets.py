@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from pipeline.models.next_baskets import WAYS, Baskets, Rhythm, Ways, candidates
+from pipeline.models.next_baskets import Baskets, Rhythm, Ways
+from pipeline.models.ways import candidates
 
 USERS = [[[0], [1], [0], [2], [0, 2], [1]], [[2]], [], [[1], [0, 3]]]
 
@@ -37,13 +38,30 @@ def test_rhythm_is_since_and_between(baskets: Baskets) -> None:
 def test_every_way_scores_and_who_bought_nothing_gets_what_is_popular(baskets: Baskets) -> None:
     ways, users = Ways.of(baskets), np.arange(4)
     scores = ways.scores(users)
-    assert tuple(scores) == WAYS
     assert all(one.shape == (4, 5) and np.isfinite(one).all() for one in scores.values())
-    assert scores["own_all"][0].tolist() == [3, 2, 2, 0, 0]
-    assert scores["neighbours"][1].argmax() == 0  # the one other buyer of item 2 has item 0 above all
-    follows = scores["follows"][1]  # 0, 1 and 2 came after 2 once each; 0 is the most bought, and damped most
+    assert scores["personal/all"][0].tolist() == [3, 2, 2, 0, 0]
+    assert scores["neighbours/habits"][1].argmax() == 0  # the one other buyer of item 2 has item 0 above all
+    follows = scores["co_visitation/next"][
+        1
+    ]  # 0, 1 and 2 came after 2 once each; 0 is the most bought, and damped most
     assert (follows > 0).tolist() == [True, True, True, False, False] and follows[0] < follows[1] == follows[2]
-    assert scores["together"][3, 2] > 0
+    assert scores["complements/all"][3, 2] > 0
     found = candidates(ways, users, 2)
     assert found.item[found.user == 2].tolist() == [0, 1]
     assert np.isfinite(found.features).all() and 4 not in found.item
+
+
+def test_baskets_are_read_off_lines_and_back(baskets: Baskets) -> None:
+    back = Baskets.of(baskets.lines, 5)
+    assert back.item.tolist() == baskets.item.tolist() and back.basket.tolist() == baskets.basket.tolist()
+    assert back.owner.tolist() == baskets.owner.tolist() and back.shape == baskets.shape
+    assert baskets.lines.age[:3].tolist() == [5, 4, 3]
+
+
+def test_lift_is_told_only_where_it_is_sure() -> None:
+    often = [[[0, 1]] * 30 + [[2]] * 30 + [[0, 2]]]
+    item = np.array([one for basket in often[0] for one in basket])
+    place = np.repeat(np.arange(61), [len(basket) for basket in often[0]])
+    lifts = Ways.of(Baskets(item, place, np.zeros(61, np.int64), (1, 3))).lifts.toarray()
+    assert lifts[0, 1] == lifts[1, 0] == pytest.approx(np.log((30 - 1.96 * np.sqrt(30)) / (31 * 30 / 61)))
+    assert lifts[0, 2] == lifts[2, 1] == lifts[0, 0] == 0

@@ -1,10 +1,11 @@
-"""Ways to the next item, on sequences small enough to count by hand, and the learned order of their candidates."""
+"""Ways to the next item, on sequences small enough to count by hand."""
 
 import numpy as np
+import pytest
 import scipy.sparse as sp
 
-from pipeline.models import next_items
-from pipeline.models.next_items import Habits, Sequences, Ways, candidates, likeness, pairs
+from pipeline.models.next_items import Habits, Sequences, Ways, likeness, nearness, pairs
+from pipeline.models.ways import candidates
 
 LINES = [[0, 1, 2], [1, 2, 3], [3], [0, 1]]
 PLAIN = Habits(window=2, distance=0.5, backward=0.5, source_power=0, target_power=0, memory=0.5)
@@ -45,15 +46,20 @@ def test_likeness_leaves_the_item_itself_out() -> None:
 
 def ways() -> Ways:
     alike = likeness(sp.csr_matrix(np.array([[1, 0], [0, 1], [1, 0], [0, 1], [1, 0]], np.float32)))
-    return Ways.of(sequences([[0, 1], [0, 1], [1, 0, 3], [3]]), 5, alike, PLAIN)
+    return Ways.of(sequences([[0, 1], [0, 1], [1, 0, 3], [3]]), 5, {"words": alike}, PLAIN)
 
 
-def test_nothing_taken_before_is_scored() -> None:
-    users = np.arange(4)
-    for way in next_items.WAYS:
-        scores = ways().scores(way, users)
-        assert scores[0, [0, 1]].tolist() == [0, 0]
-        assert scores[2, [0, 1, 3]].tolist() == [0, 0, 0]
+def test_nearness_is_the_cosine_of_the_nearest_others_where_it_is_positive() -> None:
+    vectors = np.array([[1, 0], [0.6, 0.8], [-1, 0]], np.float32)
+    np.testing.assert_allclose(nearness(vectors, 1, 2).toarray(), [[0, 0.6, 0], [0.6, 0, 0], [0, 0, 0]], atol=1e-6)
+
+
+def test_ways_are_counted_of_what_followed() -> None:
+    scores = ways().scores(np.arange(4))
+    assert {way.partition("/")[0] for way in scores} == {"co_visitation", "text", "popularity"}
+    assert scores["co_visitation/next"][3].argmax() == 0  # two steps before 3 stands 1, one step 0
+    assert scores["text/words"][0].tolist() == pytest.approx([0.0, 0.0, 0.5, 1.0, 0.5])
+    assert scores["popularity/taken"][0].tolist() == [3, 3, 0, 2, 0]
 
 
 def test_an_item_nobody_took_is_reached_by_its_content() -> None:
@@ -62,7 +68,7 @@ def test_an_item_nobody_took_is_reached_by_its_content() -> None:
 
 
 def test_who_took_nothing_gets_what_is_popular() -> None:
-    told = Ways.of(sequences([[0, 1], [], [1]]), 3, sp.csr_matrix((3, 3)), PLAIN)
+    told = Ways.of(sequences([[0, 1], [], [1]]), 3, {}, PLAIN)
     found = candidates(told, np.array([1]), 2)
     assert found.item.tolist() == [0, 1]
     assert np.isfinite(found.features).all()

@@ -45,7 +45,7 @@ def unpadded(array):
 @given(BASKETS, st.integers(2, 7))
 def test_every_target_is_of_the_next_basket(a_history, baskets, length):
     history = a_history(baskets, 9)
-    cut = windows(history, length)
+    cut = windows(history.lines, length)
     lines = [
         [
             (item, held[number + 1] if number + 1 < len(held) else [])
@@ -69,27 +69,27 @@ def test_every_target_is_of_the_next_basket(a_history, baskets, length):
 
 
 def test_a_baskets_positions_spread_over_the_next_baskets_items(a_history):
-    cut = windows(a_history([[[0, 1, 2, 3], [4, 5], [6, 7, 8]]], 9), 16)
+    cut = windows(a_history([[[0, 1, 2, 3], [4, 5], [6, 7, 8]]], 9).lines, 16)
     assert cut.target[0, :9].tolist() == [4, 5, 4, 5, 6, 7, -1, -1, -1]
 
 
 def test_validation_looks_at_young_targets_of_the_last_window_only(a_history):
     history = a_history([[[0], [1], [2], [3], [4]], [[5]]], 9)
-    cut = windows(history, 3, target_age=8)  # targets bought today or a week ago
+    cut = windows(history.lines, 3, target_age=8)  # targets bought today or a week ago
     assert unpadded(cut.read) == [[2, 3, 4]]
     assert cut.target.tolist() == [[3, 4, -1]]
-    assert len(windows(history, 3, target_age=0)) == 0
+    assert len(windows(history.lines, 3, target_age=0)) == 0
 
 
 def test_nobody_with_two_baskets_gives_no_windows(a_history):
-    assert windows(a_history([[[1, 2]], [[3]]], 9), 4).read.shape == (0, 4)
+    assert windows(a_history([[[1, 2]], [[3]]], 9).lines, 4).read.shape == (0, 4)
 
 
 # --- batches and loss ------------------------------------------------------------------------------------------------
 
 
 def test_the_same_windows_draw_the_same_negatives(a_history, batches):
-    cut = windows(a_history([[[0, 1], [2], [3, 4]], [[5], [6]]], 12), 6)
+    cut = windows(a_history([[[0, 1], [2], [3, 4]], [[5], [6]]], 12).lines, 6)
     first, again = batches([cut[0], cut[1]]), batches([cut[0], cut[1]])
     assert all(torch.equal(first[name], again[name]) for name in first)
     assert not torch.equal(first["negative"], batches([cut[0]])["negative"])
@@ -112,7 +112,7 @@ def test_positions_whose_target_has_no_id_vector_are_left_out(texts):
     batch = Batches(rows, texts, np.ones(12), 4, seed=0)([(np.array([0, 1, -1]), np.array([2, 3, -1]))])
     assert batch["place"].tolist() == [1]
     assert batch["target"].tolist() == [3]
-    assert batch["rows"].tolist() == [[1, 2, 0]]
+    assert batch["rows"].tolist() == [[1, 2]]  # padding that nobody needs is cut off
     assert (batch["texts"][0, 2] == 0).all()
 
 
@@ -160,9 +160,9 @@ def test_a_state_never_reads_what_comes_later(model, texts):
 
 def test_user_states_are_the_same_in_any_block(model, shoppers, texts):
     rows = np.arange(1, 13)
-    whole = sequential.user_states(model, shoppers, rows, texts, 8)
-    assert np.allclose(whole, sequential.user_states(model, shoppers, rows, texts, 8, block=7), atol=1e-5)
-    last = shoppers.sequence_item[: shoppers.sequence_start[1]][-8:]
+    whole = sequential.user_states(model, shoppers.lines, rows, texts, 8)
+    assert np.allclose(whole, sequential.user_states(model, shoppers.lines, rows, texts, 8, block=7), atol=1e-5)
+    last = shoppers.lines.item[: shoppers.lines.start[1]][-8:]
     with torch.inference_mode():
         alone = model.states(torch.from_numpy(last + 1)[None], torch.from_numpy(texts[last])[None])[0, -1]
     assert np.allclose(whole[0], alone.numpy(), atol=1e-5)
@@ -187,14 +187,14 @@ def test_a_grown_champion_scores_old_items_as_before(model, shoppers, texts, tin
     grown = sequential.grown(model, old, new, tiny).eval()
 
     def scores(one, rows, vectors):
-        states = sequential.user_states(one, shoppers, rows, vectors, 8)
+        states = sequential.user_states(one, shoppers.lines, rows, vectors, 8)
         return states @ sequential.item_vectors(one, rows, vectors).T
 
     before = scores(model, np.arange(1, 13), texts)
     after = scores(grown, new.rows([*old.ids, "a", "z"]), more)
     assert np.allclose(after[:, :12], before, atol=1e-6)
     by_text = (
-        sequential.user_states(model, shoppers, np.arange(1, 13), texts, 8)
+        sequential.user_states(model, shoppers.lines, np.arange(1, 13), texts, 8)
         @ (more[12:] @ model.text.weight.detach().numpy().T).T
     )
     assert np.allclose(after[:, 12:], by_text, atol=1e-5)
@@ -221,11 +221,11 @@ def test_training_learns_a_planted_order(a_history, tiny, tmp_path):
     settings = tiny.model_copy(update={"training": tiny.training.model_copy(update={"steps": 60, "eval_steps": 20})})
     torch.manual_seed(0)
     model = Sequential(6, TEXT, settings)
-    cut = windows(history, 8)
+    cut = windows(history.lines, 8)
     batches = Batches(rows, texts, np.ones(6), 32, 0)
     model = sequential.train(
         model, cut, cut, batches, settings, warm=False, folder=tmp_path / "c", seed=0, recorder=JsonRecorder(tmp_path)
     )
-    states = sequential.user_states(model, history, rows, texts, 8)
+    states = sequential.user_states(model, history.lines, rows, texts, 8)
     best = (states @ sequential.item_vectors(model, rows, texts).T).argmax(1)
     assert (best == [(user + 8) % 6 for user in range(24)]).mean() > 0.9

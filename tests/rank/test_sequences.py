@@ -1,20 +1,12 @@
-"""A bare benchmark file ranked: what is read, what is refused, and that the last item plays no part."""
+"""A bare benchmark file ranked: what comes next is found, and the last item plays no part."""
 
-import json
 from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
-import pytest
 
-from pipeline.errors import DataError
 from pipeline.rank import sequences
-from pipeline.rank.sequences import content, read_sequences
-
-
-@pytest.fixture(autouse=True)
-def few_trials(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sequences, "TRIALS", 2)
+from pipeline.rank.sequence_files import read_items, read_sequences
 
 
 def write(path: Path, lines: list[list[int]]) -> Path:
@@ -38,7 +30,7 @@ def told(*_: object) -> None:
 
 def ranked(path: Path, out: Path) -> dict[int, list[int]]:
     bench = read_sequences(path)
-    sequences.rank(bench, content(bench.items, None, None), out, seed=3, threads=1, progress=told)
+    sequences.rank(bench, read_items(bench.items, None, None), out, home=out.parent, seed=3, threads=1, progress=told)
     lists: dict[int, list[int]] = {}
     for row in pq.read_table(out).to_pylist():
         lists.setdefault(row["user"], []).append(row["item"])
@@ -69,35 +61,16 @@ def test_a_short_line_gets_a_list_too(tmp_path: Path) -> None:
     assert len(lists[201]) > 10 and 7 not in lists[202]
 
 
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("1 2 3\n2 x 4\n", r"sequences.txt:2: '2 x 4' is not `user item item …`"),
-        ("1 2 3\n1 4\n", "a user stands twice"),
-        ("1 2 -3\n", "sequences.txt:1: an item's number is negative"),
-        ("", "no users"),
-    ],
-)
-def test_a_bad_file_is_named(tmp_path: Path, text: str, words: str) -> None:
-    path = tmp_path / "sequences.txt"
-    path.write_text(text)
-    with pytest.raises(DataError, match=words):
-        read_sequences(path)
-
-
-def test_content_is_words_and_attributes(tmp_path: Path) -> None:
-    titles, attributes = tmp_path / "titles.tsv", tmp_path / "attributes.json"
-    titles.write_text("item\tasin\ttitle\n1\tA\tred nail polish\n2\tB\tred nail lacquer\n3\tC\tshampoo\n9\tD\tfar\n")
-    attributes.write_text(json.dumps({"1": [1, 2], "2": [3], "3": [1, 2]}))
-    alike = content(4, titles, attributes)
-    near = (alike @ alike.T).toarray()
-    assert near[1, 2] > 0.5 and near[1, 3] > 0
-    np.testing.assert_allclose(near.diagonal(), [0, 1, 1, 1], atol=1e-6)
-
-
-@pytest.mark.parametrize("bad", ["titles", "attributes"])
-def test_bad_content_is_named(tmp_path: Path, bad: str) -> None:
-    path = tmp_path / "content"
-    path.write_text("item\nx\n")
-    with pytest.raises(DataError, match="content: not readable"):
-        content(4, path if bad == "titles" else None, path if bad == "attributes" else None)
+def test_titles_are_read_by_the_encoder_and_every_part_is_left_out_once(tmp_path: Path) -> None:
+    lines = chains(120)
+    bench = read_sequences(write(tmp_path / "sequences.txt", lines))
+    titles = tmp_path / "titles.tsv"
+    colours = ("red", "green", "blue")
+    told_items = (f"{item}\t{colours[(item - 1) // 20]} ball {item}\n" for item in range(1, 61))
+    titles.write_text("item\ttitle\n" + "".join(told_items))
+    known = read_items(bench.items, titles, None)
+    figures = sequences.rank(bench, known, tmp_path / "out", home=tmp_path, seed=3, threads=1, progress=told)
+    parts = {"co_visitation", "text", "popularity", "transformer", "linear"}
+    assert {name.removeprefix("sample without ") for name in figures if "without" in name} == parts
+    assert {"text/meaning", "transformer/next", "linear/next", "co_visitation/next"} < set(figures)
+    assert figures["fused"]["ndcg@10"] > figures["popularity/taken"]["ndcg@10"]

@@ -8,13 +8,15 @@ import pytest
 import scipy.sparse as sp
 
 from pipeline.contracts.tables import RECOMMENDATIONS
-from pipeline.models.recommendations import FEATURES, Fusion, Lists
+from pipeline.explain import Words
+from pipeline.models.recommendations import Lists
 from pipeline.tables import recommendations as table
 
 ITEMS = 6
 IDS = pa.array([f"i{n}" for n in range(ITEMS)])
 NAMES = [f"Item {n}" for n in range(ITEMS)]
-PLAIN = Fusion([0.0] * len(FEATURES), [1.0] * len(FEATURES), [1.0] * len(FEATURES), 0.0)
+COLUMNS = ("personal/slow.log", "popularity/recent.log")
+ORDER = SimpleNamespace(columns=COLUMNS, contributions=lambda features: features)
 
 
 @pytest.fixture
@@ -25,18 +27,19 @@ def known():
         users=pa.array(["u1", "u2"]), age=age, baskets=(age > 0).astype(np.float32), gap=sp.csr_matrix((2, ITEMS)),
         weight=(age > 0).astype(np.float32), buyers_recent=np.arange(ITEMS) + 1.0, stores=np.zeros(ITEMS),
     )  # fmt: skip
-    return SimpleNamespace(history=history, transitions=sp.csr_matrix((ITEMS, ITEMS)))
+    return SimpleNamespace(history=history, columns=np.arange(ITEMS), into=sp.csc_matrix((ITEMS, ITEMS)))
 
 
 @pytest.fixture
 def lists():
     items = np.array([[0, 1, 2, 3], [4, 5, 2, -1]])
-    return Lists(items, np.where(items >= 0, -np.arange(4.0), 0), np.ones((2, 4, len(FEATURES))))
+    scores = np.where(items >= 0, -np.arange(4.0), 0)
+    return Lists(np.arange(2), items, scores, np.ones((2, 4, len(COLUMNS)), np.float32))
 
 
 def rows(lists, known, **sizes):
-    given = {"home_size": 3, "email_size": 2, "rest_days": 7, **sizes}
-    made = RECOMMENDATIONS.enforce(table.fused_rows(lists, PLAIN, known, IDS, NAMES, NAMES, **given))
+    given = SimpleNamespace(**{"list_size": 3, "email_size": 2, "email_rest_days": 7, **sizes})
+    made = RECOMMENDATIONS.enforce(table.fused_rows(lists, Words(known, ORDER, NAMES, NAMES), IDS, given))
     out = {}
     for row in made.to_pylist():
         assert row["reason"]
@@ -59,11 +62,11 @@ def test_email_is_the_same_ranking_without_what_was_just_bought(lists, known):
 
 @pytest.mark.parametrize(("rest", "first"), [(0, "i0"), (1, "i1"), (10, "i1"), (11, "i2")])
 def test_goods_rest_as_many_days_as_asked(lists, known, rest, first):
-    assert rows(lists, known, rest_days=rest)["u1", "email"][0][1] == first
+    assert rows(lists, known, email_rest_days=rest)["u1", "email"][0][1] == first
 
 
 def test_short_lists_are_not_padded(lists, known):
-    assert [item for _, item, _ in rows(lists, known, home_size=4)["u2", "home"]] == ["i4", "i5", "i2"]
+    assert [item for _, item, _ in rows(lists, known, list_size=4)["u2", "home"]] == ["i4", "i5", "i2"]
 
 
 def test_the_fallback_is_popular_says_so_and_falls_in_score(known):
