@@ -71,6 +71,7 @@ class RecommenderSettings(Section):
     )
     recent_days: int = Field(default=28, gt=0, description="what nobody took for longer stands in no list")
     min_purchases: int = Field(gt=0, description="items with fewer purchases are reached by text and repeats only")
+    lessons: int = Field(default=1, gt=0, description="weeks that teach the order of candidates, unseen by the rest")
     repeats: bool = Field(default=True, description="users take the same item again; if not, it is listed no more")
     linear_items: int = Field(default=4000, gt=0, description="items of the linear model where none is taken twice")
     candidates: int = Field(gt=0, description="candidates that each way of scoring names")
@@ -130,7 +131,7 @@ class Shop(Section):
     seed: int = 7
     threads: int = Field(default=2, gt=0, description="compute threads; part of what makes two runs equal")
     first_day: date = Field(description="the first arrival day that is read")
-    holdout_days: int = Field(gt=0, description="days judged, and as many before them for learning fusion weights")
+    holdout_days: int = Field(gt=0, description="days judged, and as many before them for each lesson of the order")
     min_history_days: int = Field(gt=0)
     never_recommend: tuple[str, ...] = Field(default=(), description="widest categories that stand in no list")
     priced: bool = Field(default=True, description="purchases carry what was paid; false where a source has no prices")

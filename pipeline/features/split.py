@@ -16,17 +16,33 @@ class Split:
     Attributes:
         day: business day; lists are scored from all that is known by its end.
         tune_end: last day before the judged week (tune_end, day].
-        fit_end: last day before the week (fit_end, tune_end] on which fusion weights are learned; neural weights and
-            counts that judge see nothing later.
+        fit_end: last day before the weeks (fit_end, tune_end] that teach the order of candidates; neural weights see
+            nothing later.
+        step: days of a week, as the shop counts them.
     """
 
     day: date
     tune_end: date
     fit_end: date
+    step: timedelta
+
+    @property
+    def lessons(self) -> list[tuple[date, date]]:
+        """The weeks that teach, newest first: the last day known before each, and its own last day."""
+        count = (self.tune_end - self.fit_end) // self.step
+        ends = [self.tune_end - lesson * self.step for lesson in range(count)]
+        return [(end - self.step, end) for end in ends]
 
 
-def split(day: date, holdout_days: int, first_day: date, min_history_days: int) -> Split:
+def split(day: date, holdout_days: int, first_day: date, min_history_days: int, lessons: int = 1) -> Split:
     """The cuts for a business day.
+
+    Args:
+        day: business day.
+        holdout_days: days of a week, as the shop counts them.
+        first_day: of the shop's data.
+        min_history_days: fewer are not enough.
+        lessons: weeks that teach the order of candidates.
 
     Raises:
         NoData: fewer days of history than the shop asks for.
@@ -38,7 +54,7 @@ def split(day: date, holdout_days: int, first_day: date, min_history_days: int) 
             f"choose {first_day + timedelta(min_history_days - 1)} or later"
         )
     step = timedelta(holdout_days)
-    return Split(day, day - step, day - 2 * step)
+    return Split(day, day - step, day - (1 + lessons) * step, step)
 
 
 def known_by(rows: ir.Table, as_of: date) -> ir.Table:

@@ -5,7 +5,7 @@ Scales by accelerate/torchrun as the Trainer does. Not here: losses, data and me
 
 import os
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -102,7 +102,7 @@ def fine_tune(
 
     Args:
         model: its forward takes the collated batch and returns a mapping with `loss`.
-        train: examples to learn from.
+        train: examples to learn from; mappings are batched by the length of their `input_ids`.
         valid: examples to stop by.
         collate: examples to a batch of tensors.
         settings: steps, batch size and rates.
@@ -125,6 +125,7 @@ def fine_tune(
         warmup_steps=max(1, steps // 10),
         learning_rate=settings.warm_learning_rate if warm else settings.learning_rate,
         weight_decay=0.01,
+        train_sampling_strategy="group_by_length" if isinstance(train[0], Mapping) else "random",
         eval_strategy="steps",
         eval_steps=every,
         save_strategy="steps",

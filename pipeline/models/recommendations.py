@@ -5,7 +5,7 @@ that read: the text-aware transformer and the taste in texts.
 Shapes: U users, B users of a block, R columns (items that may be listed), I items, K list places, F features.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -154,20 +154,40 @@ class Lists:
     features: np.ndarray
 
 
-def learn(known: Knowledge, users: np.ndarray, truth: sp.csr_matrix, count: int, seed: int, threads: int) -> Order:
-    """The order of candidates, from what users took in a week.
+@dataclass(frozen=True)
+class Lesson:
+    """A week that teaches: what was known before it, who took something in it (places), what: bool CSR [U, I]."""
+
+    known: Knowledge
+    users: np.ndarray
+    truth: sp.csr_matrix
+
+    def taught(self, count: int, most: int, seed: int) -> tuple[Candidates, np.ndarray]:
+        """Candidates of at most so many users, and which of them were taken."""
+        some = np.sort(np.random.default_rng(seed).permutation(self.users)[:most])
+        found = Candidates.joined([candidates(self.known.ways, block, count) for block in blocks(some)])
+        return found, np.asarray(self.truth[found.user, self.known.columns[found.item]]).ravel()
+
+
+def learn(lessons: Iterable[Lesson], count: int, seed: int, threads: int) -> Order:
+    """The order of candidates.
 
     Args:
-        known: as of the day before it.
-        users: int [B] places of users who took something.
-        truth: bool CSR [U, I] what they took.
+        lessons: weeks, the most telling first; of later ones only as many users are heard as are still wanted.
         count: candidates a way names.
         seed: of the drawing.
         threads: part of what makes two runs equal.
     """
-    some = np.sort(np.random.default_rng(seed).permutation(users)[:TAUGHT])
-    found = Candidates.joined([candidates(known.ways, block, count) for block in blocks(some)])
-    return Order.learn(found, np.asarray(truth[found.user, known.columns[found.item]]).ravel(), seed, threads)
+    parts, hits, left, offset = [], [], TAUGHT, 0
+    for lesson in lessons:
+        found, hit = lesson.taught(count, left, seed)
+        parts.append(replace(found, user=found.user + offset))
+        hits.append(hit)
+        left -= min(left, len(lesson.users))
+        offset += len(lesson.known.history.users)
+        if not left:
+            break
+    return Order.learn(Candidates.joined(parts), np.concatenate(hits), seed, threads)
 
 
 def rank(known: Knowledge, order: Order, users: np.ndarray, count: int, k: int) -> Lists:

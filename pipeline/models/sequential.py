@@ -119,21 +119,21 @@ class Sequential(torch.nn.Module):
 class Windows:
     """Training windows cut from users' sequences: items read, and at each position one item of the next basket."""
 
-    def __init__(self, read: np.ndarray, target: np.ndarray) -> None:
-        """Hold `read` and `target`, both int [W, L] catalogue places, -1 for none."""
+    def __init__(self, read: list[np.ndarray], target: list[np.ndarray]) -> None:
+        """Hold `read` and `target`, of each window int [l] catalogue places, -1 where there is no target."""
         self.read, self.target = read, target
 
     def __len__(self) -> int:
         """Number of windows."""
         return len(self.read)
 
-    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        """One window."""
-        return self.read[index], self.target[index]
+    def __getitem__(self, index: int) -> dict[str, np.ndarray]:
+        """One window; by the Trainer's name for what is read, windows of like length share a batch."""
+        return {"input_ids": self.read[index], "labels": self.target[index]}
 
 
 def windows(lines: Lines, length: int, target_age: int | None = None) -> Windows:
-    """Cut sequences into windows of `length`, the last one ending at the last purchase.
+    """Cut sequences into windows of at most `length`, the last one ending at the last purchase.
 
     Each position's target is an item of the user's next basket, spread over that basket's items in turn.
 
@@ -157,13 +157,19 @@ def windows(lines: Lines, length: int, target_age: int | None = None) -> Windows
         for end in range(len(item), 0, -length):
             begin = max(0, end - length)
             if (target[begin:end] >= 0).any():
-                pad = length - (end - begin)
-                read.append(np.r_[item[begin:end], np.full(pad, -1)])
-                targets.append(np.r_[target[begin:end], np.full(pad, -1)])
+                read.append(item[begin:end])
+                targets.append(target[begin:end])
             if target_age is not None:
                 break
-    empty = np.zeros((0, length), np.int64)
-    return Windows(np.stack(read) if read else empty, np.stack(targets) if targets else empty)
+    return Windows(read, targets)
+
+
+def padded(rows: list[np.ndarray]) -> np.ndarray:
+    """Rows of one length, -1 behind the shorter ones: int [B, L]."""
+    out = np.full((len(rows), max(1, *map(len, rows))), -1, np.int64)
+    for at, row in enumerate(rows):
+        out[at, : len(row)] = row
+    return out
 
 
 class Batches:
@@ -184,11 +190,9 @@ class Batches:
         self.cumulative = np.cumsum(self.share)
         self.rows, self.texts, self.negatives, self.seed = rows, texts, negatives, seed
 
-    def __call__(self, batch: list[tuple[np.ndarray, np.ndarray]]) -> dict[str, Any]:
+    def __call__(self, batch: list[dict[str, np.ndarray]]) -> dict[str, Any]:
         """A batch of the loss's arguments."""
-        read, target = np.stack([row[0] for row in batch]), np.stack([row[1] for row in batch])
-        longest = int((read >= 0).sum(1).max())
-        read, target = read[:, :longest], target[:, :longest]
+        read, target = (padded([row[name] for row in batch]) for name in ("input_ids", "labels"))
         useful = (target >= 0) & (self.rows[target] > 0)
         goal = target[useful]
         draw = np.random.default_rng([self.seed, int(read.sum()) & 0x7FFFFFFF])
@@ -247,7 +251,7 @@ def user_states(
     for start in range(0, len(out), block):
         users = range(start, min(start + block, len(out)))
         latest = [lines.item[lines.start[u] : lines.start[u + 1]][-length:] for u in users]
-        read = np.stack([np.r_[line, np.full(length - len(line), -1)] for line in latest]).astype(np.int64)
+        read = padded(latest)
         seen = torch.from_numpy(np.where(read >= 0, rows[read], 0)).to(device)
         text = torch.from_numpy(texts[np.maximum(read, 0)] * (read >= 0)[..., None].astype(np.float32)).to(device)
         states = model.states(seen, text)

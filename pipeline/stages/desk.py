@@ -17,6 +17,7 @@ from pipeline import engine
 from pipeline.contracts.features import CATALOGUE
 from pipeline.contracts.table import Table
 from pipeline.errors import DataError
+from pipeline.features.split import Split, split
 from pipeline.feeds import partitions
 from pipeline.settings import Night
 from pipeline.warehouse import durable, snapshot
@@ -121,6 +122,17 @@ def text_index(catalogue: pa.Table) -> tuple[list[str], list[str]]:
     hashes = pc.unique(catalogue.column("text_hash").combine_chunks()).sort()
     first = pc.index_in(hashes, catalogue.column("text_hash").combine_chunks())
     return hashes.to_pylist(), catalogue.column("item_text").take(first).to_pylist()
+
+
+def cut(night: Night) -> Split:
+    """The night's dates.
+
+    Raises:
+        NoData: too little history.
+    """
+    shop = night.shop
+    lessons = shop.recommender.lessons
+    return split(night.day, shop.holdout_days, shop.first_day, shop.min_history_days, lessons)
 
 
 def text_vectors(night: Night, catalogue: pa.Table, encoder: str) -> np.ndarray:

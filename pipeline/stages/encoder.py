@@ -11,7 +11,7 @@ from ibis import _
 
 from pipeline.errors import Refused
 from pipeline.features import baskets
-from pipeline.features.split import Split, split
+from pipeline.features.split import Split
 from pipeline.learning import champions, checkpoints, harness
 from pipeline.learning.champions import Judgement, Outcome
 from pipeline.metrics import intervals
@@ -29,7 +29,7 @@ def run(night: Night, _item: str | None, recorder: JsonRecorder, progress: desk.
     """Train a challenger from the champion (or the pretrained checkpoint), judge it, embed the catalogue's texts."""
     shop, settings = night.shop, night.shop.encoder
     harness.settle(shop.seed, shop.threads)
-    cut = split(night.day, shop.holdout_days, shop.first_day, shop.min_history_days)
+    cut = desk.cut(night)
     catalogue = desk.catalogue(night)
     _hashes, texts = desk.text_index(catalogue)
     fit, valid, judged = _pairs(night, catalogue, texts, cut)

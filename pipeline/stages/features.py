@@ -8,7 +8,6 @@ from pipeline import engine, gates
 from pipeline.contracts.features import CATALOGUE, SEQUENCES, USER_ITEMS
 from pipeline.errors import NoData
 from pipeline.features import behaviour, sequences, texts
-from pipeline.features.split import split
 from pipeline.feeds import partitions
 from pipeline.record import JsonRecorder
 from pipeline.settings import Night
@@ -19,7 +18,7 @@ from pipeline.stages.gate import judge_frames
 def run(night: Night, _item: str | None, recorder: JsonRecorder, progress: desk.Progress) -> dict[str, Any]:
     """Write lines, user_items, catalogue and sequences; run their expectations."""
     shop = night.shop
-    cut = split(night.day, shop.holdout_days, shop.first_day, shop.min_history_days)
+    cut = desk.cut(night)
     connection = desk.connect(night)
     events, items = desk.landed(connection, night, "events"), desk.landed(connection, night, "items")
     if events is None or items is None:

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from pipeline.learning import champions
 from pipeline.metrics import intervals, ranking
 from pipeline.models import recommendations, sequential
 from pipeline.models.order import Order
-from pipeline.models.recommendations import Knowledge
+from pipeline.models.recommendations import Knowledge, Lesson
 from pipeline.record import JsonRecorder
 from pipeline.settings import Night
 from pipeline.stages import desk
@@ -66,9 +66,8 @@ def run(night: Night, recorder: JsonRecorder, progress: desk.Progress) -> dict[s
         progress=progress,
     )
     shutil.rmtree(folder, ignore_errors=True)
-    buyers, week = _buyers(inputs, past, inputs.cut.fit_end, inputs.cut.tune_end)
-    known = inputs.counted(past, texts).reading(model, rows, texts, settings.history)
-    order = recommendations.learn(known, buyers, week, settings.candidates, night.shop.seed, night.shop.threads)
+    lessons = _lessons(inputs, model, rows, texts)
+    order = recommendations.learn(lessons, settings.candidates, night.shop.seed, night.shop.threads)
     note_json(recorder, "fusion", {"weights": order.shares()})
     version = champions.keep(night.models, NAME, _writer(model, vocabulary, night, encoder, order))
     recorder.tags(
@@ -83,6 +82,18 @@ def run(night: Night, recorder: JsonRecorder, progress: desk.Progress) -> dict[s
     facts = _measure(night, inputs, judged, buyers, truth, order, champion, recorder)
     desk.note(night, f"measured-{NAME}", {"challenger": version, "champion": champion, **facts})
     return {"version": version, **facts}
+
+
+def _lessons(
+    inputs: RankingInputs, model: sequential.Sequential, rows: np.ndarray, texts: np.ndarray
+) -> Iterator[Lesson]:
+    """The weeks that teach the order in which anybody known bought; the newest one has to be among them."""
+    for known_by, end in inputs.cut.lessons:
+        before = inputs.history(known_by)
+        buyers, bought = _buyers(inputs, before, known_by, end, needed=end == inputs.cut.tune_end)
+        if len(buyers):
+            known = inputs.counted(before, texts).reading(model, rows, texts, inputs.night.shop.recommender.history)
+            yield Lesson(known, buyers, bought)
 
 
 def _readable(night: Night, champion: str | None) -> str | None:
@@ -167,11 +178,13 @@ def _measure(
     }
 
 
-def _buyers(inputs: RankingInputs, history: History, after: date, upto: date) -> tuple[np.ndarray, sp.csr_matrix]:
+def _buyers(
+    inputs: RankingInputs, history: History, after: date, upto: date, *, needed: bool = True
+) -> tuple[np.ndarray, sp.csr_matrix]:
     """Who bought listable goods in a range of days, as known before it, and what: int [B], bool CSR [U, I]."""
     bought = bought_between(inputs.lines, history.users, inputs.space, after, upto)
     buyers = np.flatnonzero(np.diff(bought.indptr) > 0)
-    if not len(buyers):
+    if needed and not len(buyers):
         raise NoData(f"shop {inputs.night.shop.name}: no known user bought after {after} to {upto}; run a later date")
     return buyers, bought
 

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline.features import history as histories
-from pipeline.features.split import Split, split
+from pipeline.features.split import Split
 from pipeline.models import recommendations
 from pipeline.models.recommendations import Knowledge
 from pipeline.settings import Night
@@ -28,8 +28,7 @@ class RankingInputs:
     @cached_property
     def cut(self) -> Split:
         """The night's dates."""
-        shop = self.night.shop
-        return split(self.night.day, shop.holdout_days, shop.first_day, shop.min_history_days)
+        return desk.cut(self.night)
 
     @cached_property
     def lines(self) -> ir.Table:

@@ -14,7 +14,9 @@ from pipeline.features.split import Split, between, known_by, split
 
 def test_the_grocer_s_last_week() -> None:
     cut = split(date(2017, 12, 31), 7, date(2017, 1, 1), 60)
-    assert cut == Split(day=date(2017, 12, 31), tune_end=date(2017, 12, 24), fit_end=date(2017, 12, 17))
+    assert cut == Split(
+        day=date(2017, 12, 31), tune_end=date(2017, 12, 24), fit_end=date(2017, 12, 17), step=timedelta(7)
+    )
 
 
 @given(first=st.dates(date(2000, 1, 1), date(2040, 1, 1)), history=st.integers(1, 900), asked=st.integers(1, 900),
@@ -29,6 +31,14 @@ def test_a_night_has_its_history_or_no_data(first: date, history: int, asked: in
     else:
         cut = split(day, holdout, first, asked)
         assert cut.day - cut.tune_end == cut.tune_end - cut.fit_end == timedelta(holdout) and cut.day == day
+
+
+def test_lessons_are_weeks_of_their_own_before_the_judged_one() -> None:
+    cut = split(date(2017, 12, 31), 7, date(2017, 1, 1), 60, lessons=2)
+    assert cut.fit_end == date(2017, 12, 10)
+    assert cut.lessons == [
+        (date(2017, 12, 17), date(2017, 12, 24)), (date(2017, 12, 10), date(2017, 12, 17)),
+    ]  # fmt: skip
 
 
 def test_weeks_meet_without_overlap_or_gap() -> None:

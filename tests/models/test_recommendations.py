@@ -1,5 +1,7 @@
 """Knowledge of a day, the order learned on the week after, and the lists of it."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -7,7 +9,7 @@ import scipy.sparse as sp
 from pipeline.features.history import History
 from pipeline.models import recommendations
 from pipeline.models.order import Candidates, Order, blocks
-from pipeline.models.recommendations import SOURCES, Days, Knowledge
+from pipeline.models.recommendations import SOURCES, Days, Knowledge, Lesson
 from pipeline.models.ways import candidates
 
 EVERYBODY = np.arange(40)
@@ -23,7 +25,7 @@ def bought(known: Knowledge) -> sp.csr_matrix:
 
 @pytest.fixture
 def order(known: Knowledge, bought: sp.csr_matrix) -> Order:
-    return recommendations.learn(known, EVERYBODY, bought, COUNT, 0, 1)
+    return recommendations.learn([Lesson(known, EVERYBODY, bought)], COUNT, 0, 1)
 
 
 def test_days_tell_sales_of_late_and_when_a_user_took_an_item(shoppers: History) -> None:
@@ -89,6 +91,21 @@ def test_the_order_learns_that_habits_are_kept(known: Knowledge, bought: sp.csr_
     order = Order.learn(found, hit, 0, 1)
     top = recommendations.rank_all(known, order, EVERYBODY, 10, 3)
     assert np.mean([bought[user].indices[0] in top[user] for user in range(40)]) > 0.9
+
+
+def test_the_newest_lesson_is_heard_first_and_no_more_users_than_wanted(
+    known: Knowledge, bought: sp.csr_matrix, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recommendations, "TAUGHT", 30)
+    found, hit = Lesson(known, EVERYBODY, bought).taught(COUNT, 30, 0)
+    assert len(np.unique(found.user)) == 30 and hit.sum() == 30
+    one = recommendations.learn([Lesson(known, EVERYBODY, bought)], COUNT, 0, 1)
+
+    def lessons() -> Iterator[Lesson]:
+        yield Lesson(known, EVERYBODY, bought)
+        raise AssertionError("nobody is left to hear")
+
+    assert recommendations.learn(lessons(), COUNT, 0, 1).as_dict() == one.as_dict()
 
 
 def test_each_source_alone_ranks_each_item_once(known: Knowledge) -> None:

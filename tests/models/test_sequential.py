@@ -35,10 +35,6 @@ def batches(texts):
     return Batches(np.arange(1, 13), texts, np.arange(1.0, 13.0), negatives=16, seed=3)
 
 
-def unpadded(array):
-    return [row[row >= 0].tolist() for row in array]
-
-
 # --- windows ---------------------------------------------------------------------------------------------------------
 
 
@@ -62,27 +58,26 @@ def test_every_target_is_of_the_next_basket(a_history, baskets, length):
                 expected.append(part)
     assert len(cut) == len(expected)
     for part, read, target in zip(expected, cut.read, cut.target, strict=True):
-        assert read.tolist() == [item for item, _ in part] + [-1] * (length - len(part))
-        assert (target[len(part) :] == -1).all()
-        for (_item, following), goal in zip(part, target, strict=False):
+        assert read.tolist() == [item for item, _ in part]
+        for (_item, following), goal in zip(part, target, strict=True):
             assert (goal in following) if following else goal == -1
 
 
 def test_a_baskets_positions_spread_over_the_next_baskets_items(a_history):
     cut = windows(a_history([[[0, 1, 2, 3], [4, 5], [6, 7, 8]]], 9).lines, 16)
-    assert cut.target[0, :9].tolist() == [4, 5, 4, 5, 6, 7, -1, -1, -1]
+    assert cut.target[0].tolist() == [4, 5, 4, 5, 6, 7, -1, -1, -1]
 
 
 def test_validation_looks_at_young_targets_of_the_last_window_only(a_history):
     history = a_history([[[0], [1], [2], [3], [4]], [[5]]], 9)
     cut = windows(history.lines, 3, target_age=8)  # targets bought today or a week ago
-    assert unpadded(cut.read) == [[2, 3, 4]]
-    assert cut.target.tolist() == [[3, 4, -1]]
+    assert [one.tolist() for one in cut.read] == [[2, 3, 4]]
+    assert [one.tolist() for one in cut.target] == [[3, 4, -1]]
     assert len(windows(history.lines, 3, target_age=0)) == 0
 
 
 def test_nobody_with_two_baskets_gives_no_windows(a_history):
-    assert windows(a_history([[[1, 2]], [[3]]], 9).lines, 4).read.shape == (0, 4)
+    assert len(windows(a_history([[[1, 2]], [[3]]], 9).lines, 4)) == 0
 
 
 # --- batches and loss ------------------------------------------------------------------------------------------------
@@ -99,7 +94,7 @@ def test_negatives_come_as_often_as_expected(texts):
     counts = np.array([0, 1, 2, 50, 7, 0, 3, 1, 1, 1, 1, 1.0])
     rows = np.array([1, 2, 0, 3, 4, 5, 6, 7, 8, 9, 10, 11])
     draws = 200_000
-    batch = Batches(rows, texts, counts, draws, seed=3)([(np.array([0]), np.array([1]))])
+    batch = Batches(rows, texts, counts, draws, seed=3)([{"input_ids": np.array([0]), "labels": np.array([1])}])
     drawn = np.bincount(batch["negative"].numpy(), minlength=12) / draws
     share = np.where(rows > 0, counts, 0) ** sequential.SMOOTHING
     assert np.allclose(drawn[rows[rows > 0]], (share / share.sum())[rows > 0], atol=0.005)
@@ -109,7 +104,7 @@ def test_negatives_come_as_often_as_expected(texts):
 
 def test_positions_whose_target_has_no_id_vector_are_left_out(texts):
     rows = np.array([1, 2, 0, 3, 4, 5, 6, 7, 8, 9, 10, 11])
-    batch = Batches(rows, texts, np.ones(12), 4, seed=0)([(np.array([0, 1, -1]), np.array([2, 3, -1]))])
+    batch = Batches(rows, texts, np.ones(12), 4, seed=0)([{"input_ids": np.array([0, 1]), "labels": np.array([2, 3])}])
     assert batch["place"].tolist() == [1]
     assert batch["target"].tolist() == [3]
     assert batch["rows"].tolist() == [[1, 2]]  # padding that nobody needs is cut off
