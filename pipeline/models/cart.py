@@ -68,8 +68,8 @@ def best_for_items(found: Complements, k: int) -> np.ndarray:
 
 def complete(
     baskets: sp.csr_matrix, history: History, rows: np.ndarray, lifts: sp.csr_matrix, listable: np.ndarray, k: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """What completes each user's open basket: item places (-1 pads), scores, leading basket item, each [U, k].
+) -> tuple[np.ndarray, np.ndarray]:
+    """What completes each user's open basket: item places (-1 pads) and scores, each [U, k].
 
     Score: sum over the basket of log lift, plus a share of the log of the user's own recent baskets with the item.
 
@@ -83,7 +83,6 @@ def complete(
     """
     users = baskets.shape[0]
     items, scores = np.full((users, k), -1, np.int64), np.zeros((users, k))
-    leads = np.full((users, k), -1, np.int64)
     for user in range(users):
         held = baskets[user].indices
         if not len(held):
@@ -98,6 +97,21 @@ def complete(
         near = np.flatnonzero(score > 0)
         best = near[np.lexsort((near, -score[near]))][:k]
         items[user, : len(best)], scores[user, : len(best)] = best, score[best]
-        strongest = pulls[:, best].toarray()
-        leads[user, : len(best)] = np.where(strongest.max(0) > 0, held[strongest.argmax(0)], -1)
-    return items, scores, leads
+    return items, scores
+
+
+def leads(baskets: sp.csr_matrix, items: np.ndarray, lifts: sp.csr_matrix) -> np.ndarray:
+    """The item of each user's basket with which a listed one goes most surely, -1 where with none: int [U, k].
+
+    Args:
+        baskets: bool CSR [U, I].
+        items: int [U, k] places, -1 pads.
+        lifts: `Complements.matrix`.
+    """
+    out = np.full(items.shape, -1, np.int64)
+    for user, listed in enumerate(items):
+        held, count = baskets[user].indices, int((listed >= 0).sum())
+        if len(held) and count:
+            strongest = lifts[held][:, listed[:count]].toarray()
+            out[user, :count] = np.where(strongest.max(0) > 0, held[strongest.argmax(0)], -1)
+    return out

@@ -8,7 +8,7 @@ Shapes: U users, R items, D width, K places.
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy.sparse as sp
@@ -88,6 +88,57 @@ def search(
     return best
 
 
+def refresh(
+    before: Best,
+    users: np.ndarray,
+    items: np.ndarray,
+    k: int,
+    changed_users: np.ndarray,
+    changed_items: np.ndarray,
+    filters: Filters | None = None,
+    *,
+    threads: int = 1,
+) -> Best:
+    """The lists of another night, of which at least the first k places are what `search` would give.
+
+    A changed user is searched for whole. Of another user's list the changed items are struck out, what is left being
+    the best of the unchanged ones, and those of the changed items that reach its end are put in by their new score. Who
+    is left with fewer than k is searched for whole, so lists are kept longer than they are read.
+
+    Args:
+        before: lists of `search` or `refresh`, longer than k; the places beyond are what strikes may use up.
+        users: float32 [U, D].
+        items: float32 [R, D].
+        k: places that are read.
+        changed_users: bool [U] whose vector, consent or exclusions changed.
+        changed_items: bool [R] whose vector changed, or whether they may be listed.
+        filters: who and what is left out now.
+        threads: blocks at work at once.
+    """
+    filters = filters or Filters()
+    fresh = changed_items if filters.allowed is None else changed_items & filters.allowed
+    places = np.flatnonzero(fresh)
+    scan = _Scan(items[places], k)
+    best = Best(np.full_like(before.items, -1), np.zeros_like(before.scores))
+    again = changed_users.copy()
+
+    def work(rows: np.ndarray) -> None:
+        held = None if filters.excluded is None else filters.excluded[rows][:, places]
+        merged = scan.merged(before, rows, users[rows], places, changed_items, held)
+        best.items[rows], best.scores[rows] = merged.items, merged.scores
+        again[rows] = merged.items[:, k - 1] < 0
+
+    kept = ~changed_users if filters.served is None else ~changed_users & filters.served
+    with threadpool_limits(1), ThreadPoolExecutor(threads) as pool:
+        for _done in pool.map(work, _blocks(np.flatnonzero(kept))):
+            pass
+    if filters.served is not None:
+        again &= filters.served
+    whole = search(users, items, before.items.shape[1], replace(filters, served=again), threads=threads)
+    best.items[again], best.scores[again] = whole.items[again], whole.scores[again]
+    return best
+
+
 def _blocks(rows: np.ndarray) -> Iterator[np.ndarray]:
     for start in range(0, len(rows), BLOCK):
         yield rows[start : start + BLOCK]
@@ -123,6 +174,49 @@ class _Scan:
         place = np.arange(len(row)) - np.searchsorted(row, row)
         top = place < self.k
         return row[top], item[top], score[top], place[top]
+
+    def merged(
+        self,
+        before: Best,
+        rows: np.ndarray,
+        users: np.ndarray,
+        places: np.ndarray,
+        changed: np.ndarray,
+        excluded: sp.csr_matrix | None,
+    ) -> Best:
+        """Lists of one block without the changed items, and with those scanned here that reach their ends.
+
+        Args:
+            before: all lists.
+            rows: int [B] the block's users.
+            users: float32 [B, D].
+            places: int [R] of the items scanned here.
+            changed: bool, by place.
+            excluded: bool CSR [B, R].
+        """
+        known, values = before.items[rows], before.scores[rows]
+        struck = (known < 0) | changed[np.maximum(known, 0)]
+        width = known.shape[1]
+        left = width - struck[:, ::-1].argmin(1) - 1  # the last place that stays
+        none = struck.all(1)
+        row = np.arange(len(rows))
+        padded, bounds = np.zeros((BLOCK, self.items.shape[1]), np.float32), np.full(BLOCK, np.inf, np.float32)
+        padded[: len(rows)], bounds[: len(rows)] = users, np.where(none, np.inf, values[row, left])
+        reaching, item, score = self._survivors(padded, bounds, excluded)
+        item = places[item]
+        # At the end's own score an item of a higher place may come after ones that the list had no room for.
+        sure = (score > bounds[reaching]) | (item < known[reaching, left[reaching]])
+        reaching, item, score = reaching[sure], item[sure], score[sure]
+        at, place = np.nonzero(~struck)
+        at, item = np.concatenate([at, reaching]), np.concatenate([known[~struck], item])
+        score = np.concatenate([values[~struck], score])
+        order = np.lexsort((item, -score, at))
+        at, item, score = at[order], item[order], score[order]
+        place = np.arange(len(at)) - np.searchsorted(at, at)
+        fits = place < width
+        merged = Best(np.full_like(known, -1), np.zeros_like(values))
+        merged.items[at[fits], place[fits]], merged.scores[at[fits], place[fits]] = item[fits], score[fits]
+        return merged
 
     def _bounds(self, users: np.ndarray, held: np.ndarray) -> np.ndarray:
         """Below each user's K-th best score, most likely: float32 [BLOCK]; padding gets what nothing passes."""

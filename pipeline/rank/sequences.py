@@ -18,7 +18,7 @@ from pipeline.models.next_items import Habits, Sequences
 from pipeline.models.order import Candidates, Lists, Order, best, blocks, joined
 from pipeline.models.retrieval import Filters
 from pipeline.models.ways import Joined
-from pipeline.rank import Progress, ablation, alone, draw, neural, propose, write
+from pipeline.rank import Progress, ablation, alone, cold, draw, neural, propose, write
 from pipeline.rank.neural import Transformer
 from pipeline.rank.sequence_files import Bench, Known
 
@@ -26,6 +26,7 @@ TRIALS, TRIAL_USERS = 24, 4000
 LINEAR_ITEMS = 15_000  # more would not fit in memory
 EVER = 1_000_000  # of all a user took
 K = 50
+POPULAR = "popularity/taken"
 
 
 def ndcg(lists: Lists, target: np.ndarray, among: np.ndarray) -> float:
@@ -100,35 +101,54 @@ def rank(
     model = neural.transformer(
         before.lines, bench.sequences.without_last(1).lines.only(teachers), texts, seed, progress
     )
-    ways = _ways(before, bench.items, alike, habits, model)
+
+    learned = Linear.learn(before.lines, bench.items, LINEAR_ITEMS)
+
+    def build(sequences: Sequences, new: np.ndarray) -> Joined:
+        return _ways(sequences, bench.items, alike, habits, *cold.blind(model, learned, new))
+
+    ways = build(before, np.zeros(bench.items, bool))
     judged = propose(ways, judges, "validate", progress)
     taught = propose(ways, teachers, "teach", progress)
 
     def hits(found: Candidates) -> np.ndarray:
         return np.asarray(found.item == target[found.user])
 
-    def measure(lists: Lists) -> dict[str, float]:
-        return {"ndcg@10": ndcg(lists, target, judges)}
+    def measure(lists: Lists, users: np.ndarray = judges) -> dict[str, float]:
+        return {"ndcg@10": ndcg(lists, target, users)}
 
     order = Order.learn(taught, hits(taught), seed, threads)
     figures = {"fused": measure(order.lists(judged, K))}
     figures |= ablation(taught, judged, hits, measure, K, seed, threads)
     figures |= alone(ways, judges, measure, K)
-    now = _ways(bench.sequences.without_last(1), bench.items, alike, habits, model)
-    write(order, now, bench.users, K, out, progress)
+    for name, asked, users in cold.slices(build, before, target, judges, bench.items):
+        popular = [best(asked.scores(block)[POPULAR], block, K) for block in blocks(users)]
+        fused = order.lists(propose(asked, users, name, progress), K)
+        figures[f"{name}: fused"], figures[f"{name}: popularity"] = (
+            measure(fused, users),
+            measure(joined(popular), users),
+        )
+    now = bench.sequences.without_last(1)
+    latest = Linear.learn(now.lines, bench.items, LINEAR_ITEMS)
+    final = _ways(now, bench.items, alike, habits, model, latest)
+    write(order, final, bench.users, K, out, progress)
     return figures
 
 
 def _ways(
-    sequences: Sequences, items: int, alike: Mapping[str, sp.csr_matrix], habits: Habits, model: Transformer
+    sequences: Sequences,
+    items: int,
+    alike: Mapping[str, sp.csr_matrix],
+    habits: Habits,
+    model: Transformer,
+    weights: Linear,
 ) -> Joined:
     """All ways, as of the end of some sequences."""
-    learned = Linear.learn(sequences.lines, items, LINEAR_ITEMS)
     return Joined(
         (
             next_items.Ways.of(sequences, items, alike, habits),
             model.ways(sequences.lines),
-            linear.Ways(learned, sequences.profile(items, linear.MEMORY, linear.READ)),
+            linear.Ways(weights, sequences.profile(items, linear.MEMORY, linear.READ)),
         ),
         Filters(excluded=sequences.profile(items, 1.0, EVER)),
     )

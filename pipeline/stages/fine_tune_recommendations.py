@@ -20,13 +20,13 @@ from pipeline.models.order import Order
 from pipeline.models.recommendations import Knowledge, Lesson
 from pipeline.record import JsonRecorder
 from pipeline.settings import Night
-from pipeline.stages import desk
+from pipeline.stages import desk, fine_tune_cart
 from pipeline.stages.gate import note_json
 from pipeline.stages.ranking_inputs import RankingInputs
 
 NAME = "recommendations"
 CUTOFFS = (5, 10, 20, 50)
-ORDER = "order.json"
+ORDER, CART = "order.json", "cart.json"
 
 
 def run(night: Night, recorder: JsonRecorder, progress: desk.Progress) -> dict[str, Any]:
@@ -69,7 +69,9 @@ def run(night: Night, recorder: JsonRecorder, progress: desk.Progress) -> dict[s
     lessons = _lessons(inputs, model, rows, texts)
     order = recommendations.learn(lessons, settings.candidates, night.shop.seed, night.shop.threads)
     note_json(recorder, "fusion", {"weights": order.shares()})
-    version = champions.keep(night.models, NAME, _writer(model, vocabulary, night, encoder, order))
+    cart = fine_tune_cart.learn(inputs, model, rows, texts, recorder)
+    recorder.tags({"cart/order": "learned" if cart else "lift and habit, which no learned order completes better than"})
+    version = champions.keep(night.models, NAME, _writer(model, vocabulary, night, encoder, order, cart))
     recorder.tags(
         {
             "model/name": NAME,
@@ -116,6 +118,12 @@ def open_version(
     return model, vocabulary.rows(inputs.space.ids.to_pylist()), inputs.texts(config["encoder"]), order
 
 
+def open_cart(night: Night, version: str) -> Order | None:
+    """The order of a kept version that completes baskets, if it has one."""
+    path = champions.folder(night.models, NAME, version) / CART
+    return Order.from_dict(json.loads(path.read_text())) if path.is_file() else None
+
+
 def _start(
     night: Night, inputs: RankingInputs, past: History, text_width: int, champion: str | None
 ) -> tuple[sequential.Sequential, sequential.Vocabulary]:
@@ -136,11 +144,18 @@ def _start(
 
 
 def _writer(
-    model: sequential.Sequential, vocabulary: sequential.Vocabulary, night: Night, encoder: str, order: Order
+    model: sequential.Sequential,
+    vocabulary: sequential.Vocabulary,
+    night: Night,
+    encoder: str,
+    order: Order,
+    cart: Order | None,
 ) -> Callable[[Path], None]:
     def write(folder: Path) -> None:
         sequential.save(model, vocabulary, night.shop.recommender, encoder, folder)
         champions.write_json(folder / ORDER, order.as_dict())
+        if cart:
+            champions.write_json(folder / CART, cart.as_dict())
 
     return write
 

@@ -9,9 +9,12 @@ import scipy.sparse as sp
 
 from pipeline.contracts.tables import CART_RECOMMENDATIONS
 from pipeline.features import baskets
-from pipeline.models import cart
+from pipeline.features.history import History
+from pipeline.models import cart, open_baskets, recommendations
+from pipeline.models.order import Order, blocks
 from pipeline.settings import Night
 from pipeline.stages import consenting, desk
+from pipeline.stages.fine_tune_recommendations import open_cart, open_version
 from pipeline.stages.ranking_inputs import RankingInputs
 from pipeline.tables import cart as table
 from pipeline.warehouse.staging import Staging
@@ -29,16 +32,39 @@ def run(night: Night, staging: Staging, progress: desk.Progress) -> dict[str, An
     history = inputs.history(night.day)
     _everyone, allowed = consenting.users(night, "consent_personalisation")
     users = history.users.filter(pc.is_in(history.users, allowed))
-    open_baskets = _last_baskets(inputs, users)
+    held = _last_baskets(inputs, users)
     rows = np.asarray(pc.index_in(users, history.users))
     progress(2, 3)
-    items, scores, leads = cart.complete(
-        open_baskets, history, rows, found.matrix(len(space.ids)), listable, settings.list_size
-    )
-    by_basket = table.basket_rows(users, items, scores, leads, space.ids, titles)
+    lifts, serves = found.matrix(len(space.ids)), desk.noted(night, "judgement")["recommendations"]["serves"]
+    order = open_cart(night, serves) if serves else None
+    if order:
+        items, scores = _ranked(inputs, history, rows, serves, order)
+        items[np.diff(held.indptr) == 0] = -1  # no basket, nothing to complete
+    else:
+        items, scores = cart.complete(held, history, rows, lifts, listable, settings.list_size)
+    leads = cart.leads(held, items, lifts)
+    often = np.asarray(history.weight[np.repeat(rows, items.shape[1]), np.maximum(items, 0).ravel()] > 0)
+    by_basket = table.basket_rows(users, items, scores, leads, often.reshape(items.shape), space.ids, titles)
     file = staging.write(CART_RECOMMENDATIONS, pa.concat_tables([by_item, by_basket]))
     progress(3, 3)
     return {"rows": {file.name: file.rows}}
+
+
+def _ranked(
+    inputs: RankingInputs, history: History, rows: np.ndarray, version: str, order: Order
+) -> tuple[np.ndarray, np.ndarray]:
+    """What completes the last baskets of some users (places in the history), by the learned order: items, scores."""
+    model, words, texts, _order = open_version(inputs.night, inputs, version)
+    columns = np.flatnonzero(inputs.space.recommendable & (history.buyers_recent > 0))
+    shop = inputs.night.shop
+    known = open_baskets.knowledge(history, columns, model, words, texts, shop.recommender.history)
+    parts = [
+        recommendations.rank(known, order, block, shop.recommender.candidates, shop.cart.list_size)
+        for block in blocks(rows)
+    ]
+    size = (0, shop.cart.list_size)
+    items = np.concatenate([np.zeros(size, np.int64), *(part.items for part in parts)])
+    return items, np.concatenate([np.zeros(size), *(part.scores for part in parts)])
 
 
 def _last_baskets(inputs: RankingInputs, users: pa.Array) -> sp.csr_matrix:

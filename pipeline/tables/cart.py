@@ -29,12 +29,30 @@ def item_rows(found: Complements, chosen: np.ndarray, item_ids: pa.Array, titles
 
 
 def basket_rows(
-    users: pa.Array, items: np.ndarray, scores: np.ndarray, leads: np.ndarray, item_ids: pa.Array, titles: list[str]
+    users: pa.Array,
+    items: np.ndarray,
+    scores: np.ndarray,
+    leads: np.ndarray,
+    often: np.ndarray,
+    item_ids: pa.Array,
+    titles: list[str],
 ) -> pa.Table:
-    """Rows that complete baskets, from arrays [U, k]."""
+    """Rows that complete baskets, from arrays [U, k].
+
+    Args:
+        users: user keys.
+        items: places, -1 pads.
+        scores: of each.
+        leads: the basket's item it goes with, -1 for none.
+        often: whether the user has bought it lately.
+        item_ids: ids by item place.
+        titles: names by item place.
+    """
     user, place = np.nonzero(items >= 0)
-    lead = leads[user, place]
-    reasons = [f"Goes with {titles[i]} in your basket" if i >= 0 else "You often buy it" for i in lead]
+    reasons = [
+        f"Goes with {titles[lead]} in your basket" if lead >= 0 else "You often buy it" if own else "Fits your basket"
+        for lead, own in zip(leads[user, place], often[user, place], strict=True)
+    ]
     return pa.table(
         {
             "context": pa.array(["basket"] * len(user), pa.string()),

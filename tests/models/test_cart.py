@@ -104,7 +104,8 @@ def test_what_completes_a_basket_is_a_sort_of_lift_and_habit(found, a_history):
     history = a_history([[[4, 5], [4]], [[6]], [[1, 7]], [[0]]], COUNT)
     held, rows = [[0], [2, 1], [], [5, 3]], np.array([0, 1, 2, 3])
     lifts, allowed = found.matrix(COUNT), np.arange(COUNT) != 7
-    items, scores, leads = cart.complete(open_baskets(held), history, rows, lifts, allowed, 4)
+    items, scores = cart.complete(open_baskets(held), history, rows, lifts, allowed, 4)
+    leads = cart.leads(open_baskets(held), items, lifts)
     dense = lifts.toarray()
     for user, basket in enumerate(held):
         if not basket:
@@ -125,7 +126,7 @@ def test_no_list_repeats_its_basket_or_falls_out_of_order(found, a_history):
     draw = np.random.default_rng(2)
     held = [draw.choice(COUNT, size=3, replace=False).tolist() for _ in range(30)]
     history = a_history([[basket] for basket in held], COUNT)
-    items, scores, _leads = cart.complete(
+    items, scores = cart.complete(
         open_baskets(held), history, np.arange(30), found.matrix(COUNT), np.ones(COUNT, bool), 5
     )
     assert (items >= 0).any()

@@ -7,7 +7,7 @@ import scipy.sparse as sp
 from hypothesis import given, settings
 
 from pipeline.models import retrieval
-from pipeline.models.retrieval import Best, Filters, search
+from pipeline.models.retrieval import Best, Filters, refresh, search
 
 
 def sorted_whole(users: np.ndarray, items: np.ndarray, k: int, filters: Filters) -> Best:
@@ -94,3 +94,51 @@ def test_progress_counts_users() -> None:
     one = np.ones((600, 2), np.float32)
     search(one, one[:10], 3, progress=lambda *counts: told.append(counts))
     assert told == [(256, 600), (512, 600), (600, 600)]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    seed=st.integers(0, 2**20),
+    users=st.integers(1, 40),
+    items=st.integers(1, 60),
+    k=st.integers(1, 6),
+    churn=st.sampled_from([0.0, 0.1, 0.5, 1.0]),
+    filtered=st.booleans(),
+)
+def test_another_nights_lists_are_what_a_whole_search_gives(
+    seed: int, users: int, items: int, k: int, churn: float, filtered: bool
+) -> None:
+    rng = np.random.default_rng(seed)
+
+    def vectors(rows: int) -> np.ndarray:
+        return rng.integers(-2, 3, (rows, 4)).astype(np.float32)
+
+    left, right = vectors(users), vectors(items)
+    allowed, bought = rng.random(items) < 0.8, rng.random((users, items)) < 0.1
+    filters = Filters(rng.random(users) < 0.9, allowed, sp.csr_matrix(bought)) if filtered else Filters()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(retrieval, "BLOCK", 16)
+        patch.setattr(retrieval, "TILE", 32)
+        lists = search(left, right, k + 3, filters)
+        for _night in range(3):
+            changed_users, changed_items = rng.random(users) < churn, rng.random(items) < churn
+            left[changed_users], right[changed_items] = vectors(changed_users.sum()), vectors(changed_items.sum())
+            if filtered:
+                allowed[changed_items] = rng.random(changed_items.sum()) < 0.8
+                bought[changed_users] = rng.random((changed_users.sum(), items)) < 0.1
+                filters = Filters(filters.served, allowed.copy(), sp.csr_matrix(bought))
+            lists = refresh(lists, left, right, k, changed_users, changed_items, filters)
+            expected = sorted_whole(left, right, k, filters)
+            equal(Best(lists.items[:, :k], lists.scores[:, :k]), expected)
+
+
+def test_who_did_not_change_is_not_searched_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(4)
+    left, right = (rng.normal(size=(rows, 8)).astype(np.float32) for rows in (600, 2000))
+    lists = search(left, right, 20)
+    users, items = np.arange(600) < 60, np.arange(2000) < 100
+    asked = []
+    whole = retrieval.search
+    monkeypatch.setattr(retrieval, "search", lambda *given, **more: (asked.append(given[3]), whole(*given, **more))[1])
+    refresh(lists, left, right, 10, users, items)
+    assert asked[0].served.tolist() == users.tolist()

@@ -73,4 +73,10 @@ def test_titles_are_read_by_the_encoder_and_every_part_is_left_out_once(tmp_path
     parts = {"co_visitation", "text", "popularity", "transformer", "linear"}
     assert {name.removeprefix("sample without ") for name in figures if "without" in name} == parts
     assert {"text/meaning", "transformer/next", "linear/next", "co_visitation/next"} < set(figures)
+    asked = {name for name in figures if name.endswith(": fused")}
+    assert asked == {
+        f"{who}: fused" for who in ("users of 0 events", "users of 1 events", "users of 2 events", "items nobody took")
+    }
+    new_items = (figures[f"items nobody took: {who}"]["ndcg@10"] for who in ("fused", "popularity"))
+    assert next(new_items) > next(new_items) == 0
     assert figures["fused"]["ndcg@10"] > figures["popularity/taken"]["ndcg@10"]

@@ -34,15 +34,17 @@ def test_an_items_complements_are_ranked_by_their_sure_lift():
 
 
 def test_a_basket_is_completed_with_the_item_that_leads_there():
-    items, leads = np.array([[1, 3], [-1, -1]]), np.array([[0, -1], [-1, -1]])
-    scores = np.array([[0.9, 0.2], [0, 0]])
-    rows = cart.basket_rows(pa.array(["u1", "u2"]), items, scores, leads, IDS, TITLES)
+    items, leads = np.array([[1, 3, 2], [-1, -1, -1]]), np.array([[0, -1, -1], [-1, -1, -1]])
+    scores, often = np.array([[0.9, 0.2, 0.1], [0, 0, 0]]), np.array([[True, True, False]] * 2)
+    rows = cart.basket_rows(pa.array(["u1", "u2"]), items, scores, leads, often, IDS, TITLES)
     told = CART_RECOMMENDATIONS.enforce(rows).to_pylist()
     assert [(row["context"], row["context_id"], row["rank"], row["item_id"], row["score"]) for row in told] == [
         ("basket", "u1", 1, "butter", 0.9),
         ("basket", "u1", 2, "soap", 0.2),
+        ("basket", "u1", 3, IDS[2].as_py(), 0.1),
     ]
-    assert [row["reason"] for row in told] == ["Goes with Bread in your basket", "You often buy it"]
+    reasons = ["Goes with Bread in your basket", "You often buy it", "Fits your basket"]
+    assert [row["reason"] for row in told] == reasons
     assert all(row["lift"] is None and row["together"] is None for row in told)
 
 
@@ -50,5 +52,5 @@ def test_nothing_to_recommend_is_an_empty_table():
     none = Complements(*(np.zeros(0, t) for t in (np.int64, np.int64, float, float, np.int64)))
     assert len(CART_RECOMMENDATIONS.enforce(cart.item_rows(none, np.zeros(0, int), IDS, TITLES))) == 0
     nobody = np.full((1, 3), -1)
-    rows = cart.basket_rows(pa.array(["u"]), nobody, np.zeros((1, 3)), nobody, IDS, TITLES)
+    rows = cart.basket_rows(pa.array(["u"]), nobody, np.zeros((1, 3)), nobody, nobody > 0, IDS, TITLES)
     assert len(CART_RECOMMENDATIONS.enforce(rows)) == 0
