@@ -80,6 +80,10 @@ def test_nobody_with_two_baskets_gives_no_windows(a_history):
     assert len(windows(a_history([[[1, 2]], [[3]]], 9).lines, 4)) == 0
 
 
+def window(read, target):
+    return {"input_ids": np.array(read), "labels": np.array(target)}
+
+
 # --- batches and loss ------------------------------------------------------------------------------------------------
 
 
@@ -94,7 +98,7 @@ def test_negatives_come_as_often_as_expected(texts):
     counts = np.array([0, 1, 2, 50, 7, 0, 3, 1, 1, 1, 1, 1.0])
     rows = np.array([1, 2, 0, 3, 4, 5, 6, 7, 8, 9, 10, 11])
     draws = 200_000
-    batch = Batches(rows, texts, counts, draws, seed=3)([{"input_ids": np.array([0]), "labels": np.array([1])}])
+    batch = Batches(rows, texts, counts, draws, seed=3)([window([0], [1])])
     drawn = np.bincount(batch["negative"].numpy(), minlength=12) / draws
     share = np.where(rows > 0, counts, 0) ** sequential.SMOOTHING
     assert np.allclose(drawn[rows[rows > 0]], (share / share.sum())[rows > 0], atol=0.005)
@@ -104,11 +108,16 @@ def test_negatives_come_as_often_as_expected(texts):
 
 def test_positions_whose_target_has_no_id_vector_are_left_out(texts):
     rows = np.array([1, 2, 0, 3, 4, 5, 6, 7, 8, 9, 10, 11])
-    batch = Batches(rows, texts, np.ones(12), 4, seed=0)([{"input_ids": np.array([0, 1]), "labels": np.array([2, 3])}])
+    batch = Batches(rows, texts, np.ones(12), 4, seed=0)([window([0, 1], [2, 3])])
     assert batch["place"].tolist() == [1]
     assert batch["target"].tolist() == [3]
-    assert batch["rows"].tolist() == [[1, 2]]  # padding that nobody needs is cut off
-    assert (batch["texts"][0, 2] == 0).all()
+    assert batch["rows"].tolist() == [[1, 2]]
+
+
+def test_shorter_windows_are_padded_to_the_longest_of_the_batch(batches):
+    batch = batches([window([0, 1, 2], [1, 2, 3]), window([4], [5])])
+    assert batch["rows"].tolist() == [[1, 2, 3], [5, 0, 0]] and (batch["texts"][1, 1:] == 0).all()
+    assert batch["place"].tolist() == [0, 1, 2, 3]
 
 
 def full_softmax(model, batch, texts):
@@ -119,7 +128,7 @@ def full_softmax(model, batch, texts):
 
 @torch.inference_mode()
 def test_with_every_item_once_the_loss_is_the_full_softmax(model, batches, texts):
-    batch = batches([(np.array([0, 4, 7]), np.array([4, 7, 2])), (np.array([1, 1, -1]), np.array([1, 9, -1]))])
+    batch = batches([window([0, 4, 7], [4, 7, 2]), window([1, 1], [1, 9])])
     every = {"negative": torch.arange(1, 13), "negative_texts": torch.from_numpy(texts), "expected": torch.zeros(12)}
     assert model(**{**batch, **every})["loss"].item() == pytest.approx(
         full_softmax(model, batch, texts).item(), rel=1e-5
@@ -129,7 +138,7 @@ def test_with_every_item_once_the_loss_is_the_full_softmax(model, batches, texts
 @torch.inference_mode()
 def test_many_corrected_draws_come_close_to_the_full_softmax(model, texts):
     batches = Batches(np.arange(1, 13), texts, np.arange(1.0, 13.0), negatives=50_000, seed=3)
-    batch = batches([(np.array([0, 4, 7]), np.array([4, 7, 2]))])
+    batch = batches([window([0, 4, 7], [4, 7, 2])])
     assert model(**batch)["loss"].item() == pytest.approx(full_softmax(model, batch, texts).item(), rel=0.02)
 
 
