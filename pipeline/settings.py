@@ -121,7 +121,7 @@ class Shop(Section):
     """One shop: where its data comes from and how its night runs."""
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
-    adapter: Literal["grocer", "landing"]
+    adapter: Literal["grocer", "movies", "landing"]
     landing: LandingSettings | None = None
     profile: Literal["production", "demo"]
     timezone: str

@@ -76,9 +76,10 @@ def knowledge(
     baskets = Baskets.of(lines, len(columns))
     held = baskets.from_end(1)
     ways = replace(next_baskets.Ways.of(baskets.without_last(1)), last=held.astype(np.float32))
+    taken = held.astype(np.float32)
     states = sequential.user_states(model, history.lines, rows, texts, length)
     read = (
         sequential.Ways(states, sequential.item_vectors(model, rows, texts)[columns]),
-        Taste(held.astype(np.float32), texts[columns]),
+        Taste(taken, texts[columns]),
     )
-    return Knowledge(history, columns, (ways,), ways.together, Filters(excluded=held), read)
+    return Knowledge(history, columns, (ways,), ways.together, taken, Filters(excluded=held), read)

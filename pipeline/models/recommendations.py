@@ -74,6 +74,7 @@ class Knowledge:
         columns: int [R] items that may be listed.
         counted, read: the ways.
         flows: CSR [R, R] what is taken after what.
+        taken: CSR [U, R] by what a user's taste is known.
         filters: what a user does not get.
     """
 
@@ -81,6 +82,7 @@ class Knowledge:
     columns: np.ndarray
     counted: tuple[Ways, ...]
     flows: sp.csr_matrix
+    taken: sp.csr_matrix
     filters: Filters
     read: tuple[Ways, ...] = ()
 
@@ -105,7 +107,7 @@ class Knowledge:
         """
         states = sequential.user_states(model, self.history.lines, rows, texts, length)
         vectors = sequential.item_vectors(model, rows, texts)[self.columns]
-        taste = Taste(self.history.weight[:, self.columns], texts[self.columns])
+        taste = Taste(self.taken, texts[self.columns])
         return replace(self, read=(sequential.Ways(states, vectors), taste))
 
 
@@ -113,7 +115,8 @@ def repeated(history: History, columns: np.ndarray) -> Knowledge:
     """Knowledge of a shop whose users take the same items again and again."""
     lines = history.lines.among(columns, history.baskets.shape[1])
     baskets = next_baskets.Ways.of(Baskets.of(lines, len(columns)))
-    return Knowledge(history, columns, (Days(history, columns), baskets), baskets.follows, Filters())
+    counted = (Days(history, columns), baskets)
+    return Knowledge(history, columns, counted, baskets.follows, history.weight[:, columns], Filters())
 
 
 def once(history: History, columns: np.ndarray, texts: np.ndarray, linear_items: int, threads: int) -> Knowledge:
@@ -133,8 +136,8 @@ def once(history: History, columns: np.ndarray, texts: np.ndarray, linear_items:
     learned = Linear.learn(lines, len(columns), linear_items)
     profile = sequences.profile(len(columns), linear.MEMORY, linear.READ)
     counted = (Days(history, columns), steps, linear.Ways(learned, profile))
-    taken = Filters(excluded=history.baskets[:, columns])
-    return Knowledge(history, columns, counted, steps.graphs["co_visitation/next"], taken)
+    flows = steps.graphs["co_visitation/next"]
+    return Knowledge(history, columns, counted, flows, profile, Filters(excluded=history.baskets[:, columns]))
 
 
 @dataclass(frozen=True)
@@ -165,8 +168,14 @@ class Lesson:
     def taught(self, count: int, most: int, seed: int) -> tuple[Candidates, np.ndarray]:
         """Candidates of at most so many users, and which of them were taken."""
         some = np.sort(np.random.default_rng(seed).permutation(self.users)[:most])
-        found = Candidates.joined([candidates(self.known.ways, block, count) for block in blocks(some)])
-        return found, np.asarray(self.truth[found.user, self.known.columns[found.item]]).ravel()
+        parts, hits = [], []
+        for block in blocks(some):
+            found = candidates(self.known.ways, block, count)
+            hit = np.asarray(self.truth[found.user, self.known.columns[found.item]]).ravel()
+            useful = np.isin(found.user, found.user[hit])  # who took none of theirs teaches nothing
+            parts.append(found.only(useful))
+            hits.append(hit[useful])
+        return Candidates.joined(parts), np.concatenate(hits)
 
 
 def learn(lessons: Iterable[Lesson], count: int, seed: int, threads: int) -> Order:

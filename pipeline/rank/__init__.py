@@ -41,11 +41,26 @@ def draw(users: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
     return np.sort(mixed[:judges]), np.sort(mixed[judges : judges + TAUGHT])
 
 
-def propose(ways: Ways, users: np.ndarray, step: str, progress: Progress) -> Candidates:
-    """Candidates of some users, block by block."""
+def propose(
+    ways: Ways,
+    users: np.ndarray,
+    step: str,
+    progress: Progress,
+    useful: Callable[[Candidates], np.ndarray] | None = None,
+) -> Candidates:
+    """Candidates of some users, block by block.
+
+    Args:
+        ways: that name them.
+        users: int [U].
+        step: its name.
+        progress: called as (step, done, total).
+        useful: which candidates came next; who has none among theirs teaches nothing and is left out, for memory's sake.
+    """
     parts, done = [], 0
     for block in blocks(users):
-        parts.append(candidates(ways, block, COUNT))
+        found = candidates(ways, block, COUNT)
+        parts.append(found if useful is None else found.only(np.isin(found.user, found.user[useful(found)])))
         done += len(block)
         progress(step, done, len(users))
     return Candidates.joined(parts)

@@ -131,7 +131,11 @@ def rank(
         if not len(able):
             break
         ways = _ways(bench.baskets.without_last(lesson), model)
-        found = propose(ways, able, f"teach {lesson}", progress)
+
+        def bought(found: Candidates, truth: sp.csr_matrix = truths[lesson]) -> np.ndarray:
+            return np.asarray(truth[found.user, found.item]).ravel()
+
+        found = propose(ways, able, f"teach {lesson}", progress, bought)
         parts.append(replace(found, user=found.user + lesson * users))
         if lesson == 1:
             judged = propose(ways, judges, "validate", progress)

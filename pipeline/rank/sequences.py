@@ -109,10 +109,11 @@ def rank(
 
     ways = build(before, np.zeros(bench.items, bool))
     judged = propose(ways, judges, "validate", progress)
-    taught = propose(ways, teachers, "teach", progress)
 
     def hits(found: Candidates) -> np.ndarray:
         return np.asarray(found.item == target[found.user])
+
+    taught = propose(ways, teachers, "teach", progress, hits)
 
     def measure(lists: Lists, users: np.ndarray = judges) -> dict[str, float]:
         return {"ndcg@10": ndcg(lists, target, users)}

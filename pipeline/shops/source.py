@@ -68,10 +68,14 @@ class Source(Protocol):
 def open_source(shop: Shop, connection: Backend) -> Source:
     """The adapter that the shop's settings name, on a connection."""
     # An adapter is loaded when it is used: each stands on libraries and data of its own.
-    if shop.landing is None:
+    if shop.adapter == "grocer":
         from pipeline.shops.grocer import Grocer
 
         return Grocer(shop, connection)
+    if shop.landing is None:
+        from pipeline.shops.movies import Movies
+
+        return Movies(shop, connection)
     if shop.landing.layout == "feeds":
         from pipeline.shops.landing import Landing
 
