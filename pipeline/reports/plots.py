@@ -170,21 +170,20 @@ def gains(record: Path) -> Iterator[Drawing]:
 
 
 def fusion(record: Path) -> Iterator[Drawing]:
-    """The learned weight of each source of the lists."""
+    """What share of the learned order each part brings."""
     weights = _json(record, "fine_tune-recommendations", "fusion").get("weights", {})
     if not weights:
         return
     ordered = sorted(weights.items(), key=lambda pair: pair[1])
     names, values = [name.replace("_", " ") for name, _ in ordered], [value for _, value in ordered]
     figure, axes = _figure(height=0.8 + 0.24 * len(names))
-    axes.barh(names, values, color=[BLUE if value >= 0 else RED for value in values], height=0.62)
-    axes.axvline(0, color=MUTED, linewidth=1)
-    axes.set(xlabel="weight per standard deviation")
+    axes.barh(names, values, color=BLUE, height=0.62)
+    axes.set(xlabel="share of the gain of the order's trees")
     axes.grid(visible=False, axis="y")
-    told = ", ".join(f"{name} {value:+.2f}" for name, value in zip(reversed(names), reversed(values), strict=True))
+    told = ", ".join(f"{name} {value:.2f}" for name, value in zip(reversed(names), reversed(values), strict=True))
     yield Drawing(
-        "fusion", "What the lists are made of", f"Weights: {told}.",
-        "How far each signal moves a good up (right) or down (left) when all others stay as they are.", figure,
+        "fusion", "What the lists are made of", f"Shares: {told}.",
+        "How much each part helps to tell what is bought next; parts that say the same share it.", figure,
     )  # fmt: skip
 
 

@@ -117,7 +117,7 @@ def recommendations(recorder: JsonRecorder) -> None:
             recorder.metrics({name: 0.3 - base, f"{name}_low": 0.29 - base, f"{name}_high": 0.31 - base})
     recorder.metrics({"segment/light/ndcg/fused@10": 0.21, "segment/light/ndcg/personal_frequency@10": 0.18})
     recorder.metrics({"segment/explore/recall/fused@10": 0.002})
-    note_json(recorder, "fusion", {"weights": {"text": 0.2, "co_visitation": 0.4, "transformer": -0.1}})
+    note_json(recorder, "fusion", {"weights": {"text": 0.2, "co_visitation": 0.4, "transformer": 0.1}})
 
 
 def audiences(recorder: JsonRecorder) -> None:

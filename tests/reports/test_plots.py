@@ -109,10 +109,10 @@ def test_gains_are_ordered_and_coloured_by_certainty(write_record: Callable[...,
     assert [dot.get_color() for dot in dots] == [plots.MUTED, plots.BLUE, plots.BLUE, plots.BLUE]
 
 
-def test_fusion_bars_are_the_weights(write_record: Callable[..., Night]) -> None:
+def test_fusion_bars_are_the_shares(write_record: Callable[..., Night]) -> None:
     drawing = only(plots.fusion, write_record())
-    assert [bar.get_width() for bar in axes_of(drawing).patches] == [-0.1, 0.2, 0.4]
-    assert drawing.alt == "Weights: co visitation +0.40, text +0.20, transformer -0.10."
+    assert [bar.get_width() for bar in axes_of(drawing).patches] == [0.1, 0.2, 0.4]
+    assert drawing.alt == "Shares: co visitation 0.40, text 0.20, transformer 0.10."
 
 
 def test_reliability_shows_rates_and_counts(write_record: Callable[..., Night]) -> None:
