@@ -92,11 +92,11 @@ def ablation(
     users = np.unique(taught.user)
     some = np.random.default_rng(seed).permutation(users)[:ABLATED]
     taught = taught.only(np.isin(taught.user, some))
-    figures = {"sample": measure(Order.learn(taught, hits(taught), seed, threads).lists(judged, k))}
+    figures = {"a sample": measure(Order.learn(taught, hits(taught), seed, threads).lists(judged, k))}
     for part in dict.fromkeys(part_of(way) for way in taught.ways):
         left = taught.without(part)
         order = Order.learn(left, hits(left), seed, threads)
-        figures[f"sample without {part}"] = measure(order.lists(judged.without(part), k))
+        figures[f"without {part}"] = measure(order.lists(judged.without(part), k))
     return figures
 
 
