@@ -138,7 +138,7 @@ def test_a_file_that_is_no_settings_is_refused(tmp_path: Path, text: bytes, word
 
 @pytest.mark.parametrize("name", ["baker", "", "../grocer", "missing.yaml"])
 def test_an_unknown_shop_is_refused_and_known_ones_named(name: str) -> None:
-    with pytest.raises(ConfigError, match=r"unknown; choose one of grocer or give a \.yaml path"):
+    with pytest.raises(ConfigError, match=r"unknown; choose one of grocer, movies or give a \.yaml path"):
         load_shop(name)
 
 

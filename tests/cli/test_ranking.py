@@ -20,7 +20,9 @@ def test_a_history_is_ranked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("SHOPKEEL_HOME", str(tmp_path / "var"))
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     training = neural.RECOMMENDER.training.model_copy(update={"steps": 20, "eval_steps": 10})
-    monkeypatch.setattr(neural, "RECOMMENDER", neural.RECOMMENDER.model_copy(update={"width": 16, "training": training}))
+    monkeypatch.setattr(
+        neural, "RECOMMENDER", neural.RECOMMENDER.model_copy(update={"width": 16, "training": training})
+    )
     history = {str(user): [[user % 7, 10 + user % 5]] * 4 for user in range(200)}
     Path("history.json").write_text(json.dumps(history))
     result = CliRunner().invoke(app, ["rank", "--history", "history.json", "--out", "out.parquet"])
