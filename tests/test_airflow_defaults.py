@@ -2,12 +2,13 @@
 
 import logging
 import os
-import signal
 import socket
+import subprocess
 import sys
 import time
 import types
 from datetime import UTC, date, datetime
+from pathlib import Path
 
 import pytest
 from airflow.sdk import RetryAction
@@ -17,6 +18,7 @@ from pipeline import airflow_defaults, errors
 from pipeline.airflow_defaults import DEFAULT_ARGS, RETRY, tell_owner, tonight
 from pipeline.warehouse.staging import RUN
 
+ROOT = Path(__file__).parents[1]
 OURS = [value for value in vars(errors).values() if isinstance(value, type) and issubclass(value, errors.ShopkeelError)]
 
 
@@ -107,34 +109,27 @@ def test_failure_is_told_in_one_line_without_a_date(caplog):
     assert "last good snapshot stays" in record.message
 
 
-def family(late: bool) -> tuple[int, int]:
-    """A supervisor as Airflow's, which makes the socket pair and forks the task; `late`: dead before the task runs.
+def family(late: bool) -> None:
+    """In a process of its own, a supervisor as Airflow's, which makes the socket pair and forks the task.
 
-    Returns:
-        The supervisor's pid, and a pipe that tells what the task does and ends when all are gone.
+    Args:
+        late: the supervisor is dead before the task runs. The task tells on stdout what it does.
     """
-    told, tells = os.pipe()
-    if supervisor := os.fork():
-        os.close(tells)
-        return supervisor, told
-    try:
-        parent, (_, theirs) = os.getpid(), socket.socketpair()
-        if os.fork():
-            os._exit(0) if late else time.sleep(60)
+    parent, (_, theirs) = os.getpid(), socket.socketpair()
+    if os.fork():
+        os._exit(0) if late else time.sleep(60)
 
-        def bereft() -> None:
-            while os.getppid() == parent:
-                time.sleep(0.01)
+    def bereft() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.01)
 
-        if late:
-            bereft()
-        task_runner.SUPERVISOR_COMMS = types.SimpleNamespace(socket=theirs)
-        airflow_defaults.end_with_supervisor({})
-        os.write(tells, b"runs, ")
+    if late:
         bereft()
-        os.write(tells, b"outlives")
-    finally:
-        os._exit(0)
+    task_runner.SUPERVISOR_COMMS = types.SimpleNamespace(socket=theirs)
+    airflow_defaults.end_with_supervisor({})
+    os.write(sys.stdout.fileno(), b"runs, ")
+    bereft()
+    os.write(sys.stdout.fileno(), b"outlives")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process of its parent's death")
@@ -145,12 +140,11 @@ def family(late: bool) -> tuple[int, int]:
 )
 def test_a_task_ends_with_its_supervisor(monkeypatch, variable, late, says):
     monkeypatch.setenv(airflow_defaults.ORPHANS, variable)
-    supervisor, told = family(late)
-    with os.fdopen(told, "rb", buffering=0) as pipe:
-        heard = b"" if late else pipe.read(6)
-        os.kill(supervisor, signal.SIGKILL)
-        os.waitpid(supervisor, 0)
-        assert heard + pipe.read() == says
+    program = f"from tests.test_airflow_defaults import family; family({late})"
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, bufsize=0, cwd=ROOT) as supervisor:
+        heard = b"" if late else supervisor.stdout.read(6)
+        supervisor.kill() if not late else supervisor.wait()
+        assert heard + supervisor.stdout.read() == says
 
 
 def test_a_task_without_supervisor_is_left_alone():
