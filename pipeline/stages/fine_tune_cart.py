@@ -57,7 +57,7 @@ def _lesson(
     history, space = inputs.history(as_of), inputs.space
     columns = np.flatnonzero(space.listable & (history.buyers_recent > 0))
     cut = open_baskets.halved(history.lines, len(space.ids), days)
-    fits = sp.diags(np.isin(np.arange(len(space.ids)), columns).astype(np.int64))
+    fits = sp.diags(np.isin(np.arange(len(space.ids)), columns).astype(float))
     wanted = sp.csr_matrix(cut.lost @ fits, dtype=bool)
     wanted.eliminate_zeros()
     length = inputs.night.shop.recommender.history
