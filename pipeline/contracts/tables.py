@@ -1,5 +1,7 @@
 """What a night publishes: one contract a table. `docs/tables.md` is generated from these."""
 
+from dataclasses import replace
+
 from pipeline.contracts import columns as c
 from pipeline.contracts.table import Table
 
@@ -39,6 +41,26 @@ USER_PROFILES = Table(
     ("user_key",), ("user_key",), PERSONALISATION,
     ("recency_days", "baskets_90d", "price_band", "segment", "segment_name", "summary"),
 )
+EXPERIENCE = Table(
+    "experience", "one user and surface", "How consistent and how personal each list is, and what of it was promised.",
+    (c.user_key, c.surface, c.state, c.list_size, c.budget, c.pinned, c.voluntary, c.forced, c.voluntary_by_night,
+     c.voluntary_7d, c.unchanged_nights, c.is_stale, c.rbo, c.rbo_floor, c.churn, c.coherence, c.calibration_kl,
+     c.contradictions),
+    ("user_key", "surface"), ("user_key", "surface"), PERSONALISATION,
+    ("state", "list_size", "budget", "pinned", "voluntary", "forced", "voluntary_by_night", "voluntary_7d",
+     "unchanged_nights", "is_stale", "contradictions"),
+)
+CHANGE_LEDGER = Table(
+    "change_ledger", "one user, surface and item that entered or left", "What changed in each list, and why.",
+    (c.user_key, c.surface, c.item_id, c.change, c.rank_before, c.rank_now, c.change_cause, c.reason),
+    ("user_key", "surface", "item_id"), ("user_key", "surface", "item_id"), PERSONALISATION,
+    ("change", "change_cause", "reason"),
+)
+PROMISES = Table(
+    "promises", "one promise", "Whether each promise of the balance holds on the staged tables.",
+    (c.promise, c.cases, c.violations, c.worst, c.sentence), ("promise",), ("promise",), PLATFORM,
+    ("cases", "violations", "sentence"),
+)
 RUN_STATUS = Table(
     "run_status", "one published table", "What the night produced, and why a table is empty.",
     (c.table_name, c.status, c.rows, c.status_reason), ("table_name",), ("table_name",), PLATFORM, ("status", "rows"),
@@ -49,5 +71,24 @@ TABLES: dict[str, Table] = {
     for table in (RECOMMENDATIONS, CART_RECOMMENDATIONS, AD_AUDIENCES, AD_AUDIENCE_SUMMARY, USER_PROFILES, RUN_STATUS)
 }
 
+# As the balance makes them; they join TABLES with the stage that does.
+KEPT = (c.kept_since, c.change_cause)
+BALANCED = {
+    table.name: table
+    for table in (
+        replace(RECOMMENDATIONS, columns=(*RECOMMENDATIONS.columns[:-1], *KEPT, c.is_fallback),
+                required=(*RECOMMENDATIONS.required, "kept_since", "change_cause")),
+        # Of a basket's rows alone: what goes with an item is nobody's list.
+        replace(CART_RECOMMENDATIONS, columns=(*CART_RECOMMENDATIONS.columns, *KEPT)),
+        EXPERIENCE, CHANGE_LEDGER,
+    )
+}
+# Frames that the audit computes and judges, not published.
+AUDITED = {PROMISES.name: PROMISES}
+
 # Tables of the plan whose feeds or models no shop has yet: named in run_status, never invented.
 STATUS = ("produced", "fallback", "empty", "no_input", "kept")
+# What the balance says of a user's list, of a change in it, and of why a place holds what it holds.
+STATES = ("new", "active", "idle")
+CHANGES = ("entered", "left")
+CAUSES = ("kept", "forced", "user", "data", "model", "explore", "first_night")

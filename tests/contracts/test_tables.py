@@ -4,7 +4,7 @@ import pytest
 
 from pipeline.contracts import columns as c
 from pipeline.contracts.table import Privacy
-from pipeline.contracts.tables import STATUS, TABLES
+from pipeline.contracts.tables import BALANCED, CAUSES, CHANGES, STATES, STATUS, TABLES
 
 
 @pytest.mark.parametrize("name", TABLES)
@@ -39,3 +39,15 @@ def test_status_column_names_every_status():
 
 def test_fingerprints_are_distinct():
     assert len({table.fingerprint for table in TABLES.values()}) == len(TABLES)
+
+
+@pytest.mark.parametrize("name", BALANCED)
+def test_what_the_balance_says_of_a_person_stands_beside_a_pseudonym(name):
+    classes = {column.privacy for column in BALANCED[name].columns}
+    assert Privacy.PSEUDONYM in classes
+    assert not classes & {Privacy.IDENTIFIER, Privacy.AUDIT}
+
+
+def test_columns_of_the_balance_name_their_values():
+    for column, values in ((c.change_cause, CAUSES), (c.state, STATES), (c.change, CHANGES)):
+        assert all(value in column.sentence for value in values), column.name
