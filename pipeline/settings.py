@@ -11,15 +11,10 @@ from typing import Any, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from pipeline.errors import ConfigError
-
-
-class Section(BaseModel):
-    """A frozen part of the settings that refuses keys it does not know."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+from pipeline.policy import Policy, Section, load_policy
 
 
 class Training(Section):
@@ -145,6 +140,14 @@ class Shop(Section):
     cart: CartSettings
     audiences: AudienceSettings
     thresholds: Thresholds | None = None
+    policy: Policy = Field(
+        default="default", validate_default=True, description="the balance policy: a built-in name, or a .yaml path"
+    )
+
+    @field_validator("policy", mode="before")
+    @classmethod
+    def _read_policy(cls, given: object) -> object:
+        return load_policy(given) if isinstance(given, str) else given
 
     @field_validator("timezone")
     @classmethod
@@ -270,10 +273,13 @@ def load_shop(name: str) -> Shop:
 
 
 def _located(loaded: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """The settings with variables in places filled in, and the landing path made absolute."""
+    """The settings with variables in places filled in, and paths of landing and policy made absolute."""
     located, landing = dict(loaded), loaded.get("landing")
     if isinstance(loaded.get("object_store"), str):
         located["object_store"] = _filled("object_store", loaded["object_store"])
+    policy = loaded.get("policy")
+    if isinstance(policy, str) and policy.endswith((".yaml", ".yml")):
+        located["policy"] = str((folder / _filled("policy", policy)).resolve())
     if isinstance(landing, dict) and isinstance(landing.get("path"), str):
         path = _filled("landing.path", landing["path"])
         located["landing"] = landing | {"path": path if "://" in path else str((folder / path).resolve())}

@@ -68,6 +68,7 @@ def test_a_file_is_loaded_by_path_and_by_name(write: Write) -> None:
         ("holdout_days", 1.5, "valid integer"),
         ("max_users", 0, "greater than 0"),
         ("encoder", None, "valid dictionary"),
+        ("policy", 3, "valid dictionary"),
         ("encoder.max_tokens", 513, "less than or equal to 512"),
         ("encoder.training", GONE, "required"),
         ("recommender.training.learning_rate", 0, "greater than 0"),
@@ -146,6 +147,24 @@ def test_a_folder_of_shops_that_is_missing_is_refused(monkeypatch: pytest.Monkey
     monkeypatch.setenv("SHOPKEEL_SHOPS", str(tmp_path / "none"))
     with pytest.raises(ConfigError, match="no such folder"):
         load_shop("grocer")
+
+
+def test_a_shop_names_its_balance_policy_or_takes_the_default(
+    write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert load_shop("grocer").policy == load_shop(str(write(policy="default"))).policy
+    calm = yaml.safe_load((known_shops()["grocer"].parent / "policies" / "default.yaml").read_text()) | {
+        "week_limit": 4
+    }
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "calm.yaml").write_text(yaml.safe_dump(calm))
+    monkeypatch.setenv("POLICIES", "own")
+    for place in ("own/calm.yaml", "${POLICIES}/calm.yaml"):  # relative to the shop's file
+        shop = load_shop(str(write(policy=place)))
+        assert shop.policy.week_limit == 4
+        assert shop.policy_hash != load_shop("grocer").policy_hash
+    with pytest.raises(ConfigError, match="policy 'loud': unknown; choose one of default"):
+        load_shop(str(write(policy="loud")))
 
 
 def test_settings_are_frozen() -> None:

@@ -1,0 +1,1 @@
+"""What balances consistency and personalisation: pure functions over lists and layouts; no files, no tables."""

@@ -1,0 +1,158 @@
+"""The balance policy: how much may change from night to night, and what a list must keep. A reviewed YAML file.
+
+Holds the thresholds' types and bounds; why each has its value stands beside it in `shops/policies/*.yaml`. Not here:
+how lists are made by it (`balance`), and the other settings of a shop (`settings`).
+"""
+
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from pipeline.errors import ConfigError
+
+SURFACES = ("home", "category", "product", "cart", "email", "ad")
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=0)]
+Positive = Annotated[int, Field(gt=0)]
+
+
+class Section(BaseModel):
+    """A frozen part of the settings that refuses keys it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Surface(Section):
+    """One place where a list is shown."""
+
+    size: Positive = Field(description="places of the list; a device shows the first of them")
+    rest_days: Count = Field(default=0, description="what the user took in the last days stays out")
+
+
+class Start(Section):
+    """Where the operating point stands before a replay has measured anything."""
+
+    calibration: Share
+    distil: Share
+    budget_idle: Count
+    budget_active: Count
+    pinned_idle: Count
+
+
+class Grid(Section):
+    """Values that the nightly replay may choose among, ascending; a night moves one step on one axis at most."""
+
+    calibration: tuple[Share, ...] = Field(min_length=1)
+    distil: tuple[Share, ...] = Field(min_length=1)
+    budget_idle: tuple[Count, ...] = Field(min_length=1)
+    budget_active: tuple[Count, ...] = Field(min_length=1)
+    pinned_idle: tuple[Count, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _ascending(self) -> Self:
+        for name, values in self:
+            if list(values) != sorted(set(values)):
+                raise ValueError(f"{name}: values must ascend, each once")
+        return self
+
+
+class Explore(Section):
+    """Places given to what the models would not show yet."""
+
+    share: Share = Field(description="of users a night, by salted hash")
+    slots: Positive = Field(description="places a drawn user's list gives, within the budget")
+    depth: Positive = Field(description="candidates past the list's end that are drawn from")
+    temperature: float = Field(gt=0, description="of the draw by log-odds: low repeats the best, high is uniform")
+
+
+class Bounds(Section):
+    """What an operating point must keep to be chosen."""
+
+    accuracy_lower: Share = Field(description="NDCG@10 over that of the free lists, lower 95 % bound")
+    personalisation_floor: Share = Field(description="mean distance between two users' lists")
+    calibration_max: float = Field(gt=0, description="mean C_KL of lists against the user's own categories")
+    exposure_low: float = Field(gt=0, le=1, description="share of exposure over share of merit of a group of items")
+    exposure_high: float = Field(ge=1)
+    parity_gap: Share = Field(description="largest gap between two groups of users in mean idle RBO")
+    coherence_floor: Share = Field(description="mean X_u: how alike the surfaces of one user are")
+
+
+class LayoutRules(Section):
+    """How calm a page's layout is."""
+
+    dwell_days: Positive = Field(description="days a module keeps its slot before it may move again")
+    moves_per_week: Count = Field(description="module moves a user may see in 7 days")
+    margin: float = Field(ge=0, description="gain in visibility-weighted value that a move must bring, relative")
+
+
+class Replay(Section):
+    """How operating points are measured."""
+
+    users: Positive = Field(description="users of the fixed cohort")
+    days: Positive = Field(description="nights the replayed chain is long, and days of truth after it")
+    attribution_users: Positive = Field(description="users whose churn is taken apart by cause")
+
+
+class Policy(Section):
+    """Everything a shop decides about consistency and personalisation."""
+
+    rbo_p: float = Field(gt=0, lt=1, description="persistence of the reader in rank-biased overlap")
+    surfaces: dict[Literal["home", "category", "product", "cart", "email", "ad"], Surface]
+    devices: dict[str, Positive] = Field(min_length=1, description="places that a device shows")
+    grid: Grid
+    start: Start
+    pinned_active: Count = Field(description="first places of an active user's list that stay")
+    week_limit: Count = Field(description="voluntary replacements an idle user may see in 7 days, of one list")
+    stale_days: int = Field(ge=3, description="nights after which an active user's unchanged list is stale")
+    stale_share: Share = Field(description="of active users who may have a stale list")
+    explore: Explore
+    core_kappa: float = Field(ge=0, description="pieces of evidence at which own and common weigh alike; 0 is own only")
+    just_bought_days: Positive = Field(description="days for which an item counts as just bought")
+    replenishable_share: Share = Field(description="of an item's buyers who took it again, to call it replenishable")
+    min_buyers: Positive = Field(description="buyers below which that share says nothing")
+    bounds: Bounds
+    layout: LayoutRules
+    replay: Replay
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        missing = [name for name in SURFACES if name not in self.surfaces]
+        if missing:
+            raise ValueError(f"surfaces: {', '.join(missing)} missing")
+        for name, value in self.start:
+            if value not in getattr(self.grid, name):
+                raise ValueError(f"start.{name} {value} is not on the grid")
+        if self.grid.budget_idle[-1] > self.week_limit:
+            raise ValueError("grid.budget_idle goes past week_limit, so a night could spend more than a week may")
+        shortest = min(surface.size for surface in self.surfaces.values())
+        if max(*self.grid.pinned_idle, self.pinned_active) >= shortest:
+            raise ValueError(f"a pinned head must be shorter than the shortest list ({shortest} places)")
+        return self
+
+
+def load_policy(name: str) -> Policy:
+    """Read and check a policy.
+
+    Args:
+        name: a built-in policy, or the path of a .yaml file.
+
+    Raises:
+        ConfigError: unknown policy, unreadable file, or a key that is missing, unknown or wrong.
+    """
+    folder = Path(str(resources.files("pipeline.shops"))) / "policies"
+    known = {path.stem: path for path in sorted(folder.glob("*.yaml"))}
+    path = Path(name) if name.endswith((".yaml", ".yml")) else known.get(name)
+    if path is None or not path.is_file():
+        raise ConfigError(f"policy '{name}': unknown; choose one of {', '.join(known)} or give a .yaml path")
+    try:
+        return Policy.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "policy"
+        raise ConfigError(f"{path}: {where}: {first['msg']}; mend this key") from error
+    except (yaml.YAMLError, ValueError) as error:
+        raise ConfigError(f"{path}: not readable YAML ({str(error).splitlines()[0]}); mend the file") from error
