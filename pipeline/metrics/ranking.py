@@ -30,14 +30,28 @@ def relevance(ranked_UK: NDArray[np.integer], truth: csr_matrix) -> NDArray[np.b
         raise ValueError(f"ranked lists are {ranked_UK.shape}, truth has {users} users; pass one list a user")
     if ranked_UK.size and (ranked_UK.min() < PAD or ranked_UK.max() >= items):
         raise ValueError(f"ranked lists name items outside 0 to {items - 1}; use the truth's indices, {PAD} to pad")
-    ordered = np.sort(ranked_UK, axis=1)
-    if ((ordered[:, 1:] == ordered[:, :-1]) & (ordered[:, 1:] != PAD)).any():
-        raise ValueError("a ranked list names an item twice; deduplicate it before measuring")
+    refuse_repeats(ranked_UK)
     rows, columns = truth.nonzero()
     wanted = rows.astype(np.int64) * items + columns
     places = np.arange(users, dtype=np.int64)[:, None] * items + ranked_UK
     hits_UK: NDArray[np.bool_] = np.isin(places, wanted) & (ranked_UK != PAD)
     return hits_UK
+
+
+def refuse_repeats(ranked_UK: NDArray[np.integer]) -> None:
+    """Lists whose items may be counted.
+
+    Raises:
+        ValueError: a list names an item twice; padding may repeat.
+    """
+    ordered = np.sort(ranked_UK, axis=1)
+    if ((ordered[:, 1:] == ordered[:, :-1]) & (ordered[:, 1:] != PAD)).any():
+        raise ValueError("a ranked list names an item twice; deduplicate it before measuring")
+
+
+def discounts(k: int) -> NDArray[np.float64]:
+    """How much a place is seen, v_r = 1 / log2(1 + r) for places 1 to k. Source: Järvelin and Kekäläinen 2002."""
+    return np.asarray(1.0 / np.log2(np.arange(2, k + 2)))
 
 
 def recall_at(relevance_UK: NDArray[np.bool_], truth_counts_U: NDArray[np.integer], k: int) -> NDArray[np.float64]:
@@ -60,9 +74,8 @@ def ndcg_at(relevance_UK: NDArray[np.bool_], truth_counts_U: NDArray[np.integer]
         ValueError: k exceeds the lists, or a user's truth is empty.
     """
     found_Uk = _first(relevance_UK, truth_counts_U, k)
-    discounts = 1.0 / np.log2(np.arange(2, k + 2))
-    ideal = np.cumsum(discounts)
-    gains_U = found_Uk @ discounts
+    ideal = np.cumsum(discounts(k))
+    gains_U = found_Uk @ discounts(k)
     return np.asarray(gains_U / ideal[np.minimum(truth_counts_U, k) - 1])
 
 
