@@ -85,7 +85,7 @@ class LayoutRules(Section):
     """How calm a page's layout is."""
 
     dwell_days: Positive = Field(description="days a module keeps its slot before it may move again")
-    moves_per_week: Count = Field(description="module moves a user may see in 7 days")
+    moves_per_week: int = Field(ge=0, le=1, description="module moves a user may see in 7 days, over all pages")
     margin: float = Field(ge=0, description="gain in visibility-weighted value that a move must bring, relative")
 
 

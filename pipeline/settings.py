@@ -14,6 +14,7 @@ import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from pipeline.errors import ConfigError
+from pipeline.pages import Pages, load_pages
 from pipeline.policy import Policy, Section, load_policy
 
 
@@ -144,10 +145,19 @@ class Shop(Section):
         default="default", validate_default=True, description="the balance policy: a built-in name, or a .yaml path"
     )
 
+    pages: Pages = Field(
+        default="default", validate_default=True, description="the layout file: a built-in name, or a .yaml path"
+    )
+
     @field_validator("policy", mode="before")
     @classmethod
     def _read_policy(cls, given: object) -> object:
         return load_policy(given) if isinstance(given, str) else given
+
+    @field_validator("pages", mode="before")
+    @classmethod
+    def _read_pages(cls, given: object) -> object:
+        return load_pages(given) if isinstance(given, str) else given
 
     @field_validator("timezone")
     @classmethod
@@ -273,13 +283,14 @@ def load_shop(name: str) -> Shop:
 
 
 def _located(loaded: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """The settings with variables in places filled in, and paths of landing and policy made absolute."""
+    """The settings with variables in places filled in, and paths of landing, policy and pages made absolute."""
     located, landing = dict(loaded), loaded.get("landing")
     if isinstance(loaded.get("object_store"), str):
         located["object_store"] = _filled("object_store", loaded["object_store"])
-    policy = loaded.get("policy")
-    if isinstance(policy, str) and policy.endswith((".yaml", ".yml")):
-        located["policy"] = str((folder / _filled("policy", policy)).resolve())
+    for key in ("policy", "pages"):
+        name = loaded.get(key)
+        if isinstance(name, str) and name.endswith((".yaml", ".yml")):
+            located[key] = str((folder / _filled(key, name)).resolve())
     if isinstance(landing, dict) and isinstance(landing.get("path"), str):
         path = _filled("landing.path", landing["path"])
         located["landing"] = landing | {"path": path if "://" in path else str((folder / path).resolve())}

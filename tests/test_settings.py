@@ -69,6 +69,7 @@ def test_a_file_is_loaded_by_path_and_by_name(write: Write) -> None:
         ("max_users", 0, "greater than 0"),
         ("encoder", None, "valid dictionary"),
         ("policy", 3, "valid dictionary"),
+        ("pages", 3, "valid dictionary"),
         ("encoder.max_tokens", 513, "less than or equal to 512"),
         ("encoder.training", GONE, "required"),
         ("recommender.training.learning_rate", 0, "greater than 0"),
@@ -165,6 +166,17 @@ def test_a_shop_names_its_balance_policy_or_takes_the_default(
         assert shop.policy_hash != load_shop("grocer").policy_hash
     with pytest.raises(ConfigError, match="policy 'loud': unknown; choose one of default"):
         load_shop(str(write(policy="loud")))
+
+
+def test_a_shop_names_its_layout_file_or_takes_the_default(write: Write, tmp_path: Path) -> None:
+    default = yaml.safe_load((known_shops()["grocer"].parent / "pages" / "default.yaml").read_text())
+    assert load_shop(str(write(pages=GONE))).pages == load_shop(str(write(pages="default"))).pages
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "wide.yaml").write_text(yaml.safe_dump(default | {"module_items": 30}))
+    shop = load_shop(str(write(pages="own/wide.yaml")))  # relative to the shop's file
+    assert shop.pages.module_items == 30
+    assert shop.policy_hash != load_shop(str(write(pages="default"))).policy_hash
+    assert load_shop(str(write(pages=default))).pages.module_items == 10
 
 
 def test_settings_are_frozen() -> None:
