@@ -46,7 +46,7 @@ def rbo(a_UK: NDArray[np.integer], b_UK: NDArray[np.integer], p: float = P) -> N
     Raises:
         ValueError: shapes differ, or a list names an item twice.
 
-    Source: Webber, Moffat and Zobel 2010, equation 4 cut at K and normalised.
+    Source: Webber, Moffat and Zobel 2010, cut at K and normalised.
     """
     a_KU, b_KU = _pair(a_UK, b_UK)
     held = np.stack([a_KU != PAD, b_KU != PAD])

@@ -93,3 +93,13 @@ def test_wrong_counts_are_refused() -> None:
     for successes, n in ((1, 0), (-1, 3), (4, 3)):
         with pytest.raises(ValueError, match="at least one case"):
             intervals.wilson(successes, n)
+
+
+def test_ratio_of_means_pairs_its_users() -> None:
+    rng = np.random.default_rng(9)
+    free = rng.exponential(0.3, 1000)
+    held = free * 0.99 + rng.normal(0, 0.005, 1000)
+    ratio, low, high = intervals.bootstrap_statistic(lambda a, b: float(a.mean() / b.mean()), held, free)
+    assert ratio == pytest.approx(held.mean() / free.mean()) and low < ratio < high
+    # Drawn apart, the users' own spread would drown a price of one in a hundred.
+    assert low > 0.98 and high < 1
