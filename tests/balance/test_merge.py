@@ -33,7 +33,6 @@ def best(before: list[int], worth: dict[int, float], budget: int, pinned: int) -
 
 
 @settings(max_examples=8)
-@settings(max_examples=25)
 @given(SEEDS, st.booleans())
 def test_no_list_within_the_budget_scores_higher(seed: int, ties: bool) -> None:
     case = merges(seed, users=60, places=4, count=6, goods=9, ties=ties)
