@@ -95,8 +95,8 @@ def test_every_rule_has_a_sentence_and_binds_a_surface():
 
 @st.composite
 def _facts(draw):
-    users, items = draw(st.integers(1, 60)), draw(st.integers(1, 12))
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    users, items = rng.integers(20, 60), rng.integers(1, 13)
     age = rng.integers(1, 12, (users, items)) * (rng.random((users, items)) < 0.5)
     return Facts(
         rng.random(items) < 0.7, rng.random(items) < 0.5, sp.csr_matrix(age.astype(np.float32)),
