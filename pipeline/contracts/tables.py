@@ -56,6 +56,15 @@ CHANGE_LEDGER = Table(
     ("user_key", "surface", "item_id"), ("user_key", "surface", "item_id"), PERSONALISATION,
     ("change", "change_cause", "reason"),
 )
+OPERATING_POINT = Table(
+    "operating_point", "one point of the balance", "What each setting gave in a replay, and which one serves.",
+    (c.calibration_weight, c.distil_weight, c.budget_idle, c.budget_active, c.pinned_idle, c.accuracy_ratio,
+     c.accuracy_ratio_low, c.price_of_consistency, c.idle_rbo, c.mean_coherence, c.mean_calibration_kl, c.exposure_low,
+     c.exposure_high, c.parity_gap, c.personalisation, c.is_front, c.is_chosen, c.broken_bounds, c.binding_rules),
+    ("calibration_weight", "distil_weight", "budget_idle", "budget_active", "pinned_idle"),
+    ("calibration_weight", "distil_weight", "budget_idle", "budget_active", "pinned_idle"), PLATFORM,
+    ("is_front", "is_chosen", "broken_bounds", "binding_rules"),
+)
 PROMISES = Table(
     "promises", "one promise", "Whether each promise of the balance holds on the staged tables.",
     (c.promise, c.cases, c.violations, c.worst, c.sentence), ("promise",), ("promise",), PLATFORM,
@@ -80,7 +89,7 @@ BALANCED = {
                 required=(*RECOMMENDATIONS.required, "kept_since", "change_cause")),
         # Of a basket's rows alone: what goes with an item is nobody's list.
         replace(CART_RECOMMENDATIONS, columns=(*CART_RECOMMENDATIONS.columns, *KEPT)),
-        EXPERIENCE, CHANGE_LEDGER,
+        EXPERIENCE, CHANGE_LEDGER, OPERATING_POINT,
     )
 }
 # Frames that the audit computes and judges, not published.
