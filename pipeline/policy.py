@@ -39,7 +39,7 @@ class Start(Section):
     calibration: Share
     distil: Share
     budget_idle: Count
-    budget_active: Count
+    budget_active: Positive
     pinned_idle: Count
 
 
@@ -49,7 +49,7 @@ class Grid(Section):
     calibration: tuple[Share, ...] = Field(min_length=1)
     distil: tuple[Share, ...] = Field(min_length=1)
     budget_idle: tuple[Count, ...] = Field(min_length=1)
-    budget_active: tuple[Count, ...] = Field(min_length=1)
+    budget_active: tuple[Positive, ...] = Field(min_length=1, description="at least 1, or nothing keeps lists fresh")
     pinned_idle: tuple[Count, ...] = Field(min_length=1)
 
     @model_validator(mode="after")
