@@ -1,39 +1,39 @@
 """Figures of a night, drawn from its record: PNG files for MLflow, SVG for the night's page. Same record, same bytes.
 
-Colours are Okabe and Ito's, told apart with any colour vision, and each series has its own marker, too. Not here: the
-numbers themselves (stages note them) and the page (`reports.night`).
+Each series has its own colour and marker. Not here: the numbers themselves (stages note them), figures of the balance
+(`balance_plots`) and the page (`reports.night`).
 """
 
-import io
 import json
 import math
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from html import escape
 from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter
 
 from pipeline.metrics import intervals
 from pipeline.record import FILES, RUNS, last_values, read_notes
+from pipeline.reports.drawing import (
+    BLUE,
+    GREEN,
+    MUTED,
+    ORANGE,
+    PURPLE,
+    RED,
+    RULE,
+    SKY,
+    STYLE,
+    WIDTH,
+    Drawing,
+    legend,
+    new_figure,
+    write,
+)  # fmt: skip
+from pipeline.reports.drawing import Plot as Plot
 
-INK, MUTED, RULE = "#1c2024", "#5b636b", "#d5d9dd"
-BLUE, ORANGE, GREEN, RED, PURPLE, SKY = "#0072b2", "#d98c00", "#009e73", "#d55e00", "#b0578d", "#56b4e9"
-PAGE_COLOURS = {INK: "var(--ink)", MUTED: "var(--muted)", RULE: "var(--rule)"}  # the page has a dark form
-WIDTH = 5.0  # inches; one column of a phone
-STYLE = {
-    "svg.hashsalt": "shopkeel", "svg.fonttype": "none", "font.size": 10.5, "font.family": "sans-serif",
-    "axes.edgecolor": RULE, "axes.labelcolor": MUTED, "axes.spines.top": False, "axes.spines.right": False,
-    "axes.titlelocation": "left", "axes.titlesize": 11, "axes.titlecolor": INK, "axes.axisbelow": True,
-    "axes.grid": True, "grid.color": RULE, "grid.linewidth": 0.6, "xtick.color": MUTED, "ytick.color": MUTED,
-    "xtick.major.size": 0, "ytick.major.size": 0, "xtick.minor.size": 0, "text.color": INK, "figure.dpi": 100,
-    "lines.linewidth": 1.6, "lines.markersize": 5, "legend.frameon": False,
-}  # fmt: skip
 CUTOFFS = (5, 10, 20, 50)
 RANKERS = {  # who: words, colour, marker
     "fused": ("fused lists", BLUE, "o"),
@@ -44,38 +44,6 @@ RANKERS = {  # who: words, colour, marker
     "popularity": ("popularity", RED, "v"),
 }
 MODELS = {"encoder": "text encoder", "recommendations": "recommender", "audiences": "response model"}
-
-
-@dataclass(frozen=True)
-class Plot:
-    """One figure of the night.
-
-    Attributes:
-        name: of the files; also says what it is about (`loss-encoder`, `ndcg`).
-        title: a few words.
-        alt: what the figure shows, for those who do not see it.
-        caption: how to read it.
-        png: the file in the record.
-        svg: for the page, its ids unique among the night's figures, without a size of its own.
-    """
-
-    name: str
-    title: str
-    alt: str
-    caption: str
-    png: Path
-    svg: str
-
-
-@dataclass(frozen=True)
-class Drawing:
-    """A figure and its words, not yet written."""
-
-    name: str
-    title: str
-    alt: str
-    caption: str
-    figure: Figure
 
 
 def draw_all(record: Path) -> list[Plot]:
@@ -89,7 +57,7 @@ def draw_all(record: Path) -> list[Plot]:
     for old in folder.glob("*.png"):
         old.unlink()
     with mpl.rc_context(STYLE):
-        return [_write(drawing, folder) for draw in DRAW for drawing in draw(record)]
+        return [write(drawing, folder) for draw in DRAW for drawing in draw(record)]
 
 
 def losses(record: Path) -> Iterator[Drawing]:
@@ -100,12 +68,12 @@ def losses(record: Path) -> Iterator[Drawing]:
             continue
         model = last_values(folder, "tags").get("model/name") or folder.name.removeprefix("fine_tune-")
         words = MODELS.get(model, model)
-        figure, axes = _figure()
+        figure, axes = new_figure()
         for (name, points), colour, marker in zip(curves.items(), (ORANGE, BLUE), ("", "o"), strict=True):
             if points:
                 axes.plot(*zip(*points, strict=True), color=colour, marker=marker or None, label=WORDS[name])
         axes.set(xlabel="optimiser step", ylabel="loss (lower is better)")
-        _legend(figure)
+        legend(figure)
         told = "; ".join(f"{WORDS[name]} loss {_course(points)}" for name, points in curves.items() if points)
         yield Drawing(
             f"loss-{model}", f"Loss of the {words}", f"{told}.",
@@ -125,7 +93,7 @@ def ranking_curves(record: Path) -> Iterator[Drawing]:
         }
         if not rows:
             continue
-        figure, axes = _figure(height=3.3)
+        figure, axes = new_figure(height=3.3)
         for who, points in reversed(rows.items()):
             name, colour, marker = RANKERS[who]
             places, means, lows, highs = (list(values) for values in zip(*points, strict=True))
@@ -134,7 +102,7 @@ def ranking_curves(record: Path) -> Iterator[Drawing]:
             axes.plot(places, means, color=colour, marker=marker, linewidth=weight, label=name, zorder=3)
         axes.set_xticks(range(len(CUTOFFS)), [str(k) for k in CUTOFFS])
         axes.set(xlabel="length of the list, K", ylabel=f"{words}@K", ylim=(0, None), xlim=(-0.15, None))
-        _legend(figure, reverse=True)
+        legend(figure, reverse=True)
         at_ten = ", ".join(f"{RANKERS[who][0]} {points[1][1]:.3f}" for who, points in rows.items())
         yield Drawing(
             family, f"{words} by length of the list", f"{words} at 10: {at_ten}.",
@@ -150,7 +118,7 @@ def gains(record: Path) -> Iterator[Drawing]:
         return
     values = {who: _interval(metrics, f"gain/ndcg_fused_over_{who}@10") for who in rivals}
     rivals.sort(key=lambda who: values[who][0])
-    figure, axes = _figure(height=0.9 + 0.36 * len(rivals))
+    figure, axes = new_figure(height=0.9 + 0.36 * len(rivals))
     for place, who in enumerate(rivals):
         mean, low, high = values[who]
         colour = BLUE if low > 0 else RED if high < 0 else MUTED
@@ -176,7 +144,7 @@ def fusion(record: Path) -> Iterator[Drawing]:
         return
     ordered = sorted(weights.items(), key=lambda pair: pair[1])
     names, values = [name.replace("_", " ") for name, _ in ordered], [value for _, value in ordered]
-    figure, axes = _figure(height=0.8 + 0.24 * len(names))
+    figure, axes = new_figure(height=0.8 + 0.24 * len(names))
     axes.barh(names, values, color=BLUE, height=0.62)
     axes.set(xlabel="share of the gain of the order's trees")
     axes.grid(visible=False, axis="y")
@@ -258,15 +226,10 @@ MEANING = {
 }
 
 
-def _figure(height: float = 3.0) -> tuple[Figure, Axes]:
-    figure = Figure(figsize=(WIDTH, height), layout="constrained")
-    return figure, figure.subplots()
-
-
 def _dots(name: str, title: str, rows: Mapping[str, float], unit: str, caption: str) -> Drawing:
     """Counts of very different size: dots on a logarithmic axis, each with its number; 0 has a place, too."""
     ordered = sorted(rows.items(), key=lambda pair: (pair[1], pair[0]))
-    figure, axes = _figure(height=0.8 + 0.34 * len(ordered))
+    figure, axes = new_figure(height=0.8 + 0.34 * len(ordered))
     for place, (_, value) in enumerate(ordered):
         axes.plot([0, value], [place, place], color=RULE, linewidth=1.4)
         axes.plot(value, place, "o", color=BLUE, markersize=6.5)
@@ -283,13 +246,6 @@ def _dots(name: str, title: str, rows: Mapping[str, float], unit: str, caption: 
     axes.grid(visible=False, axis="y")
     told = ", ".join(f"{label} {value:,.0f}" for label, value in reversed(ordered))
     return Drawing(name, title, f"{title}: {told}.", caption, figure)
-
-
-def _legend(figure: Figure, *, reverse: bool = False) -> None:
-    figure.legend(
-        loc="outside upper left", ncols=3, handlelength=1.5, columnspacing=1, handletextpad=0.5, fontsize=9.5,
-        reverse=reverse,
-    )  # fmt: skip
 
 
 def _curve(folder: Path, name: str) -> list[tuple[int, float]]:
@@ -315,27 +271,3 @@ def _interval(metrics: Mapping[str, float], name: str) -> tuple[float, float, fl
 def _json(record: Path, stage: str, name: str) -> Any:
     path = record / RUNS / stage / FILES / f"{name}.json"
     return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-
-
-def _write(drawing: Drawing, folder: Path) -> Plot:
-    png, text = folder / f"{drawing.name}.png", io.StringIO()
-    drawing.figure.savefig(png, dpi=180, metadata={"Software": None})
-    drawing.figure.set_layout_engine("none")  # laid out once is enough
-    drawing.figure.savefig(text, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
-    facts = (drawing.name, drawing.title, drawing.alt, drawing.caption)
-    return Plot(*facts, png, _inline(text.getvalue(), drawing))
-
-
-def _inline(svg: str, drawing: Drawing) -> str:
-    """An SVG that can stand in the page: named for readers who do not see it, in the page's colours and font."""
-    name = f"plot-{drawing.name}"
-    svg = svg[svg.index("<svg") :]
-    svg = re.sub(r"<metadata>.*?</metadata>\s*", "", svg, flags=re.DOTALL)
-    svg = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{name}-", svg)
-    box = re.search(r'viewBox="[^"]*"', svg)
-    head = f'<svg role="img" aria-labelledby="{name}-t {name}-d" {box.group(0) if box else ""}>'
-    words = f'<title id="{name}-t">{escape(drawing.title)}</title><desc id="{name}-d">{escape(drawing.alt)}</desc>'
-    svg = head + words + svg[svg.index(">") + 1 :].replace("xlink:href", "href")
-    for colour, variable in PAGE_COLOURS.items():
-        svg = svg.replace(colour, variable)
-    return svg

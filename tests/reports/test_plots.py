@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 
 from pipeline.record import FILES, RUNS, JsonRecorder
 from pipeline.reports import plots
+from pipeline.reports.drawing import BLUE, INK, MUTED, STYLE
 from pipeline.settings import Night
 from pipeline.stages.gate import note_json
 
@@ -64,7 +65,7 @@ def test_svgs_are_named_self_contained_and_share_no_id(write_record: Callable[..
         mine = [element.get("id") for element in root.iter() if element.get("id")]
         used = {element.get("href", "")[1:] for element in root.iter() if element.get("href")}
         assert used <= set(mine)
-        assert plots.INK not in plot.svg
+        assert INK not in plot.svg
         ids += [one for one in mine if one]
     assert len(ids) == len(set(ids))
 
@@ -106,7 +107,7 @@ def test_gains_are_ordered_and_coloured_by_certainty(write_record: Callable[...,
         "champion", "personal frequency", "bought together", "popularity",
     ]  # fmt: skip
     dots = [line for line in axes.lines if line.get_marker() == "o"]
-    assert [dot.get_color() for dot in dots] == [plots.MUTED, plots.BLUE, plots.BLUE, plots.BLUE]
+    assert [dot.get_color() for dot in dots] == [MUTED, BLUE, BLUE, BLUE]
 
 
 def test_fusion_bars_are_the_shares(write_record: Callable[..., Night]) -> None:
@@ -146,7 +147,7 @@ def test_nothing_quarantined_draws_nothing(night: Night) -> None:
 
 
 def test_no_figure_cuts_its_words(write_record: Callable[..., Night]) -> None:
-    with mpl.rc_context(plots.STYLE):
+    with mpl.rc_context(STYLE):
         for drawing in [drawing for draw in plots.DRAW for drawing in draw(write_record().record)]:
             figure = drawing.figure
             figure.savefig(io.BytesIO(), format="png")
@@ -164,7 +165,7 @@ def _luminance(colour: str) -> float:
     return sum(weight * c for weight, c in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
 
 
-@pytest.mark.parametrize("colour", [plots.INK, plots.MUTED])
+@pytest.mark.parametrize("colour", [INK, MUTED])
 def test_text_can_be_read_on_white(colour: str) -> None:
     assert 1.05 / (_luminance(colour) + 0.05) >= 4.5
 
