@@ -86,6 +86,12 @@ def nightly() -> None:
         return run_stage(tonight(), "score", table)
 
     @task
+    def balance() -> dict[str, Any]:
+        from pipeline.nightly import run_stage
+
+        return run_stage(tonight(), "balance")
+
+    @task
     def audit() -> dict[str, Any]:
         from pipeline.nightly import run_stage
 
@@ -112,6 +118,7 @@ def nightly() -> None:
         >> fine_tune.expand(model=["recommendations", "audiences"])
         >> judge()
         >> score.expand(table=["recommendations", "cart_recommendations", "ad_audiences", "user_profiles"])
+        >> balance()
         >> audit()
         >> publish()
         >> report()

@@ -117,6 +117,31 @@ class Words:
         return int(shared[int((mine.data[left] * towards.data[right]).argmax())]) if len(shared) else None
 
 
+def plain_words(baskets: int, age: int, buyers: int) -> str:
+    """The reason of an item nobody's model speaks for: the user's own habit, else how many took it.
+
+    Args:
+        baskets: of the user that hold it.
+        age: days since the last of them, plus one.
+        buyers: who bought it of late.
+    """
+    return f"You bought it {_times(baskets)}, last {_ago(age - 1)}" if baskets else popular_words(buyers)
+
+
+def basket_reasons(leads: np.ndarray, often: np.ndarray, titles: Sequence[str]) -> np.ndarray:
+    """Why items complete open baskets: object [B, K].
+
+    Args:
+        leads: int [B, K] the basket's item each goes with, -1 for none.
+        often: bool [B, K] the user has bought it lately.
+        titles: item names by place.
+    """
+    own = np.where(often, "You often buy it", "Fits your basket").astype(object)
+    with_lead = [f"Goes with {titles[lead]} in your basket" for lead in leads[leads >= 0]]
+    own[leads >= 0] = with_lead
+    return own
+
+
 def popular_words(buyers: int) -> str:
     """The reason of a popular item."""
     return f"{buyers} shoppers bought it in the last 4 weeks"

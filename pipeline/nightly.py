@@ -38,6 +38,7 @@ STAGES = (
     Stage("fine_tune", ("recommendations", "audiences")),
     Stage("judge"),
     Stage("score", ("recommendations", "cart_recommendations", "ad_audiences", "user_profiles")),
+    Stage("balance"),
     Stage("audit"),
     Stage("publish"),
     Stage("report"),

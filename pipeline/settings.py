@@ -55,7 +55,7 @@ class EncoderSettings(Section):
 
 
 class RecommenderSettings(Section):
-    """The sequential transformer and the lists made of it."""
+    """The sequential transformer and the order of candidates."""
 
     width: int = Field(gt=0)
     layers: int = Field(gt=0)
@@ -71,17 +71,12 @@ class RecommenderSettings(Section):
     repeats: bool = Field(default=True, description="users take the same item again; if not, it is listed no more")
     linear_items: int = Field(default=4000, gt=0, description="items of the linear model where none is taken twice")
     candidates: int = Field(gt=0, description="candidates that each way of scoring names")
-    list_size: int = Field(gt=0)
-    email_size: int = Field(gt=0)
-    email_rest_days: int = Field(ge=0, description="items bought in the last days stay out of e-mail")
     training: Training
 
     @model_validator(mode="after")
-    def _sizes_fit(self) -> "RecommenderSettings":
+    def _heads_fit(self) -> "RecommenderSettings":
         if self.width % self.heads:
             raise ValueError("width must be a multiple of heads")
-        if self.list_size + self.email_size > self.candidates:
-            raise ValueError("candidates must be at least list_size and email_size together, or lists come out short")
         return self
 
 

@@ -16,14 +16,19 @@ LONGEST = 450
 NIGHT = "files in, pure functions, files out: the whole night of tests/test_night.py runs it"
 # Modules without a test file of their own, and where they are tested instead.
 ELSEWHERE = {
+    "stages/balance.py": NIGHT,
+    "stages/balance_rows.py": NIGHT,
+    "stages/blocks.py": NIGHT,
     "stages/features.py": NIGHT,
     "stages/fine_tune_cart.py": NIGHT,
     "stages/fine_tune_recommendations.py": NIGHT,
     "stages/ingest.py": NIGHT,
     "stages/publish.py": NIGHT,
     "stages/ranking_inputs.py": NIGHT,
+    "stages/reasons.py": NIGHT,
     "stages/report.py": NIGHT,
     "stages/response_inputs.py": NIGHT,
+    "stages/scene.py": NIGHT,
     "stages/score_audiences.py": NIGHT,
     "stages/score_cart.py": NIGHT,
     "stages/score_profiles.py": NIGHT,

@@ -115,7 +115,7 @@ def nights(tmp_path_factory: pytest.TempPathFactory, tiny_bert: Path) -> Iterato
         nightly.run_night(first, last="publish")
         out.manifests["again"] = out.now(first)
 
-        nightly.run_night(other, last="score")
+        nightly.run_night(other, last="balance")
         patch.setenv("SHOPKEEL_EXPECTATIONS", str(impossible(base, "recommendations")))
         with pytest.raises(Refused) as refused:
             nightly.run_night(other, first="audit", last="publish")
@@ -162,21 +162,21 @@ def test_every_table_is_published_as_its_contract_says(nights, which):
 def test_everybody_gets_full_lists_without_repeats(nights):
     rows = published(nights, "recommendations")
     users = published(nights, "user_profiles").column("user_key")
-    settings = nights.first.shop.recommender
-    sizes = {"home": settings.list_size, "email": settings.email_size}
+    sizes = {name: surface.size for name, surface in nights.first.shop.policy.surfaces.items()}
     by_list: dict[tuple[str, str], list[tuple[int, str]]] = {}
     for row in rows.to_pylist():
         by_list.setdefault((row["user_key"], row["surface"]), []).append((row["rank"], row["item_id"]))
     assert {user for user, _ in by_list} == set(users.to_pylist())
     for (_user, surface), entries in by_list.items():
-        assert [rank for rank, _ in entries] == list(range(1, sizes[surface] + 1))
+        assert [rank for rank, _ in entries] == list(range(1, len(entries) + 1))
+        assert len(entries) == sizes[surface] if surface in ("home", "email", "ad") else len(entries) <= sizes[surface]
         assert len({item for _, item in entries}) == len(entries)
 
 
 def test_email_leaves_out_what_was_just_bought(nights):
     lines = pq.read_table(nights.first.work / "lines.parquet")
     assert pc.max(lines.column("ds")).as_py() <= DAY
-    rested = DAY - timedelta(nights.first.shop.recommender.email_rest_days)
+    rested = DAY - timedelta(nights.first.shop.policy.surfaces["email"].rest_days)
     fresh = lines.filter(pc.greater(lines.column("ds"), rested))
     bought = set(zip(fresh.column("user_key").to_pylist(), fresh.column("item_id").to_pylist(), strict=True))
     rows = published(nights, "recommendations")
@@ -184,6 +184,20 @@ def test_email_leaves_out_what_was_just_bought(nights):
     shown = set(zip(rows.column("user_key").to_pylist(), rows.column("item_id").to_pylist(), strict=True))
     assert len(shown) > 100
     assert not shown & bought
+
+
+def test_the_night_after_keeps_what_it_may_and_says_why_it_changes_the_rest(nights):
+    first, rows = published(nights, "experience"), published(nights, "experience", "next")
+    assert set(first.column("state").to_pylist()) == {"new"}
+    frame, ledger = rows.to_pandas(), published(nights, "change_ledger", "next").to_pandas()
+    old = frame[frame.state != "new"]
+    assert set(old.state) == {"idle", "active"}
+    assert (old.voluntary <= old.budget).all()
+    assert (old.rbo.fillna(1) >= old.rbo_floor.fillna(0) - 1e-6).all()
+    assert old[old.state == "idle"].rbo.mean() > old[old.state == "active"].rbo.mean() > 0.3
+    assert not frame.contradictions.any()
+    assert len(published(nights, "change_ledger")) == 0
+    assert set(ledger.change_cause) <= {"forced", "user", "data", "model", "explore"}
 
 
 def test_audiences_are_of_live_campaigns_and_worth_their_cost(nights):

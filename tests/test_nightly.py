@@ -58,6 +58,7 @@ def test_the_stages_are_these_in_this_order():
         Stage("fine_tune", ("recommendations", "audiences")),
         Stage("judge"),
         Stage("score", ("recommendations", "cart_recommendations", "ad_audiences", "user_profiles")),
+        Stage("balance"),
         Stage("audit"),
         Stage("publish"),
         Stage("report"),

@@ -243,4 +243,6 @@ def why_barred(facts: Facts, shown: Shown) -> np.ndarray:
 
 
 def _days(facts: Facts, shown: Shown) -> np.ndarray:
+    if not len(shown.user):  # of no places scipy gives a matrix
+        return np.zeros(0)
     return np.asarray(facts.age[shown.user, shown.item]).ravel()

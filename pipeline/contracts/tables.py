@@ -1,7 +1,5 @@
 """What a night publishes: one contract a table. `docs/tables.md` is generated from these."""
 
-from dataclasses import replace
-
 from pipeline.contracts import columns as c
 from pipeline.contracts.table import Table
 
@@ -9,13 +7,14 @@ PERSONALISATION, MARKETING, PLATFORM = "personalisation team", "marketing", "pla
 
 RECOMMENDATIONS = Table(
     "recommendations", "one user, surface and rank", "What to show each user on each surface.",
-    (c.user_key, c.surface, c.rank, c.item_id, c.score, c.reason, c.is_fallback),
+    (c.user_key, c.surface, c.rank, c.item_id, c.score, c.reason, c.kept_since, c.change_cause, c.is_fallback),
     ("user_key", "surface", "rank"), ("user_key", "surface", "rank"), PERSONALISATION,
-    ("item_id", "score", "reason", "is_fallback"),
+    ("item_id", "score", "reason", "kept_since", "change_cause", "is_fallback"),
 )
 CART_RECOMMENDATIONS = Table(
     "cart_recommendations", "one item or open basket, and rank", "What goes with an item, and what completes a basket.",
-    (c.context, c.context_id, c.rank, c.item_id, c.score, c.lift, c.together, c.reason),
+    # Since when and why are told of a basket's rows alone: what goes with an item is nobody's list.
+    (c.context, c.context_id, c.rank, c.item_id, c.score, c.lift, c.together, c.reason, c.kept_since, c.change_cause),
     ("context", "context_id", "rank"), ("context", "context_id", "rank"), PERSONALISATION,
     ("item_id", "score", "reason"),
 )
@@ -77,21 +76,14 @@ RUN_STATUS = Table(
 
 TABLES: dict[str, Table] = {
     table.name: table
-    for table in (RECOMMENDATIONS, CART_RECOMMENDATIONS, AD_AUDIENCES, AD_AUDIENCE_SUMMARY, USER_PROFILES, RUN_STATUS)
-}
-
-# As the balance makes them; they join TABLES with the stage that does.
-KEPT = (c.kept_since, c.change_cause)
-BALANCED = {
-    table.name: table
     for table in (
-        replace(RECOMMENDATIONS, columns=(*RECOMMENDATIONS.columns[:-1], *KEPT, c.is_fallback),
-                required=(*RECOMMENDATIONS.required, "kept_since", "change_cause")),
-        # Of a basket's rows alone: what goes with an item is nobody's list.
-        replace(CART_RECOMMENDATIONS, columns=(*CART_RECOMMENDATIONS.columns, *KEPT)),
-        EXPERIENCE, CHANGE_LEDGER, OPERATING_POINT,
+        RECOMMENDATIONS, CART_RECOMMENDATIONS, AD_AUDIENCES, AD_AUDIENCE_SUMMARY, USER_PROFILES, EXPERIENCE,
+        CHANGE_LEDGER, RUN_STATUS,
     )
 }
+
+# It joins TABLES with the stage that replays.
+BALANCED = {OPERATING_POINT.name: OPERATING_POINT}
 # Frames that the audit computes and judges, not published.
 AUDITED = {PROMISES.name: PROMISES}
 

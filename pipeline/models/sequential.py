@@ -310,7 +310,9 @@ def load(folder: Path) -> tuple[Sequential, Vocabulary, dict[str, Any]]:
     """A kept model, its vocabulary and configuration."""
     config = champions.config(folder)
     vocabulary = Vocabulary(config["vocabulary"])
-    model = Sequential(len(vocabulary.ids), config["text_width"], RecommenderSettings(**config["settings"]))
+    # What an earlier release set beside is left out; what shapes the model has kept its names.
+    shape = {name: value for name, value in config["settings"].items() if name in RecommenderSettings.model_fields}
+    model = Sequential(len(vocabulary.ids), config["text_width"], RecommenderSettings(**shape))
     model.load_state_dict(load_file(folder / champions.WEIGHTS))
     return model.eval(), vocabulary, config
 

@@ -27,9 +27,10 @@ GATES = {"ingest": "Feeds", "features": "Features", "audit": "Staged tables"}
 STAGES = {
     "ingest": "land and clean the feeds", "features": "build features", "encoder": "tune the text encoder",
     "fine_tune-recommendations": "train the recommender", "fine_tune-audiences": "train the response model",
-    "judge": "judge the models", "score-recommendations": "make recommendations",
-    "score-cart_recommendations": "make cart complements", "score-ad_audiences": "make audiences",
-    "score-user_profiles": "make profiles", "audit": "judge the staged tables", "publish": "publish",
+    "judge": "judge the models", "score-recommendations": "rank for every user",
+    "score-cart_recommendations": "rank what completes carts", "score-ad_audiences": "make audiences",
+    "score-user_profiles": "make profiles", "balance": "balance the lists",
+    "audit": "judge the staged tables", "publish": "publish",
 }  # fmt: skip
 VERDICTS = {
     "promoted": ("Promoted", "Promoted"),

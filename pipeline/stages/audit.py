@@ -4,7 +4,7 @@ from typing import Any
 
 from pipeline import gates
 from pipeline.contracts.feeds import FEEDS
-from pipeline.contracts.tables import RUN_STATUS, TABLES
+from pipeline.contracts.tables import CHANGE_LEDGER, RUN_STATUS, TABLES
 from pipeline.feeds import partitions
 from pipeline.record import JsonRecorder
 from pipeline.settings import Night
@@ -14,15 +14,17 @@ from pipeline.tables import run_status
 from pipeline.warehouse.staging import Staging
 
 SCORED = ("recommendations", "cart_recommendations", "ad_audiences", "user_profiles")
+QUIET = "no list changed since the night before"
 
 
 def run(night: Night, _item: str | None, recorder: JsonRecorder, progress: desk.Progress) -> dict[str, Any]:
     """Stage run_status, run every table's expectations, and note the verdict that publish asks for."""
     desk.note(night, "verdict", {"passed": False})
-    facts = {name: desk.noted(night, f"scored-{name}") for name in SCORED}
+    facts = {name: desk.noted(night, f"scored-{name}") for name in SCORED} | {"balance": desk.noted(night, "balanced")}
     rows = {table: count for scored in facts.values() for table, count in scored["rows"].items()}
     fallbacks = {name: scored["fallback"] for name, scored in facts.items() if "fallback" in scored}
     empties = {table: scored["empty"] for scored in facts.values() if "empty" in scored for table in scored["rows"]}
+    empties[CHANGE_LEDGER.name] = QUIET
     feeds = [name for name in FEEDS if partitions.days(night.feeds, name, night.day)]
     staging = Staging.open(night.warehouse, night.day, night.run)
     staging.write(RUN_STATUS, run_status.rows(rows, fallbacks, empties, feeds))

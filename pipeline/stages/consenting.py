@@ -1,6 +1,7 @@
 """Who may be treated how: the consents of the users feed, default deny."""
 
 import ibis
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -33,3 +34,9 @@ def users(night: Night, *flags: str) -> tuple[pa.Array, pa.Array]:
         allowed = pc.and_(allowed, consent.granted(found.column(flag), night.shop.consent_without_flags))
     keys = found.column("user_key").combine_chunks()
     return keys, keys.filter(allowed)
+
+
+def served(night: Night, known: pa.Array) -> np.ndarray:
+    """Ascending places, among known users, of those who consent to a personalised shop."""
+    _everyone, consent = users(night, "consent_personalisation")
+    return np.flatnonzero(np.asarray(pc.is_in(known, consent)))

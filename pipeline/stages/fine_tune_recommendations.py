@@ -35,7 +35,7 @@ def run(night: Night, recorder: JsonRecorder, progress: desk.Progress) -> dict[s
     encoder = desk.noted(night, "judgement-encoder")["serves"]
     texts = inputs.texts(encoder)
     past = inputs.history(inputs.cut.fit_end)
-    champion = _readable(night, desk.champion(night, NAME))
+    champion = readable(night, desk.champion(night, NAME))
     model, vocabulary = _start(night, inputs, past, texts.shape[1], champion)
     rows = vocabulary.rows(inputs.space.ids.to_pylist())
     counts = np.asarray(past.baskets.sum(0)).ravel()
@@ -98,7 +98,7 @@ def _lessons(
             yield Lesson(known, buyers, bought)
 
 
-def _readable(night: Night, champion: str | None) -> str | None:
+def readable(night: Night, champion: str | None) -> str | None:
     """The champion, unless it is of another form or of a shop whose users took items otherwise."""
     if champion:
         folder = champions.folder(night.models, NAME, champion)

@@ -1,56 +1,50 @@
-"""Stage the recommendations table from the model that judge chose, or from the baseline."""
+"""Rank what users may take next by the model that judge chose, and idle users also by last night's champion."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from pipeline import explain
-from pipeline.contracts.tables import RECOMMENDATIONS
-from pipeline.models import baselines, recommendations
+from pipeline.models import recommendations
 from pipeline.models.order import blocks
 from pipeline.settings import Night
-from pipeline.stages import consenting, desk
-from pipeline.stages.fine_tune_recommendations import open_version
+from pipeline.stages import consenting, desk, free_lists
+from pipeline.stages.fine_tune_recommendations import open_version, readable
+from pipeline.stages.free_lists import Free
 from pipeline.stages.ranking_inputs import RankingInputs
-from pipeline.tables import recommendations as table
 from pipeline.warehouse.staging import Staging
 
-LONG = 200  # places ranked, so that e-mail can leave out what rests
+LONG = 200  # places ranked: surfaces leave items out, and a list kept from last night is looked up among them
+TONIGHT, CHAMPION = "recommendations", "champion"
 
 
-def run(night: Night, staging: Staging, progress: desk.Progress) -> dict[str, Any]:
-    """Fused lists for consenting users with history; popular items, marked as fallback, for everybody else."""
-    inputs, settings = RankingInputs(night), night.shop.recommender
-    everyone, consenting_users = consenting.users(night, "consent_personalisation")
-    history = inputs.history(inputs.cut.day)
+def run(night: Night, _staging: Staging, progress: desk.Progress) -> dict[str, Any]:
+    """Free lists of consenting users with history; what is popular, if judge found no model better."""
+    inputs = RankingInputs(night)
+    history = inputs.history(night.day)
+    served = consenting.served(night, history.users)
     serves = desk.noted(night, "judgement")["recommendations"]["serves"]
-    parts, facts = [], {}
-    personal = pa.array([], pa.string())
-    if serves:
-        titles = inputs.catalogue.column("title").to_pylist()
-        shelves = explain.shelf_names(inputs.catalogue.column("category"))
-        model, rows, texts, order = open_version(night, inputs, serves)
-        counted = inputs.counted(history, texts, listed_tonight=True)
-        known = counted.reading(model, rows, texts, settings.history)
-        words = explain.Words(known, order, titles, shelves)
-        served = np.flatnonzero(np.asarray(pc.is_in(history.users, consenting_users)))
-        personal = history.users.take(pa.array(served))
-        for block in blocks(served):
-            lists = recommendations.rank(known, order, block, settings.candidates, LONG)
-            parts.append(table.fused_rows(lists, words, inputs.space.ids, settings))
-            progress(int(np.searchsorted(served, block[-1])) + 1, len(served))
-    else:
-        facts["fallback"] = "judge found no model better than the baseline"
-    others = everyone.filter(pc.invert(pc.is_in(everyone, personal)))
-    popular = np.flatnonzero(inputs.space.recommendable & (history.buyers_recent > 0))
-    best = popular[baselines.top(history.buyers_recent[popular][None, :], settings.list_size)]
-    ranked = np.repeat(best, len(others), axis=0)
-    parts.append(
-        table.fallback_rows(
-            others, ranked, history, inputs.space.ids, home_size=settings.list_size, email_size=settings.email_size
-        )
-    )
-    file = staging.write(RECOMMENDATIONS, pa.concat_tables(parts))
-    return {"rows": {file.name: file.rows}, **facts}
+    if not serves:
+        users = (history.users.take(pa.array(block)) for block in blocks(served))
+        best = (free_lists.popular(history, inputs.space.recommendable, some, LONG) for some in users)
+        free_lists.keep(night, TONIGHT, best)
+        free_lists.keep(night, CHAMPION, [])
+        return {"rows": {}, "fallback": "judge found no model better than the baseline"}
+    free_lists.keep(night, TONIGHT, ranked(inputs, serves, served, progress))
+    before = readable(night, desk.champion(night, "recommendations"))
+    champions = (block.bare() for block in ranked(inputs, str(before), served, progress))
+    free_lists.keep(night, CHAMPION, champions if before not in (None, serves) else [])
+    return {"rows": {}}
+
+
+def ranked(inputs: RankingInputs, version: str, served: np.ndarray, progress: desk.Progress) -> Iterator[Free]:
+    """Blocks of users (places in tonight's history) ranked by a kept version on tonight's data."""
+    settings = inputs.night.shop.recommender
+    history = inputs.history(inputs.night.day)
+    model, rows, texts, order = open_version(inputs.night, inputs, version)
+    known = inputs.counted(history, texts, listed_tonight=True).reading(model, rows, texts, settings.history)
+    for block in blocks(served):
+        lists = recommendations.rank(known, order, block, settings.candidates, LONG)
+        yield Free.of(lists, history.users)
+        progress(int(np.searchsorted(served, block[-1])) + 1, len(served))

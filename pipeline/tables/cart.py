@@ -24,6 +24,8 @@ def item_rows(found: Complements, chosen: np.ndarray, item_ids: pa.Array, titles
             "lift": pa.array(np.round(found.lift[chosen], 4)),
             "together": pa.array(found.together[chosen]),
             "reason": pa.array(reasons, pa.string()),
+            "kept_since": pa.nulls(len(chosen), pa.date32()),
+            "change_cause": pa.nulls(len(chosen), pa.string()),
         }
     )
 
@@ -32,36 +34,34 @@ def basket_rows(
     users: pa.Array,
     items: np.ndarray,
     scores: np.ndarray,
-    leads: np.ndarray,
-    often: np.ndarray,
+    reasons: np.ndarray,
+    since: np.ndarray,
+    causes: np.ndarray,
     item_ids: pa.Array,
-    titles: list[str],
 ) -> pa.Table:
     """Rows that complete baskets, from arrays [U, k].
 
     Args:
         users: user keys.
-        items: places, -1 pads.
+        items: places in `item_ids`, -1 pads.
         scores: of each.
-        leads: the basket's item it goes with, -1 for none.
-        often: whether the user has bought it lately.
-        item_ids: ids by item place.
-        titles: names by item place.
+        reasons: plain words.
+        since: datetime64[D] night of entry.
+        causes: of `contracts.tables.CAUSES`.
+        item_ids: ids by place.
     """
     user, place = np.nonzero(items >= 0)
-    reasons = [
-        f"Goes with {titles[lead]} in your basket" if lead >= 0 else "You often buy it" if own else "Fits your basket"
-        for lead, own in zip(leads[user, place], often[user, place], strict=True)
-    ]
     return pa.table(
         {
             "context": pa.array(["basket"] * len(user), pa.string()),
             "context_id": users.take(pa.array(user)),
             "rank": pa.array(place + 1, pa.int32()),
             "item_id": item_ids.take(pa.array(items[user, place])),
-            "score": pa.array(scores[user, place]),
+            "score": pa.array(np.round(scores[user, place], 6)),
             "lift": pa.nulls(len(user), pa.float64()),
             "together": pa.nulls(len(user), pa.int64()),
-            "reason": pa.array(reasons, pa.string()),
+            "reason": pa.array(reasons[user, place].tolist(), pa.string()),
+            "kept_since": pa.array(since[user, place].astype("datetime64[D]")),
+            "change_cause": pa.array(causes[user, place].tolist(), pa.string()),
         }
     )

@@ -80,7 +80,8 @@ def shop(folder: Path, checkpoint: Path, longer: int = 0) -> Path:
     )  # fmt: skip
     raw["encoder"]["training"].update(steps=2, warm_steps=1, batch_size=8, eval_steps=1)
     raw["recommender"].update(width=8, layers=1, history=8, negatives=16, candidates=60)
-    raw["recommender"].update({name: raw["recommender"][name] + longer for name in ("list_size", "email_size")})
+    for surface in raw["policy"]["surfaces"].values():
+        surface["size"] += longer
     raw["recommender"]["training"].update(steps=2, warm_steps=1, eval_steps=1)
     raw["cart"].update(min_together=3, list_size=raw["cart"]["list_size"] + longer)
     raw["audiences"].update(min_evaluation_sends=1)

@@ -100,9 +100,6 @@ def tiny() -> RecommenderSettings:
         negatives=16,
         min_purchases=1,
         candidates=10,
-        list_size=5,
-        email_size=3,
-        email_rest_days=7,
         training=Training(
             steps=12,
             warm_steps=2,

@@ -1,0 +1,127 @@
+"""A night's users block by block, and every surface's lists of a block: the way the stage and the replay both take.
+
+Not here: rows (`stages.balance_rows`) and the rules (`pipeline.balance`).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import zip_longest
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import scipy.sparse as sp
+
+from pipeline.balance import coherence, explore
+from pipeline.balance.core import common
+from pipeline.balance.point import Point
+from pipeline.balance.surface import ACTIVE, IDLE, NEW, Balanced, Rankings, Standing, balance_surface
+from pipeline.balance.surfaces import Ranked, views
+from pipeline.stages import free_lists, score_cart, score_recommendations
+from pipeline.stages.before import CART, Shown
+from pipeline.stages.free_lists import Free
+from pipeline.stages.scene import Company, Scene
+
+AT_ONCE = 256  # users of a block of those whose lists are the common ones
+
+
+@dataclass(frozen=True)
+class Block:
+    """Users and what the models alone would show them.
+
+    Attributes:
+        company: the users.
+        free: the ranking of all that may be listed.
+        cart: the ranking of what completes the open basket.
+        champion: last night's model's ranking on tonight's data, where another one serves tonight.
+        common: the ranking is what is popular.
+    """
+
+    company: Company
+    free: Free
+    cart: Free | None
+    champion: Free | None
+    common: bool
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One surface of a block.
+
+    Attributes:
+        shown: last night's lists.
+        state: int8 [B] place in STATES.
+        open_to: what the contract lets the surface show: bool [I], and barred CSR [B, I].
+        made: tonight's lists.
+    """
+
+    shown: Shown
+    state: np.ndarray
+    open_to: tuple[np.ndarray, sp.csr_matrix]
+    made: Balanced
+
+
+def blocks_of(scene: Scene, *, common: bool) -> Iterator[Block]:
+    """All users: those whom the models ranked, then everybody else with what is popular."""
+    night, everyone = scene.night, scene.consents[0]
+    names = (score_recommendations.TONIGHT, score_cart.CART, score_recommendations.CHAMPION)
+    served = [pa.array([], pa.string())]
+    for free, cart, champion in zip_longest(*(free_lists.read(night, name) for name in names)):
+        served.append(free.users)
+        yield Block(scene.of(free.users, personal=True), free, cart, champion, common)
+    others = everyone.filter(pc.invert(pc.is_in(everyone, pa.concat_arrays(served))))
+    for start in range(0, len(others), AT_ONCE):
+        users = others.slice(start, AT_ONCE)
+        best = free_lists.popular(scene.history, scene.inputs.space.recommendable, users, score_recommendations.LONG)
+        yield Block(scene.of(users, personal=False), best, None, None, common=True)
+
+
+def balanced(scene: Scene, block: Block, core: Ranked | None, point: Point) -> dict[str, Outcome]:
+    """Every surface's lists of a block.
+
+    Args:
+        scene: of the night.
+        block: of users.
+        core: what everybody sees [1, C]; None where what is popular serves.
+        point: where the balance stands.
+    """
+    company, policy, night = block.company, scene.policy, scene.night
+    nothing = Ranked(np.full((len(company.users), 1), -1), np.zeros((len(company.users), 1)))
+    free = {CART: Ranked(block.cart.items, block.cart.scores) if block.cart else nothing}
+    free |= _views(scene, company, block.free)
+    champion = _views(scene, company, block.champion) if block.champion else {}
+    shared = _views(scene, company, core) if core and not block.common else {}
+    sizes = {str(name): surface.size for name, surface in policy.surfaces.items()}
+    out = {}
+    for name, shown in scene.before.shown(company.users, sizes).items():
+        if block.common:  # a list made of a person's own data is not kept without their consent
+            shown = shown.forgotten(~shown.common & (company.rows < 0))
+        state = np.where(~shown.known, NEW, np.where(company.idle, IDLE, ACTIVE)).astype(np.int8)
+        salt = f"{night.shop.name}:{night.day}:{name}"
+        standing = Standing(
+            state=state,
+            spent=shown.spent.sum(1),
+            unchanged=shown.unchanged,
+            evidence=company.evidence,
+            taste=company.tastes,
+            drawn=explore.draws(company.users.to_pylist(), salt),
+        )
+        rankings = Rankings(free[name], champion.get(name), shared.get(name))
+        open_to = coherence.eligible(company.facts, name)
+        made = balance_surface(shown.items, rankings, open_to, standing, scene.shelf, point, policy)
+        out[name] = Outcome(shown, state, open_to, made)
+    return out
+
+
+def _views(scene: Scene, company: Company, base: Ranked | Free) -> dict[str, Ranked]:
+    """What the surfaces draw from one ranking; the cart has none of it."""
+    rows = len(company.users)
+    whole = Ranked(*(np.broadcast_to(one, (rows, one.shape[1])) for one in (base.items, base.scores)))
+    found = views(whole, whole, company.who, scene.shelf)
+    return {name: ranked for name, ranked in found.items() if name != CART}
+
+
+def core(scene: Scene) -> Ranked:
+    """What everybody sees."""
+    free = (Ranked(one.items, one.scores) for one in free_lists.read(scene.night, score_recommendations.TONIGHT))
+    return common(free, len(scene.before.ids), score_recommendations.LONG)

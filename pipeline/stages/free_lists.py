@@ -1,0 +1,103 @@
+"""Free lists: what the models alone would show, left by `score` for `balance`, block by block of users.
+
+Not here: which surface shows what (`pipeline.balance`), and words (`pipeline.explain`).
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipeline.features.history import History
+from pipeline.models import baselines
+from pipeline.models.recommendations import Lists
+from pipeline.settings import Night
+from pipeline.warehouse import durable
+from pipeline.warehouse.failpoints import Step
+
+WIDE = 60  # places that keep the features behind them, from which reasons are made
+
+
+@dataclass(frozen=True)
+class Free:
+    """Ranked candidates of a block of users; B users, N places, W places with features.
+
+    Attributes:
+        users: user keys, ascending [B].
+        items: int32 [B, N] places in the catalogue, -1 pads.
+        scores: float64 [B, N] log-odds, best first.
+        features: float32 [B, W, F] behind the first places; F may be 0 where nobody will ask why.
+    """
+
+    users: pa.Array
+    items: np.ndarray
+    scores: np.ndarray
+    features: np.ndarray
+
+    @classmethod
+    def of(cls, lists: Lists, users: pa.Array) -> "Free":
+        """Of lists whose `users` are places in `users`."""
+        wide = lists.features[:, :WIDE]
+        return cls(users.take(pa.array(lists.users)), lists.items.astype(np.int32), lists.scores, wide)
+
+    def bare(self) -> "Free":
+        """The same without features."""
+        return replace(self, features=self.features[..., :0])
+
+
+def popular(history: History, recommendable: np.ndarray, users: pa.Array, count: int) -> Free:
+    """What sold best of late, for anybody: no reason is asked for, and nothing of the users is looked at."""
+    goods = np.flatnonzero(recommendable & (history.buyers_recent > 0))
+    best = goods[baselines.top(history.buyers_recent[goods][None, :], count)[0]]
+    shape = (len(users), len(best))
+    scores = np.broadcast_to(-np.arange(1.0, len(best) + 1), shape)
+    return Free(users, np.broadcast_to(best.astype(np.int32), shape), scores, np.zeros((*shape, 0), np.float32))
+
+
+def keep(night: Night, name: str, blocks: Iterable[Free]) -> int:
+    """Write blocks as they come, one row group each; how many users there were."""
+    count = 0
+    with (
+        durable.filled(_path(night, name), Step.WORK) as target,
+        pq.ParquetWriter(target, _table(NONE).schema, compression="zstd") as writer,
+    ):
+        for block in blocks:
+            writer.write_table(_table(block), row_group_size=max(1, len(block.users)))
+            count += len(block.users)
+    return count
+
+
+def read(night: Night, name: str) -> Iterator[Free]:
+    """The blocks that `keep` wrote, in its order; none where it was not asked to."""
+    path = _path(night, name)
+    if not path.exists():
+        return
+    with pq.ParquetFile(path) as file:
+        for group in range(file.num_row_groups):
+            table = file.read_row_group(group)
+            keys = table.column("user_key").combine_chunks()
+            items, scores, features = (
+                table.column(column).combine_chunks().flatten().to_numpy().reshape(len(keys), -1)
+                for column in ("items", "scores", "features")
+            )
+            yield Free(keys, items, scores, features.reshape(len(keys), min(WIDE, items.shape[1]), -1))
+
+
+def _path(night: Night, name: str) -> Path:
+    return night.work / f"free-{name}.parquet"
+
+
+def _table(block: Free) -> pa.Table:
+    def rows(values: np.ndarray) -> pa.Array:
+        size = int(np.prod(values.shape[1:]))
+        ends = pa.array(np.arange(len(values) + 1, dtype=np.int32) * size, pa.int32())
+        return pa.ListArray.from_arrays(ends, pa.array(values.reshape(-1)))
+
+    columns = {"items": block.items, "scores": block.scores, "features": block.features}
+    return pa.table({"user_key": block.users} | {name: rows(values) for name, values in columns.items()})
+
+
+NONE = Free(pa.array([], pa.string()), np.zeros((0, 1), np.int32), np.zeros((0, 1)), np.zeros((0, 1, 0), np.float32))

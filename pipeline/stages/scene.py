@@ -1,0 +1,175 @@
+"""What a night is balanced by, opened once: last night's lists, the contract's facts, tastes, consents, the policy.
+
+Not here: which lists come of it (`balance.surface`), and writing them (`stages.balance`).
+"""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import scipy.sparse as sp
+from sklearn.preprocessing import normalize
+
+from pipeline.balance import coherence
+from pipeline.balance.coherence import Facts
+from pipeline.balance.surfaces import Shopper, top_shelves
+from pipeline.features.history import History
+from pipeline.models.cart import Complements
+from pipeline.policy import Policy
+from pipeline.settings import Night
+from pipeline.stages import consenting, desk, score_cart
+from pipeline.stages.before import Before, idle
+from pipeline.stages.ranking_inputs import RankingInputs
+
+TOP_SHELVES = 3  # a category page is of one of so many
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One night. Shapes: U users of the history, I items, of which those after tonight's catalogue are gone."""
+
+    night: Night
+
+    @cached_property
+    def inputs(self) -> RankingInputs:
+        """Items, texts and history."""
+        return RankingInputs(self.night)
+
+    @property
+    def policy(self) -> Policy:
+        """The shop's."""
+        return self.night.shop.policy
+
+    @cached_property
+    def before(self) -> Before:
+        """What readers have."""
+        return Before(desk.parent(self.night), self.inputs.space.ids)
+
+    @cached_property
+    def history(self) -> History:
+        """As of tonight."""
+        return self.inputs.history(self.night.day)
+
+    @cached_property
+    def shelves(self) -> pa.Array:
+        """Names of the categories by which lists are compared: the second level of a path, else the first."""
+        return pc.unique(self._shelf_names).sort()
+
+    @cached_property
+    def shelf(self) -> np.ndarray:
+        """Int [I] category of each item; -1 for those that are gone."""
+        known = np.asarray(pc.index_in(self._shelf_names, self.shelves)).astype(np.int64)
+        return np.r_[known, np.full(self._gone, -1)]
+
+    @cached_property
+    def tastes(self) -> sp.csr_matrix:
+        """Share of each category in what a user took, halved per 30 days of age: float64 CSR [U, G]."""
+        items = len(self.inputs.space.ids)
+        of = sp.csr_matrix((np.ones(items), (np.arange(items), self.shelf[:items])), shape=(items, len(self.shelves)))
+        return normalize((self.history.weight @ of).astype(np.float64), "l1").tocsr()
+
+    @cached_property
+    def visits(self) -> np.ndarray:
+        """Baskets of each user: int [U]."""
+        lines = self.history.lines
+        return lines.basket[lines.start[1:] - 1] - lines.basket[lines.start[:-1]] + 1
+
+    @cached_property
+    def facts(self) -> Facts:
+        """The contract's, without any user."""
+        recommendable = np.r_[
+            self.inputs.space.recommendable & (self.history.buyers_recent > 0), np.zeros(self._gone, bool)
+        ]
+        nobody = sp.csr_matrix((0, len(recommendable)), dtype=np.float32)
+        baskets = _wider(self.history.baskets, self._gone)
+        return coherence.gather(self.policy, recommendable, baskets, nobody, np.maximum(self.shelf, 0))
+
+    @cached_property
+    def complements(self) -> Complements:
+        """What surely goes with what."""
+        return score_cart.complements(self.night)
+
+    @cached_property
+    def held(self) -> sp.csr_matrix:
+        """Last baskets: bool CSR [U, I of the catalogue]."""
+        return score_cart.open_basket(self.inputs, self.history.users)
+
+    @cached_property
+    def lifts(self) -> sp.csr_matrix:
+        """Log of the sure lift: CSR [I, I] of the catalogue."""
+        return self.complements.matrix(len(self.inputs.space.ids))
+
+    @cached_property
+    def consents(self) -> tuple[pa.Array, pa.Array]:
+        """All users, and those who consent to personalised ads."""
+        return consenting.users(self.night, "consent_personalisation", "consent_ad_personalization")
+
+    @cached_property
+    def arrived(self) -> pa.Table:
+        """user_key and ds of events since last night's lists."""
+        events = desk.landed(desk.connect(self.night), self.night, "events")
+        if events is None:
+            return pa.table({"user_key": pa.array([], pa.string()), "ds": pa.array([], pa.date32())})
+        since = self.before.day or self.night.day
+        return events.filter(events.ds >= since).select("user_key", "ds").distinct().to_pyarrow()
+
+    def idle(self, users: pa.Array) -> np.ndarray:
+        """Who did nothing since last night's lists: bool [B]."""
+        return idle(self.before.day, self.night.day, self.arrived, users)
+
+    def of(self, users: pa.Array, *, personal: bool) -> "Company":
+        """A block of users; of whom nothing may be read nothing is."""
+        rows = np.asarray(pc.fill_null(pc.index_in(users, self.history.users), -1)).astype(np.int64)
+        if not personal:
+            rows = np.full(len(users), -1)
+        pick = sp.csr_matrix(
+            (np.ones(int((rows >= 0).sum())), (np.flatnonzero(rows >= 0), rows[rows >= 0])),
+            shape=(len(rows), len(self.history.users)),
+        )
+        tastes, age = (pick @ self.tastes).tocsr(), _wider(pick @ self.history.age, self._gone)
+        ads = np.asarray(pc.is_in(users, self.consents[1])) & personal
+        who = Shopper(top_shelves(tastes.toarray(), TOP_SHELVES), (pick @ self.held @ self.lifts).tocsr(), ads)
+        idle = self.idle(users) | (rows < 0)
+        return Company(
+            users, rows, who, tastes, np.where(rows < 0, 0, self.visits[rows]), replace(self.facts, age=age), idle
+        )
+
+    @property
+    def _gone(self) -> int:
+        return len(self.before.ids) - len(self.inputs.space.ids)
+
+    @cached_property
+    def _shelf_names(self) -> pa.Array:
+        paths = (path or "other" for path in self.inputs.catalogue.column("category").to_pylist())
+        return pa.array([path.split(" > ")[:2][-1] for path in paths], pa.string())
+
+
+@dataclass(frozen=True)
+class Company:
+    """A block of users.
+
+    Attributes:
+        users: user keys, ascending [B].
+        rows: int [B] their places in the history, -1 where nothing of them is read.
+        who: what views ask of them.
+        tastes: CSR [B, G].
+        evidence: int [B] baskets.
+        facts: the contract's, with their purchases.
+        idle: bool [B].
+    """
+
+    users: pa.Array
+    rows: np.ndarray
+    who: Shopper
+    tastes: sp.csr_matrix
+    evidence: np.ndarray
+    facts: Facts
+    idle: np.ndarray
+
+
+def _wider(matrix: sp.csr_matrix, more: int) -> sp.csr_matrix:
+    """With so many empty columns behind."""
+    matrix = sp.csr_matrix(matrix)
+    return sp.csr_matrix((matrix.data, matrix.indices, matrix.indptr), shape=(matrix.shape[0], matrix.shape[1] + more))
