@@ -208,14 +208,23 @@ def table_rows() -> dict[str, list[dict]]:
                 "rhythm_days": 7.0,
                 "usual_weekday": "Friday",
                 "price_band": band,
+                "price_level": 1.1,
+                "price_cuts": [0.9, 0.95, 1.05, 1.1],
                 "category_affinities": AFFINITY,
-                "segment": band,
+                "segment": segment,
                 "segment_name": "Shops often",
+                "segment_since": DAY,
+                "segment_cause": "kept",
+                "basket_cuts": [2.0, 3.0, 8.0, 9.0],
                 "embedding": [0.6, 0.8],
                 "encoder_version": "v1",
+                "axes": "v0",
+                "embedding_shift": 0.01,
                 "summary": "Shops often: about every 7 days",
             }
-            for key, band in zip(KEYS, ("value", "middle", "premium", "value"), strict=True)
+            for key, band, segment in zip(
+                KEYS, ("value", "middle", "premium", "value"), ("loyal", "regular", "new", "new"), strict=True
+            )
         ],
         "run_status": [
             *({"table_name": name, "status": "produced", "rows": 8} for name in NAMES),
@@ -278,6 +287,11 @@ DEFECTS = [
     ("ad_audience_summary", {"withheld_reason": None}, 2, NULL),
     ("user_profiles", {"embedding": [1.0]}, 1, "unique_value_count"),
     ("user_profiles", {"price_band": "gold"}, 1, IN_SET),
+    ("user_profiles", {"segment": "vip"}, 1, IN_SET),
+    ("user_profiles", {"segment_cause": "data"}, 1, IN_SET),
+    ("user_profiles", {"axes": "v1"}, 1, "unique_value_count"),
+    ("user_profiles", {"embedding_shift": 1.0}, 2, "mean_to_be_between"),
+    ("user_profiles", {"basket_cuts": [2.0, 9.0]}, 1, BETWEEN),
     ("run_status", {"rows": 0}, 1, BETWEEN),
     ("run_status", {"table_name": "others"}, 1, "distinct_values_to_contain_set"),
 ]

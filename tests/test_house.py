@@ -31,7 +31,6 @@ ELSEWHERE = {
     "stages/scene.py": NIGHT,
     "stages/score_audiences.py": NIGHT,
     "stages/score_cart.py": NIGHT,
-    "stages/score_profiles.py": NIGHT,
     "stages/score_recommendations.py": NIGHT,
     "tracking/client.py": "tests/test_tracking.py ships through it",
     "tracking/note.py": "tests/test_tracking.py ships through it",

@@ -36,9 +36,12 @@ AD_AUDIENCE_SUMMARY = Table(
 USER_PROFILES = Table(
     "user_profiles", "one user", "Who each user is as a shopper, with the evidence.",
     (c.user_key, c.recency_days, c.baskets_90d, c.spend_cents_90d, c.rhythm_days, c.usual_weekday, c.price_band,
-     c.category_affinities, c.brand_affinities, c.segment, c.segment_name, c.embedding, c.encoder_version, c.summary),
+     c.price_level, c.price_cuts, c.category_affinities, c.brand_affinities, c.segment, c.segment_name, c.segment_since,
+     c.segment_before, c.segment_cause, c.basket_cuts, c.embedding, c.encoder_version, c.axes, c.embedding_shift,
+     c.summary),
     ("user_key",), ("user_key",), PERSONALISATION,
-    ("recency_days", "baskets_90d", "price_band", "segment", "segment_name", "summary"),
+    ("recency_days", "baskets_90d", "price_band", "segment", "segment_name", "segment_since", "segment_cause",
+     "basket_cuts", "axes", "summary"),
 )
 EXPERIENCE = Table(
     "experience", "one user and surface", "How consistent and how personal each list is, and what of it was promised.",

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +111,15 @@ def lines(night: Night) -> ir.Table:
 def landed(connection: Backend, night: Night, feed: str) -> ir.Table | None:
     """Clean rows of a feed up to the business day."""
     return partitions.landed(connection, night.feeds, feed, night.day)
+
+
+def active_since(night: Night, day: date) -> pa.Array:
+    """Users of whom an event arrived after a day and by the business day, sorted; everybody else is idle."""
+    events = landed(connect(night), night, "events")
+    if events is None:
+        return pa.array([], pa.string())
+    since = events.filter(events.ds > ibis.literal(day)).select("user_key").distinct().order_by("user_key")
+    return since.to_pyarrow().column("user_key").combine_chunks()
 
 
 def catalogue(night: Night) -> pa.Table:

@@ -25,5 +25,6 @@ def run(night: Night, item: str | None, recorder: JsonRecorder, progress: desk.P
     staging = Staging.open(night.warehouse, night.day, night.run)
     facts = TABLES[item](night, staging, progress)
     recorder.metrics({f"rows/{name}": rows for name, rows in facts["rows"].items()})
+    recorder.metrics(facts.get("metrics", {}))
     desk.note(night, f"scored-{item}", facts)
     return facts

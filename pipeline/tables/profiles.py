@@ -1,5 +1,7 @@
 """The user_profiles table: who each user is as a shopper, every word backed by a number of the row."""
 
+from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import date
 from typing import Any
 
@@ -13,19 +15,14 @@ from ibis import _
 from pipeline.contracts.tables import USER_PROFILES
 from pipeline.features.behaviour import age_days
 from pipeline.features.split import known_by
+from pipeline.models import profiles as models
+from pipeline.models.axes import Settled
+from pipeline.models.profiles import LastNight
 
 RECENT, LONG = 90, 180
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-SEGMENTS = {
-    "new": "New shopper",
-    "lapsed": "Has not shopped for two months",
-    "slipping": "Shops later than usual",
-    "loyal": "Shops often",
-    "occasional": "Shops now and then",
-    "regular": "Regular shopper",
-}
-BANDS = ("value", "middle", "premium")
 CATEGORIES, BRANDS = 5, 3
+VISIT = ("user_key", "recency_days", "baskets_90d", "spend_cents_90d", "rhythm_days")
 
 
 def visits(lines: ir.Table, as_of: date) -> ir.Table:
@@ -85,28 +82,19 @@ def price_levels(lines: ir.Table, prices: ir.Table, as_of: date) -> ir.Table:
     return known.join(ratio, "item_id").group_by("user_key").agg(level=_.log.sum() / _.log.count())
 
 
-def segment(row: dict[str, Any], often: float, seldom: float) -> str:
-    """Segment code of a user: what they do now against their own rhythm and against others."""
-    if row["first_days"] < 28:
-        return "new"
-    if row["recency_days"] > 60:
-        return "lapsed"
-    if row["rhythm_days"] and row["recency_days"] > max(14.0, 3 * row["rhythm_days"]):
-        return "slipping"
-    if row["baskets_90d"] >= often:
-        return "loyal"
-    return "occasional" if row["baskets_90d"] <= seldom else "regular"
-
-
-def summary(row: dict[str, Any], currency: str) -> str:
+def summary(row: Mapping[str, Any], currency: str) -> str:
     """The profile in one sentence, made of the row's own values."""
-    rhythm = f"shops about every {row['rhythm_days']:g} days" if row["rhythm_days"] else "has shopped on one day only"
+    often = "day" if row["rhythm_days"] == 1 else f"{row['rhythm_days']:g} days" if row["rhythm_days"] else ""
+    rhythm = f"shops about every {often}" if often else "has shopped on one day only"
     day = f", mostly on {row['usual_weekday']}s" if row["usual_weekday"] else ""
     paid = "" if row["spend_cents_90d"] is None else f" and {row['spend_cents_90d'] / 100:.2f} {currency}"
-    spend = f"{row['baskets_90d']} baskets{paid} in the last {RECENT} days"
+    baskets = f"{row['baskets_90d']} basket{'' if row['baskets_90d'] == 1 else 's'}"
     shelves = " and ".join(entry["name"].lower() for entry in row["category_affinities"][:2])
     likes = f"; buys {shelves} most" if shelves else ""
-    return f"{row['segment_name']}: {rhythm}{day}; {spend}{likes}; {row['price_band']} price band."
+    return (
+        f"{row['segment_name']}: {rhythm}{day}; {baskets}{paid} in the last {RECENT} days{likes}; "
+        f"{row['price_band']} price band."
+    )
 
 
 def tastes(weight: sp.csr_matrix, texts: np.ndarray) -> np.ndarray:
@@ -115,42 +103,117 @@ def tastes(weight: sp.csr_matrix, texts: np.ndarray) -> np.ndarray:
     return np.round(taste / np.maximum(np.linalg.norm(taste, axis=1, keepdims=True), 1e-9), 5).astype(np.float32)
 
 
+def vector_columns(settled: Settled) -> list[dict[str, Any]]:
+    """The columns embedding and embedding_shift of each user."""
+    shifts = settled.shift.tolist()
+    return [
+        {"embedding": vector, "embedding_shift": None if np.isnan(shift) else shift}
+        for vector, shift in zip(settled.vectors, shifts, strict=True)
+    ]
+
+
+def cuts(visited: pa.Table, level: Mapping[str, float], night_before: LastNight) -> dict[str, list[float] | None]:
+    """The columns basket_cuts and price_cuts: tonight's quantiles, or last night's cuts a step nearer to them.
+
+    Args:
+        visited: `visits` of the users.
+        level: price levels by user.
+        night_before: what was published then.
+    """
+    before = next(iter(night_before.rows.values()), {"basket_cuts": None, "price_cuts": None})
+    tonight = {
+        "basket_cuts": models.quantile_cuts(visited.column("baskets_90d"), gap=1) if len(visited) else None,
+        "price_cuts": models.quantile_cuts(list(level.values())) if level else None,
+    }
+    return {
+        name: before[name] if target is None else models.moved(before[name], target).tolist()
+        for name, target in tonight.items()
+    }
+
+
 def rows(
     visited: pa.Table,
     categories: pa.Table,
     brands: pa.Table,
     levels: pa.Table,
-    taste: dict[str, np.ndarray],
+    vectors: Mapping[str, Mapping[str, Any]],
+    night_before: LastNight,
     *,
+    day: date,
     encoder: str,
+    axes: str,
     currency: str,
 ) -> pa.Table:
-    """Rows of the table from the parts above."""
-    level = dict(zip(levels.column("user_key").to_pylist(), levels.column("level").to_pylist(), strict=True))
-    cuts = np.quantile(list(level.values()) or [0.0], [1 / 3, 2 / 3])
-    frequency = visited.column("baskets_90d").to_numpy()
-    often, seldom = np.quantile(frequency, [2 / 3, 1 / 3]) if len(frequency) else (0, 0)
-    shelves, makers = _grouped(categories), _grouped(brands)
+    """Rows of the table from the parts above.
+
+    Args:
+        visited: `visits` of the users that get a row.
+        categories: `affinities` to shelves.
+        brands: `affinities` to brands.
+        levels: `price_levels`.
+        vectors: `vector_columns` by user.
+        night_before: what tonight's segments, bands and cuts are held to.
+        day: the business day.
+        encoder: version of the encoder that serves.
+        axes: version of the encoder whose axes the vectors have.
+        currency: ISO 4217 code.
+    """
+    ratio = np.exp(levels.column("level").to_numpy() / 1000).round(4).tolist()
+    level = dict(zip(levels.column("user_key").to_pylist(), ratio, strict=True))
+    cut, shelves, makers = cuts(visited, level, night_before), _grouped(categories), _grouped(brands)
     out = []
     for visit in visited.to_pylist():
         key = visit["user_key"]
-        code = segment(visit, often, seldom)
+        last, is_idle = night_before.rows.get(key), key in night_before.idle
+        stands = models.standing(visit, last, is_idle=is_idle, cuts=cut["basket_cuts"] or (), day=day)
+        band, paid = models.band(level.get(key), last, is_idle=is_idle, cuts=cut["price_cuts"] or ())
         row = {
-            **{
-                name: visit[name]
-                for name in ("user_key", "recency_days", "baskets_90d", "spend_cents_90d", "rhythm_days")
-            },
+            **{name: visit[name] for name in VISIT},
             "usual_weekday": None if visit["usual_weekday"] is None else WEEKDAYS[visit["usual_weekday"]],
-            "price_band": BANDS[int(np.searchsorted(cuts, level[key], side="right"))] if key in level else "middle",
+            "price_band": band,
+            "price_level": paid,
             "category_affinities": shelves.get(key, []),
             "brand_affinities": makers.get(key, []),
-            "segment": code,
-            "segment_name": SEGMENTS[code],
-            "embedding": taste.get(key),
+            **asdict(stands),
+            "segment_name": models.SEGMENTS[stands.segment],
+            **cut,
+            **vectors.get(key, {}),
             "encoder_version": encoder,
+            "axes": axes,
         }
         out.append({**row, "summary": summary(row, currency)})
     return pa.Table.from_pylist(out, schema=USER_PROFILES.schema)
+
+
+def steadiness(made: pa.Table, night_before: LastNight, day: date) -> dict[str, float]:
+    """What moved since the night before, as shares of the users that both nights have; empty on a first night.
+
+    Args:
+        made: tonight's rows.
+        night_before: what they are compared with.
+        day: the business day.
+    """
+    names = ["user_key", "segment", "segment_since", "segment_before", "segment_cause", "embedding_shift"]
+    both = [row for row in made.select(names).to_pylist() if row["user_key"] in night_before.rows]
+    if not both:
+        return {}
+    still = [row for row in both if row["user_key"] in night_before.idle]
+    shifts = [row["embedding_shift"] for row in still if row["embedding_shift"] is not None]
+    flaps = [models.is_flap(row, night_before.rows[row["user_key"]], day) for row in both]
+    measured = {
+        "profiles/idle_users": len(still),
+        "profiles/segment_changes": _changed(both),
+        "profiles/segment_flaps@7": sum(flaps) / len(both),
+    }
+    if still:
+        measured["profiles/idle_segment_changes"] = _changed(still)
+    if shifts:
+        measured["profiles/idle_cosine"] = 1 - float(np.mean(shifts))
+    return measured
+
+
+def _changed(found: list[dict[str, Any]]) -> float:
+    return sum(row["segment_cause"] != "kept" for row in found) / len(found)
 
 
 def _grouped(table: pa.Table) -> dict[str, list[dict[str, Any]]]:

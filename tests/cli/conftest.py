@@ -24,6 +24,7 @@ KEYS = {user: user_key(SECRET, user) for user in USERS}
 def blank(table: str, **values: object) -> dict[str, object]:
     """One row of a table: the values given, and the plainest that fits everywhere else that must not be null."""
     plain = {"string": "x", "int32": 1, "int64": 1, "double": 0.5, "bool": False, "date32[day]": date(2017, 11, 30)}
+    plain["list<item: double>"] = [0.5]
     row = {f.name: None if f.nullable else plain[str(f.type)] for f in TABLES[table].schema}
     return row | values
 

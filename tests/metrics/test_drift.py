@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import ortho_group
 
-from pipeline.metrics.drift import aligned, idle_cosine
+from pipeline.metrics.drift import aligned, cosines, idle_cosine, turn
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(2, 6))
@@ -18,6 +18,19 @@ def test_a_turned_space_has_not_moved(seed: int, width: int) -> None:
     after = before @ ortho_group.rvs(width, random_state=rng)
     assert aligned(before, after) == pytest.approx(before)
     assert idle_cosine(before, after, np.ones(20, bool)) == pytest.approx(1)
+    found = turn(before, after)
+    assert found @ found.T == pytest.approx(np.eye(width))
+    assert after @ found == pytest.approx(before)
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_cosines_are_those_of_one_user_after_another(seed: int) -> None:
+    before, after = np.random.default_rng(seed).standard_normal((2, 6, 4))
+    before[:2], after[1] = 0, 0
+    for user, found in enumerate(cosines(before, after)):
+        lengths = math.sqrt((before[user] ** 2).sum() * (after[user] ** 2).sum())
+        expected = {0: 0.0, 1: math.nan}.get(user) if user < 2 else (before[user] * after[user]).sum() / lengths
+        assert found == pytest.approx(expected, nan_ok=True)
 
 
 def test_no_turn_or_mirror_in_the_plane_comes_nearer() -> None:

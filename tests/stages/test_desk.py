@@ -3,6 +3,7 @@
 from datetime import date, timedelta
 from types import SimpleNamespace
 
+import ibis
 import pyarrow as pa
 import pytest
 
@@ -104,3 +105,12 @@ def test_champions_are_those_of_the_snapshot_followed(night, monkeypatch):
     monkeypatch.setattr(snapshot, "open_snapshot", lambda root, name: before if name == "p" else None)
     assert desk.champion(night, "encoder") == "e" * 12
     assert desk.champion(night, "audiences") is None
+
+
+def test_who_is_active_is_who_an_event_arrived_of_whenever_it_happened(night, monkeypatch):
+    table = {"user_key": ["late", "idle", "today", "late"], "ds": [DAY, ago(1), DAY, ago(3)]}
+    monkeypatch.setattr(desk, "landed", lambda *_: ibis.memtable(pa.table(table)))
+    assert desk.active_since(night, ago(1)).to_pylist() == ["late", "today"]
+    assert desk.active_since(night, DAY).to_pylist() == []
+    monkeypatch.setattr(desk, "landed", lambda *_: None)
+    assert desk.active_since(night, ago(1)).to_pylist() == []

@@ -1,5 +1,6 @@
 """Profiles: visits, affinities, prices and words, against loops over a few users' lines."""
 
+import re
 from collections import Counter
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
@@ -9,8 +10,12 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import scipy.sparse as sp
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pipeline.contracts.tables import USER_PROFILES
+from pipeline.models.axes import Settled
+from pipeline.models.profiles import BANDS, SEGMENTS, LastNight
 from pipeline.tables import profiles
 
 DAY = date(2017, 6, 30)
@@ -111,25 +116,6 @@ def test_a_price_level_is_the_mean_distance_to_the_shelfs_middle(bought, lines):
     assert {row["user_key"] for row in made} == {"ann", "bob", "dan"}
 
 
-@pytest.mark.parametrize(
-    ("facts", "code"),
-    [
-        ({"first_days": 27, "recency_days": 2, "rhythm_days": 1.0, "baskets_90d": 50}, "new"),
-        ({"first_days": 90, "recency_days": 61, "rhythm_days": 40.0, "baskets_90d": 50}, "lapsed"),
-        ({"first_days": 90, "recency_days": 60, "rhythm_days": 7.0, "baskets_90d": 50}, "slipping"),
-        ({"first_days": 90, "recency_days": 14, "rhythm_days": 2.0, "baskets_90d": 50}, "loyal"),
-        ({"first_days": 90, "recency_days": 15, "rhythm_days": 2.0, "baskets_90d": 50}, "slipping"),
-        ({"first_days": 90, "recency_days": 40, "rhythm_days": None, "baskets_90d": 1}, "occasional"),
-        ({"first_days": 90, "recency_days": 3, "rhythm_days": 7.0, "baskets_90d": 10}, "loyal"),
-        ({"first_days": 90, "recency_days": 3, "rhythm_days": 7.0, "baskets_90d": 5}, "regular"),
-        ({"first_days": 90, "recency_days": 3, "rhythm_days": 7.0, "baskets_90d": 2}, "occasional"),
-    ],
-)
-def test_a_segment_is_what_a_user_does_now_against_their_own_rhythm(facts, code):
-    assert profiles.segment(facts, often=10, seldom=2) == code
-    assert code in profiles.SEGMENTS
-
-
 def test_the_sentence_says_what_the_row_says():
     row = {
         "segment_name": "Shops often", "rhythm_days": 3.5, "usual_weekday": "Friday", "baskets_90d": 20,
@@ -152,8 +138,62 @@ def test_taste_is_the_unit_mean_of_what_is_bought():
     assert (taste[1] == 0).all()
 
 
-def test_rows_hold_to_the_contract_and_to_their_parts(lines):
-    visited = profiles.visits(lines, DAY).to_pyarrow()
+# --- the sentence ----------------------------------------------------------------------------------------------------
+
+shelf_names = st.text("abcdefg ÄØ&-", min_size=3, max_size=12).filter(str.strip)
+rows_of_words = st.fixed_dictionaries(
+    {
+        "segment_name": st.sampled_from(list(SEGMENTS.values())),
+        "rhythm_days": st.none() | st.integers(1, 800).map(lambda halves: halves / 2),
+        "usual_weekday": st.none() | st.sampled_from(profiles.WEEKDAYS),
+        "baskets_90d": st.integers(0, 900),
+        "spend_cents_90d": st.none() | st.integers(0, 10_000_000),
+        "price_band": st.sampled_from(BANDS),
+        "category_affinities": st.lists(shelf_names.map(lambda name: {"name": name.upper()}), max_size=4),
+    }
+)
+# What the sentence is made of besides the row: no fact among them, but for the days that are counted and the currency.
+FRAME = {
+    *("shops", "about", "every", "days", "day", "has", "shopped", "on", "one", "only", "mostly", "baskets", "basket"),
+    *("and", "in", "the", "last", "90", "buys", "most", "price", "band", "USD"),
+}
+
+
+@settings(max_examples=500)
+@given(rows_of_words)
+def test_every_fact_of_the_sentence_stands_in_the_row(row):
+    said = profiles.summary(row, "USD")
+    facts = [row["segment_name"], *(entry["name"].lower() for entry in row["category_affinities"][:2])]
+    for fact in facts:
+        assert fact in said
+        said = said.replace(fact, " ", 1)
+    numbers = [] if row["spend_cents_90d"] is None else [f"{row['spend_cents_90d'] / 100:.2f}"]
+    numbers += [str(row["baskets_90d"])] + ([] if row["rhythm_days"] is None else [f"{row['rhythm_days']:g}"])
+    named = [row["price_band"]] + ([] if row["usual_weekday"] is None else [f"{row['usual_weekday']}s"])
+    left = Counter(re.findall(r"[^\s;:,]+", said.removesuffix("."))) - Counter(numbers + named)
+    assert set(left) <= FRAME
+    assert ("on one day only" in said) == (row["rhythm_days"] is None)
+
+
+@given(rows_of_words, st.sampled_from(["segment_name", "baskets_90d", "spend_cents_90d", "price_band"]), rows_of_words)
+def test_the_sentence_changes_with_the_row_and_not_without_it(row, name, other):
+    said = profiles.summary(row, "USD")
+    assert profiles.summary(dict(row), "USD") == said
+    unread = {"user_key": "u", "recency_days": 5, "embedding": [1.0], "brand_affinities": [{"name": "Alp"}]}
+    assert profiles.summary(row | unread, "USD") == said
+    changed = row | {name: other[name]}
+    assert (profiles.summary(changed, "USD") == said) == (changed == row)
+
+
+# --- rows ------------------------------------------------------------------------------------------------------------
+
+FIRST_NIGHT = LastNight({}, frozenset())
+MADE = {"day": DAY, "encoder": "e" * 12, "axes": "a" * 12, "currency": "USD"}
+
+
+@pytest.fixture(scope="module")
+def parts(lines):
+    """What rows are made of: visits, shelves, brands, price levels, vectors."""
     labels = ibis.memtable(
         pa.table(
             {
@@ -164,27 +204,81 @@ def test_rows_hold_to_the_contract_and_to_their_parts(lines):
         )
     )
     shelves = profiles.affinities(lines, labels.select("item_id", "label"), DAY, 5).to_pyarrow()
-    levels = profiles.price_levels(lines, labels, DAY).to_pyarrow()
-    made = profiles.rows(
-        visited, shelves, shelves.slice(0, 0), levels, {"ann": np.ones(3, np.float32)}, encoder="e" * 12, currency="USD"
-    )
-    told = {row["user_key"]: row for row in USER_PROFILES.enforce(made).to_pylist()}
-    assert sorted(told) == ["ann", "bob", "dan"]
-    assert told["ann"]["embedding"] == [1, 1, 1]
-    assert told["bob"]["embedding"] is None
-    assert told["dan"]["segment"] == "lapsed"
-    assert told["dan"]["rhythm_days"] is None
-    assert {row["price_band"] for row in told.values()} == set(profiles.BANDS)
-    by_level = sorted(levels.to_pylist(), key=lambda row: row["level"])
-    assert [told[row["user_key"]]["price_band"] for row in by_level] == list(profiles.BANDS)
-    for row in told.values():
+    levels = profiles.price_levels(lines, labels, DAY).order_by("user_key").to_pyarrow()
+    settled = Settled(np.ones((1, 3), np.float32), "a" * 12, np.array([0.25]), "")
+    vectors = dict(zip(["ann"], profiles.vector_columns(settled), strict=True))
+    return profiles.visits(lines, DAY).to_pyarrow(), shelves, shelves.slice(0, 0), levels, vectors
+
+
+def told(made):
+    return {row["user_key"]: row for row in USER_PROFILES.enforce(made).to_pylist()}
+
+
+def test_rows_hold_to_the_contract_and_to_their_parts(parts):
+    made = told(profiles.rows(*parts, FIRST_NIGHT, **MADE))
+    assert sorted(made) == ["ann", "bob", "dan"]
+    assert (made["ann"]["embedding"], made["ann"]["embedding_shift"]) == ([1, 1, 1], 0.25)
+    assert (made["bob"]["embedding"], made["bob"]["embedding_shift"]) == (None, None)
+    assert made["dan"]["segment"] == "lapsed"
+    assert made["dan"]["rhythm_days"] is None
+    levels = parts[3].to_pylist()
+    assert [made[row["user_key"]]["price_level"] for row in levels] == [
+        pytest.approx(np.exp(row["level"] / 1000), abs=1e-4) for row in levels
+    ]
+    by_level = sorted(levels, key=lambda row: row["level"])
+    assert [made[row["user_key"]]["price_band"] for row in by_level] == list(BANDS)
+    for row in made.values():
         assert row["summary"] == profiles.summary(row, "USD")
         assert row["brand_affinities"] == []
+        assert (row["segment_cause"], row["segment_since"], row["axes"]) == ("first_night", DAY, "a" * 12)
+        assert row["basket_cuts"] == profiles.models.quantile_cuts(parts[0].column("baskets_90d"), 1).tolist()
+    assert profiles.steadiness(profiles.rows(*parts, FIRST_NIGHT, **MADE), FIRST_NIGHT, DAY) == {}
+
+
+def test_without_events_the_next_night_says_the_same(parts):
+    first = told(profiles.rows(*parts, FIRST_NIGHT, **MADE))
+    last = LastNight(first, frozenset(first))
+    # The shelf's prices moved, and so did everyone else's level.
+    moved = parts[3].set_column(1, "level", pa.array([900.0, -900.0, 0.0]))
+    again = profiles.rows(*parts[:3], moved, parts[4], last, **MADE | {"day": DAY + timedelta(1)})
+    free = {"segment_cause", "price_cuts"}
+    for user, row in told(again).items():
+        assert {name: value for name, value in row.items() if name not in free} == {
+            name: value for name, value in first[user].items() if name not in free
+        }
+        assert row["segment_cause"] == "kept"
+        assert np.abs(np.subtract(row["price_cuts"], first[user]["price_cuts"])).max() <= 0.02
+    assert profiles.steadiness(again, last, DAY + timedelta(1)) == {
+        "profiles/idle_users": 3, "profiles/segment_changes": 0, "profiles/segment_flaps@7": 0,
+        "profiles/idle_segment_changes": 0, "profiles/idle_cosine": 0.75,
+    }  # fmt: skip
+
+
+def test_steadiness_counts_changes_of_all_and_of_the_idle(parts):
+    first = told(profiles.rows(*parts, FIRST_NIGHT, **MADE))
+    changed = {"segment": "slipping", "segment_before": first["ann"]["segment"], "segment_since": DAY - timedelta(2)}
+    rows = {**first, "ann": first["ann"] | changed, "dan": first["dan"] | {"segment": "new"}}
+    last = LastNight(rows, frozenset(["bob", "dan"]))
+    made = profiles.rows(*parts, last, **MADE)
+    assert {row["user_key"]: row["segment_cause"] for row in made.to_pylist()} == {
+        "ann": "user", "bob": "kept", "dan": "time",
+    }  # fmt: skip
+    assert profiles.steadiness(made, last, DAY) == {
+        "profiles/idle_users": 2, "profiles/segment_changes": 2 / 3, "profiles/segment_flaps@7": 1 / 3,
+        "profiles/idle_segment_changes": 1 / 2,
+    }  # fmt: skip
+
+
+def test_a_shop_without_prices_has_no_price_cuts(parts):
+    made = told(profiles.rows(*parts[:3], parts[3].slice(0, 0), {}, FIRST_NIGHT, **MADE))
+    assert {(row["price_band"], row["price_level"], row["price_cuts"]) for row in made.values()} == {
+        ("middle", None, None)
+    }
 
 
 def test_no_visits_give_no_rows(lines):
     visited = profiles.visits(lines, date(2016, 1, 1)).to_pyarrow()
     empty = pa.table({"user_key": pa.array([], pa.string()), "level": pa.array([], pa.float64())})
     none = pa.table({"user_key": pa.array([], pa.string()), "name": pa.array([], pa.string())})
-    made = profiles.rows(visited, none, none, empty, {}, encoder="e" * 12, currency="USD")
+    made = profiles.rows(visited, none, none, empty, {}, FIRST_NIGHT, **MADE)
     assert len(USER_PROFILES.enforce(made)) == 0
