@@ -93,7 +93,7 @@ class Replay(Section):
     """How operating points are measured."""
 
     users: Positive = Field(description="users of the fixed cohort")
-    days: Positive = Field(description="nights the replayed chain is long, and days of truth after it")
+    nights: int = Field(ge=2, description="nights lived through, the last one before the judged week")
     attribution_users: Positive = Field(description="users whose churn is taken apart by cause")
 
 

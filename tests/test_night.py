@@ -47,6 +47,7 @@ def trial_shop(folder: Path, checkpoint: Path) -> str:
     raw["recommender"].update(width=16, history=32, negatives=64, candidates=120)
     raw["recommender"]["training"].update(steps=5, warm_steps=3, eval_steps=3)
     raw["cart"].update(min_together=3)
+    raw["policy"]["replay"].update(users=60)
     raw["audiences"].update(min_evaluation_sends=10)
     raw["thresholds"] = {
         "recommendations_min_ndcg_gain": -1,

@@ -7,6 +7,7 @@ night's point stays and the night says so. Not here: replaying a point (`replay`
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from itertools import product
+from typing import Any
 
 import numpy as np
 
@@ -160,6 +161,54 @@ def choose(measured: Sequence[Measured], yesterday: Point | None, bounds: Bounds
         together = min(better, key=lambda names: (len(names), sorted(names)), default={"grid"})
         binding = tuple(name for name in WORDS if name in together)
     return Chosen(points[taken], True, binding, 1 - measured[taken].accuracy, front)
+
+
+def facts(measured: Sequence[Measured], chosen: Chosen, bounds: Bounds) -> list[dict[str, Any]]:
+    """Rows of the operating_point table, the chosen point's also where it was not replayed; None for nan.
+
+    Args:
+        measured: replayed points.
+        chosen: of them.
+        bounds: of the policy.
+    """
+    replayed = [
+        {
+            "accuracy_ratio": _known(one.accuracy),
+            "accuracy_ratio_low": _known(one.accuracy_lower),
+            "price_of_consistency": _known(1 - one.accuracy),
+            "idle_rbo": _known(one.stability),
+            "mean_coherence": _known(one.coherence),
+            "mean_calibration_kl": _known(one.calibration),
+            "exposure_low": _known(one.exposure[0]),
+            "exposure_high": _known(one.exposure[1]),
+            "parity_gap": _known(one.parity),
+            "personalisation": _known(one.personalisation),
+            "is_front": one in chosen.front,
+            "broken_bounds": list(one.broken(bounds)),
+        }
+        for one in measured
+    ]
+    points = [one.point for one in measured]
+    if chosen.point not in points:
+        points.append(chosen.point)
+        replayed.append({"accuracy_ratio": None, "idle_rbo": None, "is_front": False, "broken_bounds": []})
+    return [
+        {
+            "calibration_weight": point.calibration,
+            "distil_weight": point.distil,
+            "budget_idle": point.budget_idle,
+            "budget_active": point.budget_active,
+            "pinned_idle": point.pinned_idle,
+            **row,
+            "is_chosen": point == chosen.point,
+            "binding_rules": list(chosen.binding) if point == chosen.point else [],
+        }
+        for point, row in zip(points, replayed, strict=True)
+    ]
+
+
+def _known(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
 
 
 def _steps(point: Point, points: Sequence[Point]) -> list[int]:

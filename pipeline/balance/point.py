@@ -27,3 +27,11 @@ class Point:
     def start(cls, policy: Policy) -> "Point":
         """Where a shop without a measured point stands."""
         return cls(**policy.start.model_dump())
+
+    @property
+    def words(self) -> str:
+        """In plain words."""
+        return (
+            f"own categories {self.calibration:g}, last champion {self.distil:g}, changes a night {self.budget_idle} "
+            f"idle and {self.budget_active} active, first {self.pinned_idle} places pinned"
+        )

@@ -81,12 +81,10 @@ TABLES: dict[str, Table] = {
     table.name: table
     for table in (
         RECOMMENDATIONS, CART_RECOMMENDATIONS, AD_AUDIENCES, AD_AUDIENCE_SUMMARY, USER_PROFILES, EXPERIENCE,
-        CHANGE_LEDGER, RUN_STATUS,
+        CHANGE_LEDGER, OPERATING_POINT, RUN_STATUS,
     )
 }
 
-# It joins TABLES with the stage that replays.
-BALANCED = {OPERATING_POINT.name: OPERATING_POINT}
 # Frames that the audit computes and judges, not published.
 AUDITED = {PROMISES.name: PROMISES}
 

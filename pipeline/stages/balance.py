@@ -8,36 +8,50 @@ from typing import Any
 
 import pyarrow as pa
 
+from pipeline.balance.operating_point import facts
 from pipeline.balance.point import Point
-from pipeline.contracts.tables import CART_RECOMMENDATIONS, CHANGE_LEDGER, EXPERIENCE, RECOMMENDATIONS
+from pipeline.contracts.tables import (
+    CART_RECOMMENDATIONS,
+    CHANGE_LEDGER,
+    EXPERIENCE,
+    OPERATING_POINT,
+    RECOMMENDATIONS,
+)
 from pipeline.record import JsonRecorder
 from pipeline.settings import Night
-from pipeline.stages import desk
+from pipeline.stages import desk, free_lists, score_recommendations
 from pipeline.stages.balance_rows import item_rows, tables
 from pipeline.stages.blocks import balanced, blocks_of, core
+from pipeline.stages.operating_point import take, unmeasured
 from pipeline.stages.reasons import Reasons
 from pipeline.stages.scene import Scene
+from pipeline.tables import operating_point as table
 from pipeline.warehouse.staging import Staging
 
-MADE = (RECOMMENDATIONS, CART_RECOMMENDATIONS, EXPERIENCE, CHANGE_LEDGER)
+MADE = (RECOMMENDATIONS, CART_RECOMMENDATIONS, EXPERIENCE, CHANGE_LEDGER, OPERATING_POINT)
 
 
 def run(night: Night, _item: str | None, recorder: JsonRecorder, progress: desk.Progress) -> dict[str, Any]:
-    """Stage the lists, what they are like and what changed in them."""
+    """Take an operating point; stage the lists, what they are like and what changed in them."""
     scene = Scene(night)
     serves = desk.noted(night, "judgement")["recommendations"]["serves"]
-    words, point = Reasons.of(scene, serves), Point.start(scene.policy)
+    taken = take(scene, serves, progress) if serves else unmeasured(Point.start(scene.policy))
+    words, point = Reasons.of(scene, serves), taken.chosen.point
     parts: dict[str, list[pa.Table]] = defaultdict(list)
     parts[CART_RECOMMENDATIONS.name].append(item_rows(scene, words))
-    shared, done = core(scene) if serves else None, 0
+    parts[OPERATING_POINT.name].append(
+        table.rows(facts(taken.measured, taken.chosen, scene.policy.bounds), OPERATING_POINT.schema)
+    )
+    shared = core(scene, free_lists.read(night, score_recommendations.TONIGHT)) if serves else None
+    done = 0
     for block in blocks_of(scene, common=not serves):
-        for name, rows in tables(scene, words, block, balanced(scene, block, shared, point)).items():
-            parts[name].append(rows)
+        for name, made in tables(scene, words, block, balanced(scene, block, shared, point)).items():
+            parts[name].append(made)
         done += len(block.company.users)
         progress(done, len(scene.consents[0]))
     staging = Staging.open(night.warehouse, night.day, night.run)
     files = [staging.write(one, pa.concat_tables(parts[one.name])) for one in MADE]
-    facts = {"rows": {file.name: file.rows for file in files}}
-    recorder.metrics({f"rows/{name}": rows for name, rows in facts["rows"].items()})
-    desk.note(night, "balanced", facts)
-    return facts
+    rows = {file.name: file.rows for file in files}
+    recorder.metrics({f"rows/{name}": count for name, count in rows.items()})
+    desk.note(night, "balanced", {"rows": rows})
+    return {"rows": rows}

@@ -3,7 +3,7 @@
 Not here: rows (`stages.balance_rows`) and the rules (`pipeline.balance`).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import zip_longest
 
@@ -86,11 +86,7 @@ def balanced(scene: Scene, block: Block, core: Ranked | None, point: Point) -> d
         point: where the balance stands.
     """
     company, policy, night = block.company, scene.policy, scene.night
-    nothing = Ranked(np.full((len(company.users), 1), -1), np.zeros((len(company.users), 1)))
-    free = {CART: Ranked(block.cart.items, block.cart.scores) if block.cart else nothing}
-    free |= _views(scene, company, block.free)
-    champion = _views(scene, company, block.champion) if block.champion else {}
-    shared = _views(scene, company, core) if core and not block.common else {}
+    drawn_from = rankings(scene, block, core)
     sizes = {str(name): surface.size for name, surface in policy.surfaces.items()}
     out = {}
     for name, shown in scene.before.shown(company.users, sizes).items():
@@ -106,11 +102,21 @@ def balanced(scene: Scene, block: Block, core: Ranked | None, point: Point) -> d
             taste=company.tastes,
             drawn=explore.draws(company.users.to_pylist(), salt),
         )
-        rankings = Rankings(free[name], champion.get(name), shared.get(name))
         open_to = coherence.eligible(company.facts, name)
-        made = balance_surface(shown.items, rankings, open_to, standing, scene.shelf, point, policy)
+        made = balance_surface(shown.items, drawn_from[name], open_to, standing, scene.shelf, point, policy)
         out[name] = Outcome(shown, state, open_to, made)
     return out
+
+
+def rankings(scene: Scene, block: Block, core: Ranked | None) -> dict[str, Rankings]:
+    """What every surface draws from; arguments as of `balanced`."""
+    company = block.company
+    nothing = Ranked(np.full((len(company.users), 1), -1), np.zeros((len(company.users), 1)))
+    free = _views(scene, company, block.free)
+    free[CART] = Ranked(block.cart.items, block.cart.scores) if block.cart else nothing
+    champion = _views(scene, company, block.champion) if block.champion else {}
+    shared = _views(scene, company, core) if core and not block.common else {}
+    return {name: Rankings(ranked, champion.get(name), shared.get(name)) for name, ranked in free.items()}
 
 
 def _views(scene: Scene, company: Company, base: Ranked | Free) -> dict[str, Ranked]:
@@ -121,7 +127,7 @@ def _views(scene: Scene, company: Company, base: Ranked | Free) -> dict[str, Ran
     return {name: ranked for name, ranked in found.items() if name != CART}
 
 
-def core(scene: Scene) -> Ranked:
-    """What everybody sees."""
-    free = (Ranked(one.items, one.scores) for one in free_lists.read(scene.night, score_recommendations.TONIGHT))
-    return common(free, len(scene.before.ids), score_recommendations.LONG)
+def core(scene: Scene, free: Iterable[Free | Block]) -> Ranked:
+    """What everybody sees: items by their mean probability over all users ranked."""
+    lists = (one.free if isinstance(one, Block) else one for one in free)
+    return common((Ranked(one.items, one.scores) for one in lists), len(scene.before.ids), score_recommendations.LONG)

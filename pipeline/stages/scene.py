@@ -4,6 +4,7 @@ Not here: which lists come of it (`balance.surface`), and writing them (`stages.
 """
 
 from dataclasses import dataclass, replace
+from datetime import date
 from functools import cached_property
 
 import numpy as np
@@ -28,9 +29,20 @@ TOP_SHELVES = 3  # a category page is of one of so many
 
 @dataclass(frozen=True)
 class Scene:
-    """One night. Shapes: U users of the history, I items, of which those after tonight's catalogue are gone."""
+    """One night. Shapes: U users of the history, I items, of which those after tonight's catalogue are gone.
+
+    Attributes:
+        night: whose files are read.
+        as_of: an earlier day, as of whose end all of it is; nothing was shown before a day that is looked back at.
+    """
 
     night: Night
+    as_of: date | None = None
+
+    @property
+    def day(self) -> date:
+        """The day as of whose end all of it is."""
+        return self.as_of or self.night.day
 
     @cached_property
     def inputs(self) -> RankingInputs:
@@ -45,12 +57,12 @@ class Scene:
     @cached_property
     def before(self) -> Before:
         """What readers have."""
-        return Before(desk.parent(self.night), self.inputs.space.ids)
+        return Before(None if self.as_of else desk.parent(self.night), self.inputs.space.ids)
 
     @cached_property
     def history(self) -> History:
-        """As of tonight."""
-        return self.inputs.history(self.night.day)
+        """Users and items."""
+        return self.inputs.history(self.day)
 
     @cached_property
     def shelves(self) -> pa.Array:
@@ -94,7 +106,7 @@ class Scene:
     @cached_property
     def held(self) -> sp.csr_matrix:
         """Last baskets: bool CSR [U, I of the catalogue]."""
-        return score_cart.open_basket(self.inputs, self.history.users)
+        return score_cart.open_basket(self.inputs, self.history.users, self.day)
 
     @cached_property
     def lifts(self) -> sp.csr_matrix:
@@ -112,12 +124,12 @@ class Scene:
         events = desk.landed(desk.connect(self.night), self.night, "events")
         if events is None:
             return pa.table({"user_key": pa.array([], pa.string()), "ds": pa.array([], pa.date32())})
-        since = self.before.day or self.night.day
+        since = self.before.day or self.day
         return events.filter(events.ds >= since).select("user_key", "ds").distinct().to_pyarrow()
 
     def idle(self, users: pa.Array) -> np.ndarray:
         """Who did nothing since last night's lists: bool [B]."""
-        return idle(self.before.day, self.night.day, self.arrived, users)
+        return idle(self.before.day, self.day, self.arrived, users)
 
     def of(self, users: pa.Array, *, personal: bool) -> "Company":
         """A block of users; of whom nothing may be read nothing is."""

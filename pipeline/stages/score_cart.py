@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -49,7 +50,7 @@ def complements(night: Night) -> Complements:
 def ranked(inputs: RankingInputs, found: Complements) -> Iterator[Free]:
     """Blocks of consenting users, by the learned order, else by lift and habit; who has no basket has nothing."""
     history = inputs.history(inputs.night.day)
-    held = open_basket(inputs, history.users)
+    held = open_basket(inputs, history.users, inputs.night.day)
     empty = np.diff(held.indptr) == 0
     for lists in _lists(inputs, history, held, found):
         items = np.where(empty[lists.users][:, None], -1, lists.items)
@@ -60,13 +61,8 @@ def _lists(inputs: RankingInputs, history: History, held: sp.csr_matrix, found: 
     night, listable = inputs.night, inputs.space.recommendable
     served = consenting.served(night, history.users)
     serves = desk.noted(night, "judgement")["recommendations"]["serves"]
-    order = open_cart(night, serves) if serves else None
-    if order:
-        model, words, texts, _order = open_version(night, inputs, serves)
-        columns = np.flatnonzero(listable & (history.buyers_recent > 0))
-        known = open_baskets.knowledge(history, columns, model, words, texts, night.shop.recommender.history)
-        for block in blocks(served):
-            yield recommendations.rank(known, order, block, night.shop.recommender.candidates, WIDE)
+    if serves and open_cart(night, serves):
+        yield from by_order(inputs, history, serves, served)
         return
     lifts = found.matrix(len(inputs.space.ids))
     for block in blocks(served):
@@ -74,9 +70,21 @@ def _lists(inputs: RankingInputs, history: History, held: sp.csr_matrix, found: 
         yield Lists(block, items, scores, np.zeros((*items.shape, 0), np.float32))
 
 
-def open_basket(inputs: RankingInputs, users: pa.Array) -> sp.csr_matrix:
-    """Each user's last basket, which is taken as open: bool CSR [U, I]."""
-    last = baskets.last_baskets(inputs.lines, inputs.night.day).order_by("user_key", "item_id").to_pyarrow()
+def by_order(inputs: RankingInputs, history: History, version: str, users: np.ndarray) -> Iterator[Lists]:
+    """Blocks of users (places in a history) by the learned order of a kept version; none where it learned none."""
+    night, order = inputs.night, open_cart(inputs.night, version)
+    if not order:
+        return
+    model, words, texts, _order = open_version(night, inputs, version)
+    columns = np.flatnonzero(inputs.space.recommendable & (history.buyers_recent > 0))
+    known = open_baskets.knowledge(history, columns, model, words, texts, night.shop.recommender.history)
+    for block in blocks(users):
+        yield recommendations.rank(known, order, block, night.shop.recommender.candidates, WIDE)
+
+
+def open_basket(inputs: RankingInputs, users: pa.Array, as_of: date) -> sp.csr_matrix:
+    """Each user's last basket by a day, which is taken as open: bool CSR [U, I]."""
+    last = baskets.last_baskets(inputs.lines, as_of).order_by("user_key", "item_id").to_pyarrow()
     user = np.asarray(pc.fill_null(pc.index_in(last.column("user_key"), users), -1))
     item = inputs.space.index(last.column("item_id"))
     kept = (user >= 0) & (item >= 0)

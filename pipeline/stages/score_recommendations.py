@@ -6,8 +6,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from pipeline.features.history import History
 from pipeline.models import recommendations
 from pipeline.models.order import blocks
+from pipeline.models.recommendations import Lists
 from pipeline.settings import Night
 from pipeline.stages import consenting, desk, free_lists
 from pipeline.stages.fine_tune_recommendations import open_version, readable
@@ -40,11 +42,16 @@ def run(night: Night, _staging: Staging, progress: desk.Progress) -> dict[str, A
 
 def ranked(inputs: RankingInputs, version: str, served: np.ndarray, progress: desk.Progress) -> Iterator[Free]:
     """Blocks of users (places in tonight's history) ranked by a kept version on tonight's data."""
-    settings = inputs.night.shop.recommender
     history = inputs.history(inputs.night.day)
+    for lists in by_order(inputs, history, version, served):
+        yield Free.of(lists, history.users)
+        progress(int(np.searchsorted(served, lists.users[-1])) + 1, len(served))
+
+
+def by_order(inputs: RankingInputs, history: History, version: str, users: np.ndarray) -> Iterator[Lists]:
+    """Blocks of users (places in a history) by a kept version's learned order, among what may be listed tonight."""
+    settings = inputs.night.shop.recommender
     model, rows, texts, order = open_version(inputs.night, inputs, version)
     known = inputs.counted(history, texts, listed_tonight=True).reading(model, rows, texts, settings.history)
-    for block in blocks(served):
-        lists = recommendations.rank(known, order, block, settings.candidates, LONG)
-        yield Free.of(lists, history.users)
-        progress(int(np.searchsorted(served, block[-1])) + 1, len(served))
+    for block in blocks(users):
+        yield recommendations.rank(known, order, block, settings.candidates, LONG)

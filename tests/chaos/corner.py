@@ -80,6 +80,7 @@ def shop(folder: Path, checkpoint: Path, longer: int = 0) -> Path:
     )  # fmt: skip
     raw["encoder"]["training"].update(steps=2, warm_steps=1, batch_size=8, eval_steps=1)
     raw["recommender"].update(width=8, layers=1, history=8, negatives=16, candidates=60)
+    raw["policy"]["replay"].update(users=10)
     for surface in raw["policy"]["surfaces"].values():
         surface["size"] += longer
     raw["recommender"]["training"].update(steps=2, warm_steps=1, eval_steps=1)

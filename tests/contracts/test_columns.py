@@ -9,7 +9,7 @@ from pipeline.contracts import columns
 from pipeline.contracts.features import FEATURES
 from pipeline.contracts.feeds import FEEDS
 from pipeline.contracts.table import Column
-from pipeline.contracts.tables import AUDITED, BALANCED, TABLES
+from pipeline.contracts.tables import AUDITED, TABLES
 
 COLUMNS = {name: value for name, value in vars(columns).items() if isinstance(value, Column)}
 
@@ -33,6 +33,6 @@ def test_yes_or_no_columns_are_flags(name):
 
 
 def test_every_column_is_used_and_no_table_brings_its_own():
-    used = [table.columns for table in (*TABLES.values(), *BALANCED.values(), *AUDITED.values(), *FEATURES.values())]
+    used = [table.columns for table in (*TABLES.values(), *AUDITED.values(), *FEATURES.values())]
     used += [feed.raw.columns + feed.landed.columns for feed in FEEDS.values()]
     assert {column for group in used for column in group} == set(COLUMNS.values())

@@ -1,0 +1,121 @@
+"""Where tonight's balance stands: a cohort's last nights before the judged week, replayed under the points in reach.
+
+Models saw nothing of the judged week, by which accuracy is measured; last night's champion ranks the night before it,
+and both models the last night, as they do tonight. Which goods may be listed is as tonight. Not here: living nights
+through (`balance.replay`), measuring them (`balance.replayed`) and choosing (`balance.operating_point`).
+"""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.balance import replay, replayed
+from pipeline.balance.operating_point import Chosen, Measured, choose, grid, neighbours
+from pipeline.balance.point import Point
+from pipeline.balance.replay import Evening
+from pipeline.contracts.tables import OPERATING_POINT
+from pipeline.features.history import bought_between
+from pipeline.stages import consenting, desk, score_cart, score_recommendations
+from pipeline.stages.blocks import Block
+from pipeline.stages.evenings import assembled, groups
+from pipeline.stages.fine_tune_recommendations import readable
+from pipeline.stages.free_lists import Free
+from pipeline.stages.scene import Scene
+from pipeline.tables.operating_point import POINT
+
+
+@dataclass(frozen=True)
+class Taken:
+    """The point of a night.
+
+    Attributes:
+        chosen: it, and why it is this one.
+        measured: all points that were replayed.
+    """
+
+    chosen: Chosen
+    measured: tuple[Measured, ...]
+
+
+def unmeasured(point: Point) -> Taken:
+    """A point that nothing was replayed for."""
+    return Taken(Chosen(point, True, (), None, ()), ())
+
+
+def take(scene: Scene, version: str, progress: desk.Progress) -> Taken:
+    """Replay the points within one grid step of last night's, and take the calmest that keeps every bound.
+
+    Args:
+        scene: of tonight.
+        version: of the model that serves.
+        progress: called as (done, total) by points.
+    """
+    night, policy = scene.night, scene.policy
+    yesterday = _yesterday(scene) or Point.start(policy)
+    evenings, last = _evenings(scene, version)
+    users, space = last.history.users, scene.inputs.space
+    truth = bought_between(scene.inputs.lines, users, space, last.day, night.day)
+    truth = truth[np.asarray(pc.index_in(evenings[-1].users, users))]
+    alone = list(replay.free(evenings, policy))
+    free, who = replayed.accuracy(alone[-1], truth)["ndcg@10"], groups(last, evenings[-1])
+    reach = neighbours(yesterday, grid(policy))
+    measured = []
+    for done, point in enumerate(reach, start=1):
+        lived = list(replay.balanced(evenings, point, policy))
+        measured.append(replayed.measure(point, lived, truth, free, who, night.shop.seed))
+        progress(done, len(reach))
+    return Taken(choose(measured, yesterday, policy.bounds), tuple(measured))
+
+
+def _yesterday(scene: Scene) -> Point | None:
+    """The point that last night's lists were made by."""
+    parent = scene.before.parent
+    if parent is None or OPERATING_POINT.name not in parent.manifest.tables:
+        return None
+    (row,) = parent.table(OPERATING_POINT.name).filter(pc.field("is_chosen")).to_pylist()
+    return Point(*(row[name] for name in POINT))
+
+
+def _evenings(scene: Scene, version: str) -> tuple[list[Evening], Scene]:
+    """The cohort's evenings up to the judged week, and the scene of the last one."""
+    night, cut = scene.night, scene.inputs.cut
+    champion = readable(night, desk.champion(night, "recommendations"))
+    before = champion if champion not in (None, version) else None
+    days = [cut.tune_end - timedelta(back) for back in range(scene.policy.replay.nights - 1, -1, -1)]
+    scenes = [Scene(night, day) for day in days]
+    cohort = _cohort(scenes[0], scene.policy.replay.users)
+    out = []
+    for one in scenes:
+        last = one is scenes[-1]
+        blocks = _blocks(one, cohort, version if last or not before else before, before if last else None)
+        out.append(assembled(one, list(blocks)))
+    return out, scenes[-1]
+
+
+def _cohort(scene: Scene, count: int) -> pa.Array:
+    """Consenting users with history, the same ones every night as long as they stay: by salted hash, ascending keys."""
+    users = scene.history.users.take(pa.array(consenting.served(scene.night, scene.history.users))).to_pylist()
+    salt = f"{scene.night.shop.name}:replay:"
+    drawn = sorted(users, key=lambda key: hashlib.sha256((salt + key).encode()).digest())
+    return pa.array(sorted(drawn[:count]), pa.string())
+
+
+def _blocks(scene: Scene, cohort: pa.Array, version: str, champion: str | None) -> Iterator[Block]:
+    inputs, history = scene.inputs, scene.history
+    users = np.sort(np.asarray(pc.index_in(cohort, history.users)).astype(np.int64))
+    bases = score_recommendations.by_order(inputs, history, version, users)
+    carts = {one.users[0]: one for one in score_cart.by_order(inputs, history, version, users)}
+    theirs = {
+        one.users[0]: one
+        for one in (score_recommendations.by_order(inputs, history, champion, users) if champion else ())
+    }
+    for base in bases:
+        others = (one.get(base.users[0]) for one in (carts, theirs))
+        cart, other = (Free.of(one, history.users).bare() if one else None for one in others)
+        free = Free.of(base, history.users).bare()
+        yield Block(scene.of(free.users, personal=True), free, cart, other, common=False)
