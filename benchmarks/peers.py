@@ -3,12 +3,16 @@
     python -m benchmarks.peers sequences SEQUENCES [TITLES] [ATTRIBUTES]   # beside implicit's item neighbours
     python -m benchmarks.peers baskets HISTORY FUTURE                      # beside TIFU-KNN
     python -m benchmarks.peers grocer                                      # the same, on the grocer's last baskets
+    python -m benchmarks.peers lists SEQUENCES LISTS ...                   # of files that `shopkeel rank` wrote
 
-Needs `pip install implicit` for sequences. TIFU-KNN is written out here: cornac 3.0.1 takes the mean of its neighbours'
-vectors over users and items alike, which leaves the user's own vector to decide.
+Needs `pip install implicit` for sequences. With RECTOOLS_PYTHON, a Python that has RecTools (`benchmarks/sasrec.py`),
+its SASRec is trained beside them. TIFU-KNN is written out here: cornac 3.0.1 takes the mean of its neighbours' vectors
+over users and items alike, which leaves the user's own vector to decide.
 """
 
 import json
+import os
+import subprocess
 import sys
 import tempfile
 import time
@@ -67,14 +71,27 @@ def item_neighbours(taken: sp.csr_matrix, make: Callable[[], object]) -> np.ndar
     return np.asarray(found)
 
 
+def last_items(bench: sequence_files.Bench) -> tuple[np.ndarray, sp.csr_matrix]:
+    """Users who have a last item, and it: bool CSR [U, I]."""
+    target = bench.sequences.from_end(1)
+    able = np.flatnonzero(target >= 0)
+    return able, sp.csr_matrix((np.ones(len(able), bool), (range(len(able)), target[able])), (len(able), bench.items))
+
+
+def of_lists(path: Path, *lists: Path) -> None:
+    """Files of lists."""
+    bench = sequence_files.read_sequences(path)
+    able, truth = last_items(bench)
+    for one in lists:
+        show(one.stem, table(one, bench.users)[able], truth, 0)
+
+
 def of_sequences(path: Path, *known: Path) -> None:
-    """Ours and implicit's."""
+    """Ours, implicit's and, where there is a Python for it, RecTools'."""
     from implicit.nearest_neighbours import BM25Recommender, CosineRecommender
 
     bench = sequence_files.read_sequences(path)
-    target = bench.sequences.from_end(1)
-    able = np.flatnonzero(target >= 0)
-    truth = sp.csr_matrix((np.ones(len(able), bool), (able, target[able])), shape=(len(target), bench.items))[able]
+    able, truth = last_items(bench)
     began = time.perf_counter()
     titles, attributes = (*known, None, None)[:2]
     with tempfile.TemporaryDirectory() as folder:
@@ -89,6 +106,12 @@ def of_sequences(path: Path, *known: Path) -> None:
     }.items():
         began = time.perf_counter()
         show(name, item_neighbours(taken, make)[able], truth, time.perf_counter() - began)
+    if python := os.environ.get("RECTOOLS_PYTHON"):
+        began = time.perf_counter()
+        with tempfile.TemporaryDirectory() as folder:
+            out = Path(folder) / "lists.parquet"
+            subprocess.run([python, Path(__file__).with_name("sasrec.py"), path, out], check=True)
+            show("RecTools, SASRec", table(out, bench.users)[able], truth, time.perf_counter() - began)
 
 
 def temporal_frequency(held: Baskets) -> sp.csr_matrix:
@@ -163,6 +186,8 @@ def main(mode: str, *paths: str) -> None:
     files = [Path(path) for path in paths]
     if mode == "sequences":
         of_sequences(*files)
+    elif mode == "lists":
+        of_lists(*files)
     elif mode == "baskets":
         future = {int(user): kept for user, kept in json.loads(files[1].read_bytes()).items()}
         flat = {user: [item for basket in kept for item in basket if item >= 0] for user, kept in future.items()}

@@ -13,7 +13,12 @@ import torch
 from benchmarks.side_by_side import measure
 from pipeline.models.retrieval import Filters, refresh, search
 
-WIDTH, K, SPARE, THREADS, LOOP = 128, 100, 40, 2, 256
+WIDTH, K, SPARE, THREADS, LOOP, ALONE = 128, 100, 40, 2, 256, 512
+
+
+def _sorted(scores: np.ndarray) -> np.ndarray:
+    top = np.argpartition(-scores, K, axis=1)[:, :K]
+    return np.take_along_axis(top, np.argsort(-np.take_along_axis(scores, top, axis=1), axis=1), axis=1)
 
 
 def main(users: int, items: int) -> None:
@@ -35,6 +40,13 @@ def main(users: int, items: int) -> None:
         parts = [torch.topk(torch.from_numpy(left[a : a + LOOP]) @ items_T, K).indices for a in range(0, users, LOOP)]
         return torch.cat(parts).numpy()
 
+    def sorting() -> np.ndarray:
+        return np.concatenate([_sorted(left[a : a + LOOP] @ right.T) for a in range(0, users, LOOP)])
+
+    def one_by_one() -> np.ndarray:
+        items = torch.from_numpy(right)
+        return torch.stack([torch.topk(items @ torch.from_numpy(one), K).indices for one in left[:ALONE]]).numpy()
+
     ours, theirs = search(left, right, K, threads=THREADS), index.search(left, K)
     assert np.allclose(ours.scores, theirs[0], atol=1e-4)
     same = (ours.items == theirs[1]).mean()
@@ -43,7 +55,9 @@ def main(users: int, items: int) -> None:
         "ours": lambda: search(left, right, K, threads=THREADS),
         "ours, filtered": lambda: search(left, right, K, filters, threads=THREADS),
         "faiss IndexFlatIP": lambda: index.search(left, K),
-        "matmul and topk": loop,
+        "matmul and topk (torch)": loop,
+        "matmul and argpartition (numpy)": sorting,
+        f"a user at a time (torch), {ALONE} users": one_by_one,
     }
     # The next night a tenth of the users and of the items have changed.
     spare, changed = search(left, right, K + SPARE, threads=THREADS), (rng.random(users) < 0.1, rng.random(items) < 0.1)
@@ -56,7 +70,8 @@ def main(users: int, items: int) -> None:
     ways |= {"next night, 10 % changed": lambda: refresh(spare, later, stock, K, *changed, threads=THREADS)}
     medians = measure("top_k", ways, users=users, items=items, equal=float(same), equal_next_night=agree)
     for way, seconds in medians.items():
-        print(f"{way}: {users / seconds:,.0f} users/s, {2 * users * items * WIDTH / seconds / 1e9:.0f} GFLOP/s")
+        count = ALONE if "a user" in way else users
+        print(f"{way}: {count / seconds:,.0f} users/s, {2 * count * items * WIDTH / seconds / 1e9:.0f} GFLOP/s")
 
 
 if __name__ == "__main__":
