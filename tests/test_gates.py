@@ -12,7 +12,7 @@ from pipeline import gates
 from pipeline.contracts.features import FEATURES
 from pipeline.contracts.feeds import FEEDS
 from pipeline.contracts.table import Table
-from pipeline.contracts.tables import TABLES
+from pipeline.contracts.tables import AUDITED, TABLES
 from pipeline.errors import ConfigError, Refused
 
 DAY, NOON = date(2017, 11, 30), datetime(2017, 11, 30, 17, tzinfo=UTC)
@@ -20,6 +20,8 @@ KEYS = [f"{number:032x}" for number in range(4)]
 LANDED = {"ds": DAY, "source": "shop"}
 NAMES = ("recommendations", "cart_recommendations", "ad_audiences", "ad_audience_summary", "user_profiles")
 WHY = "You often buy it"
+PROMISED = ("G1_replacements", "G2_overlap", "G3_week", "G4_devices", "G5_contract", "G6_layouts", "G11_freshness",
+            "causes", "experience", "change_ledger")  # fmt: skip
 AFFINITY = [{"name": "Dairy", "share": 0.5, "baskets": 3}]
 
 
@@ -226,6 +228,50 @@ def table_rows() -> dict[str, list[dict]]:
                 KEYS, ("value", "middle", "premium", "value"), ("loyal", "regular", "new", "new"), strict=True
             )
         ],
+        "experience": [
+            {
+                "user_key": key,
+                "surface": "home",
+                "state": state,
+                "list_size": 20,
+                "budget": budget,
+                "pinned": 3,
+                "voluntary": 0 if state == "new" else 2,
+                "forced": 0,
+                "voluntary_by_night": [0, 0, 0, 0, 0, 1, 0 if state == "new" else 2],
+                "voluntary_7d": 3,
+                "unchanged_nights": 0,
+                "is_stale": False,
+                "rbo": None if state == "new" else 0.93,
+                "rbo_floor": None if state == "new" else 0.84,
+                "churn": None if state == "new" else 0.1,
+                "coherence": 0.8,
+                "calibration_kl": 0.4,
+                "contradictions": 0,
+            }
+            for key, state, budget in zip(KEYS, ("idle", "idle", "active", "new"), (2, 2, 5, 20), strict=True)
+        ],
+        "change_ledger": [
+            {
+                "user_key": key,
+                "surface": "home",
+                "item_id": item,
+                "change": change,
+                "rank_before": before,
+                "rank_now": now,
+                "change_cause": "data",
+                "reason": "Made place for milk. What other shoppers did since the last night speaks for it.",
+            }
+            for key in KEYS
+            for item, change, before, now in (("i1", "left", 4, None), ("i2", "entered", None, 4))
+        ],
+        "promises": [
+            {"promise": name, "cases": cases, "violations": 0, "worst": 0.0, "sentence": words}
+            for name, cases, words in (
+                *((name, 9, "Kept.") for name in PROMISED),
+                ("G7_audiences", 0, "No input: the shop hands over no campaigns."),
+            )
+        ],
         "run_status": [
             *({"table_name": name, "status": "produced", "rows": 8} for name in NAMES),
             {"table_name": "answers", "status": "no_input", "rows": 0, "status_reason": "no documents"},
@@ -237,7 +283,7 @@ def contract_of(name: str) -> Table:
     layer, _, rest = name.partition("_")
     if layer == "feed":
         return FEEDS[rest].landed
-    return FEATURES[rest] if layer == "feature" else TABLES[name]
+    return FEATURES[rest] if layer == "feature" else (TABLES | AUDITED)[name]
 
 
 ROWS = {**feed_rows(), **feature_rows(), **table_rows()}
@@ -292,6 +338,22 @@ DEFECTS = [
     ("user_profiles", {"axes": "v1"}, 1, "unique_value_count"),
     ("user_profiles", {"embedding_shift": 1.0}, 2, "mean_to_be_between"),
     ("user_profiles", {"basket_cuts": [2.0, 9.0]}, 1, BETWEEN),
+    ("experience", {"rbo": 0.8}, 1, PAIR),
+    ("experience", {"voluntary": 3}, 1, PAIR),
+    ("experience", {"budget": 3}, 1, BETWEEN),
+    ("experience", {"contradictions": 1}, 1, IN_SET),
+    ("experience", {"is_stale": True}, 3, IN_SET),
+    ("experience", {"voluntary_by_night": [1, 1]}, 1, BETWEEN),
+    ("experience", {"user_key": KEYS[0]}, 2, UNIQUE),
+    ("change_ledger", {"change": "moved"}, 1, IN_SET),
+    ("change_ledger", {"rank_before": None}, 1, NULL),
+    ("change_ledger", {"rank_before": 3}, 2, "values_to_be_null"),
+    ("change_ledger", {"change_cause": "kept"}, 1, IN_SET),
+    ("change_ledger", {"reason": "why"}, 1, LENGTH),
+    ("promises", {"violations": 1}, 1, IN_SET),
+    ("promises", {"cases": 0, "sentence": "Kept."}, 1, REGEX),
+    ("promises", {"cases": 0, "sentence": "No input: none."}, 5, BETWEEN),
+    ("promises", {"promise": "G1_replacements"}, 2, "distinct_values_to_contain_set"),
     ("run_status", {"rows": 0}, 1, BETWEEN),
     ("run_status", {"table_name": "others"}, 1, "distinct_values_to_contain_set"),
 ]

@@ -95,14 +95,12 @@ def _measured(
     lists: Lists, shares: sp.csr_matrix, tastes: sp.csr_matrix, alike: np.ndarray, policy: Policy
 ) -> Measures:
     is_new = lists.state == NEW
-    size, had = ((one != PAD).sum(axis=1) for one in (lists.after, lists.before))
     same = ~is_new & (lists.before == lists.after).all(axis=1)
     unchanged = np.where(same, lists.unchanged + 1, 0)
     floor = stability.rbo_floor(lists.after.shape[1], lists.budget, lists.pinned, policy.rbo_p)
-    # What had to change, or filled places that stood empty, is outside the promise.
-    promised = ~is_new & (lists.forced == 0) & (size <= had)
+    promised = ~is_new & (lists.forced == 0)  # what had to change is outside the promise
     return Measures(
-        size=size,
+        size=(lists.after != PAD).sum(axis=1),
         by_night=np.column_stack([lists.spent, lists.voluntary]),
         unchanged=unchanged,
         is_stale=(lists.state == ACTIVE) & (unchanged >= policy.stale_days),

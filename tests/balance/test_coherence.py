@@ -83,6 +83,12 @@ def test_an_answer_does_not_make_up_what_is_not_known():
     assert contradictions(facts, [answer]).by_rule["misstated"].tolist() == [1]
 
 
+def test_a_surface_that_shows_nothing_breaks_nothing():
+    nothing = of("home", 0, ITEMS[:0])
+    assert contradictions(FACTS, [nothing]).words()["just_bought"] == "kept"
+    assert len(coherence.why_barred(FACTS, nothing)) == 0
+
+
 def test_users_are_counted_once_however_much_breaks():
     broken = contradictions(FACTS, [of("home", 0), of("email", 0), of("home", 1, [MILK])])
     assert broken.users.tolist() == [0]

@@ -10,13 +10,14 @@ from pipeline import gates
 from pipeline.contracts.features import FEATURES
 from pipeline.contracts.feeds import FEEDS
 from pipeline.contracts.table import Table
-from pipeline.contracts.tables import TABLES
+from pipeline.contracts.tables import AUDITED, TABLES
 
 FOLDER = Path(__file__).parents[2] / "expectations"
 CONTRACTS: dict[str, Table] = {
     **{f"feed_{name}": feed.landed for name, feed in FEEDS.items()},
     **{f"feature_{name}": table for name, table in FEATURES.items()},
     **TABLES,
+    **AUDITED,
 }
 
 

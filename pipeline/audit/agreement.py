@@ -1,0 +1,83 @@
+"""Whether what tables say of lists is what the lists show: causes of places, experience and the change ledger.
+
+Not here: promises about the lists themselves (`promises`).
+"""
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from pipeline.audit.finding import Finding, found
+from pipeline.audit.recount import LIST, ROW, World
+
+ROUNDING = 2e-6  # tables hold six digits
+
+
+def causes(now: pd.DataFrame, before: pd.DataFrame, made: pd.DataFrame, world: World) -> Finding:
+    """Since when and why each place is there, against where its item was last night."""
+    rows = now.merge(before[[*ROW, "kept_since"]], on=ROW, how="left", suffixes=("", "_before"), indicator="side")
+    rows = rows.join(made[["state", "gone"]], on=LIST)
+    kept, cause, today = rows.side == "both", rows.change_cause, rows.kept_since == pd.Timestamp(world.day)
+    by_state = {"new": ["first_night"], "active": ["forced", "user", "explore"]}
+    by_state["idle"] = ["forced", "data", "model", "explore"]
+    fits = np.select([rows.state == name for name in by_state], [cause.isin(one) for one in by_state.values()], False)
+    stayed = (cause == "kept") & (rows.kept_since == rows.kept_since_before)
+    right = (kept & stayed) | (~kept & fits & today)
+    forced = (cause == "forced").groupby([rows[name] for name in LIST]).transform("sum")
+    broken = ~right | ((cause == "forced") & (forced > rows.gone))
+    return found("causes", broken, float(broken.mean()), "Each place says rightly since when and why it is there")
+
+
+def experience(now: pd.DataFrame, made: pd.DataFrame, told: pa.Table, world: World) -> Finding:
+    """What experience says of each list against what was counted here."""
+    said = told.to_pandas().set_index(LIST)
+    both = made.merge(said, how="outer", left_index=True, right_index=True, suffixes=("", "_said"))
+    counted = {
+        "list_size": both["size"],
+        "voluntary": both.voluntary,
+        "forced": both.gone,
+        "budget": both.budget,
+        "pinned": both.pinned,
+        "unchanged_nights": both.unchanged,
+        "contradictions": (world.barred(now) != "").groupby([now[name] for name in LIST]).sum().reindex(both.index),
+        "rbo": both.rbo,
+        "rbo_floor": both.floor,
+        "churn": (both.newcomers / both.places).where(both.state != "new"),
+        "voluntary_7d": both.spent + both.voluntary,
+    }
+    off = pd.DataFrame({name: _apart(values, said[name].reindex(both.index)) for name, values in counted.items()})
+    off["state"] = both.state != both.state_said
+    off["is_stale"] = both.is_stale.ne((both.state == "active") & (both.unchanged >= world.policy.stale_days))
+    last = both.voluntary_by_night.map(lambda nights: nights[-1] if isinstance(nights, np.ndarray) else None)
+    off["voluntary_by_night"] = _apart(both.voluntary, last) | _apart(
+        both.voluntary_by_night.map(lambda nights: sum(nights) if isinstance(nights, np.ndarray) else None),
+        counted["voluntary_7d"],
+    )
+    missing = both["size"].isna() | both.list_size.isna()
+    broken = off.any(axis=1) | missing
+    named = ", ".join(off.columns[off.any()])
+    words = "Experience says of each list what is counted from the lists" + (f" (not: {named})" if named else "")
+    return found("experience", broken, float(off.sum(axis=1).max()), words)
+
+
+def ledger(now: pd.DataFrame, before: pd.DataFrame, said: pa.Table, world: World) -> Finding:
+    """The ledger against the differences of the lists, of those who have any list tonight."""
+    before = before[before.user_key.isin(now.user_key)].assign(barred=lambda rows: world.barred(rows) != "")
+    had = pd.MultiIndex.from_frame(before[LIST])
+    both = now.merge(before, on=ROW, how="outer", suffixes=("_now", "_before"), indicator="side")
+    changed = both[(both.side != "both") & pd.MultiIndex.from_frame(both[LIST]).isin(had)]
+    told = changed.merge(said.to_pandas(), on=ROW, how="outer", suffixes=("", "_told"), indicator="told")
+    entered = told.side == "left_only"
+    right = (told.told == "both") & (told.change == np.where(entered, "entered", "left"))
+    right &= ~_apart(told.rank_now, told.rank_now_told) & ~_apart(told.rank_before, told.rank_before_told)
+    # What entered has the cause of its place; what may not be shown any more was forced out.
+    right &= np.where(entered, told.change_cause == told.change_cause_now, True).astype(bool)
+    right &= ~(~entered & (told.barred == True) & (told.change_cause != "forced"))  # noqa: E712
+    words = "The ledger names what entered and left each list, and nothing else"
+    return found("change_ledger", ~right, float((~right).sum()), words)
+
+
+def _apart(counted: pd.Series, said: pd.Series) -> pd.Series:
+    """Which values differ by more than rounding; null equals null."""
+    counted, said = (pd.to_numeric(one, errors="coerce").astype(float) for one in (counted, said))
+    return ((counted - said).abs() > ROUNDING) | (counted.isna() != said.isna())

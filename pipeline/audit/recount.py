@@ -1,0 +1,200 @@
+"""Last night's lists beside tonight's, counted again from published rows: no code of the balance, no column of its.
+
+Rows are joined and grouped, where the balance compares arrays; overlap is summed over items, where the metric sums over
+depths. Not here: what is promised (`promises`).
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import date
+from functools import cache, cached_property
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from pipeline.contracts.tables import RECOMMENDATIONS
+from pipeline.policy import Policy
+
+LIST = ["user_key", "surface"]
+ROW = [*LIST, "item_id"]
+COLUMNS = [*ROW, "rank", "kept_since", "change_cause", "is_fallback"]
+HABIT = ["user_key", "item_id"]
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What a night may change in one list: replacements, and first places that stay."""
+
+    replacements: int
+    pinned: int
+
+
+@dataclass(frozen=True)
+class World:
+    """What happened, from feeds and features, as of the night.
+
+    Attributes:
+        day: business day.
+        last_day: business day of the snapshot before; None when there is none.
+        active: keys of users with an event after `last_day` and up to `day`.
+        readable: keys of users whose own purchases may be read.
+        items: item_id, shelf (category by which goods are compared), recommendable; of tonight's catalogue.
+        lines: user_key, item_id, basket_id, ds of all purchases up to `day`.
+        budgets: by state, idle and active.
+        policy: of the balance.
+        same_pages: last night's pages were laid out under the same settings.
+    """
+
+    day: date
+    last_day: date | None
+    active: Collection[str]
+    readable: Collection[str]
+    items: pd.DataFrame
+    lines: pd.DataFrame
+    budgets: Mapping[str, Budget]
+    policy: Policy
+    same_pages: bool = True
+
+    @cached_property
+    def sizes(self) -> dict[str, int]:
+        """Places of each surface's list."""
+        return {str(name): surface.size for name, surface in self.policy.surfaces.items()}
+
+    @cached_property
+    def lasting(self) -> pd.Series:
+        """Whether people take an item again and again, by item id."""
+        once = self.lines[[*HABIT, "basket_id", "ds"]].drop_duplicates()
+        times = once.groupby(HABIT).size().rename("times").reset_index()
+        times["again"] = times.times > 1
+        by_item = times.groupby("item_id").again.agg(buyers="size", again="sum")
+        own = self.items.set_index("item_id")[["shelf"]].join(by_item).fillna({"buyers": 0, "again": 0})
+        found = own[["buyers", "again"]]
+        for wider in (own.shelf, pd.Series(0, own.index)):  # who knows too little asks the shelf, then the shop
+            pooled = own.groupby(wider)[["buyers", "again"]].transform("sum")
+            found = found.where(found.buyers >= self.policy.min_buyers, pooled)
+        lasting: pd.Series = (found.again > 0) & (found.again >= self.policy.replenishable_share * found.buyers)
+        return lasting
+
+    @cached_property
+    def days_since(self) -> pd.Series:
+        """Days since a readable user took an item, by user and item."""
+        mine = self.lines[self.lines.user_key.isin(list(self.readable))]
+        last = mine.assign(ds=pd.to_datetime(mine.ds)).groupby(HABIT).ds.max()
+        return (pd.Timestamp(self.day) - last).dt.days.rename("days")
+
+    def barred(self, rows: pd.DataFrame) -> pd.Series:
+        """Which rule of the contract each row breaks tonight, empty where none."""
+        fit = self.items.item_id[self.items.recommendable]
+        days = rows[HABIT].merge(self.days_since.reset_index(), on=HABIT, how="left").days.to_numpy()
+        lasting = self.lasting.reindex(rows.item_id, fill_value=False).to_numpy(bool)
+        rest = rows.surface.map({str(name): one.rest_days for name, one in self.policy.surfaces.items()}).to_numpy()
+        broken = np.select(
+            [~rows.item_id.isin(fit), (days < self.policy.just_bought_days) & ~lasting, days < rest],
+            ["unavailable", "just_bought", "resting"],
+            "",
+        )
+        return pd.Series(broken, rows.index, dtype=object)
+
+
+def lists(tables: Mapping[str, pa.Table], day: date | None) -> pd.DataFrame:
+    """All users' lists of a snapshot or a staging, the cart's among them; rows by user, surface and rank.
+
+    Args:
+        tables: recommendations and cart_recommendations; without them there are no rows.
+        day: of the snapshot: rows from before `kept_since` was noted say their own day.
+    """
+    parts = [_frame(tables.get("recommendations", RECOMMENDATIONS.schema.empty_table()))]
+    if "cart_recommendations" in tables:
+        carts = _frame(tables["cart_recommendations"])
+        carts = carts[carts.context == "basket"].rename(columns={"context_id": "user_key"})
+        parts.append(carts.assign(surface="cart", is_fallback=False))
+    rows = pd.concat(parts).reindex(columns=COLUMNS).sort_values([*LIST, "rank"], ignore_index=True)
+    since = pd.to_datetime(rows.kept_since)
+    return rows.assign(kept_since=since.fillna(pd.Timestamp(day)) if day else since)
+
+
+def standing(before: pd.DataFrame, world: World) -> pd.DataFrame:
+    """Last night's rows that tonight goes on from: as long as lists are tonight, of those who may still be read.
+
+    What was made of a user's own purchases is not kept when they may no longer be read.
+    """
+    personal = before[~before.is_fallback.astype(bool) & ~before.user_key.isin(list(world.readable))]
+    withdrawn = pd.MultiIndex.from_frame(before[LIST]).isin(pd.MultiIndex.from_frame(personal[LIST]))
+    return before[(before["rank"] <= before.surface.map(world.sizes).astype(float)) & ~withdrawn]
+
+
+def compare(now: pd.DataFrame, before: pd.DataFrame, spent: pd.Series, world: World) -> pd.DataFrame:
+    """One row a list of tonight, counted from rows alone.
+
+    Args:
+        now: tonight's rows.
+        before: last night's that stand.
+        spent: voluntary replacements of the six nights before, by user and surface.
+        world: what happened.
+
+    Returns:
+        By user_key and surface: size; had (places last night); state; newcomers; gone (items of last night's that may
+        not be shown any more); voluntary; spent; budget, pinned, rbo and floor of the row; is_same; newest (day on
+        which the latest item entered).
+    """
+    found = now.groupby(LIST).agg(size=("item_id", "size"), newest=("kept_since", "max"))
+    found["places"] = found.index.get_level_values("surface").map(world.sizes)
+    both = before.merge(now, on=ROW, how="outer", suffixes=("_before", "_now"), indicator="side")
+    kept = both[both.side == "both"]
+    is_same = kept.assign(is_same=kept.rank_before == kept.rank_now).groupby(LIST).is_same.sum()
+    had = before.assign(gone=world.barred(before) != "").groupby(LIST).gone.agg(["size", "sum"])
+    newcomers = both[both.side == "right_only"].groupby(LIST).size().rename("newcomers")
+    found = found.join(
+        [newcomers, had.set_axis(["had", "gone"], axis=1), is_same.rename("same"), spent.rename("spent")]
+    )
+    counts = ["newcomers", "had", "gone", "same", "spent"]
+    found[counts] = found[counts].fillna(0).astype(int)
+    active = found.index.get_level_values("user_key").isin(list(world.active))
+    found["state"] = np.where(found.had == 0, "new", np.where(active, "active", "idle"))
+    new, act = found.state == "new", found.state == "active"
+    found["voluntary"] = np.where(new, 0, np.maximum(found.newcomers - found.gone, 0))
+    found["is_same"] = (found.had == found["size"]) & (found.same == found["size"])
+    found["rbo"] = _overlap(kept, found, world.policy.rbo_p)
+    idle, busy = world.budgets["idle"], world.budgets["active"]
+    week = np.clip(world.policy.week_limit - found.spent, 0, idle.replacements)
+    found["budget"] = np.select([new, act], [found.places, busy.replacements], week)
+    found["pinned"] = np.minimum(np.select([new, act], [0, busy.pinned], idle.pinned), found.had)
+    promised = [
+        floor(*row, world.policy.rbo_p) for row in found[["places", "budget", "pinned"]].itertuples(index=False)
+    ]
+    found["floor"] = np.where(new | (found.gone > 0), np.nan, promised)
+    return found
+
+
+@cache
+def floor(places: int, budget: int, pinned: int, p: float) -> float:
+    """The promised overlap of a list: each depth may lose so many of its first items."""
+    total = sum(p**d for d in range(places))
+    lost = sum(p ** (d - 1) / total * min(max(d - pinned, 0), budget) / d for d in range(1, places + 1))
+    return max(1 - lost, 0.0)
+
+
+def _overlap(kept: pd.DataFrame, found: pd.DataFrame, p: float) -> pd.Series:
+    """Rank-biased overlap: an item in both lists counts at every depth from the lower of its two places on.
+
+    So does a place that is empty in both. With v_d = w_d / d, an item at places a and b adds the sum of v_d over
+    d >= max(a, b).
+    """
+    rank, out = kept[["rank_before", "rank_now"]].max(axis=1).astype(int), pd.Series(np.nan, found.index)
+    places_of = pd.MultiIndex.from_frame(kept[LIST]).map(found.places.to_dict())
+    for places in found.places.unique():
+        weight = p ** np.arange(places)
+        # Of each place on, 0 first: what something that is shared from there on adds; then the sum of these.
+        part = np.r_[np.cumsum((weight / weight.sum() / np.arange(1, places + 1))[::-1])[::-1], 0]
+        empty = np.cumsum(part[::-1])[::-1]
+        mine = kept[places_of == places]
+        gained = mine[LIST].assign(part=part[np.minimum(rank[mine.index] - 1, places)]).groupby(LIST).part.sum()
+        chosen = found[(found.places == places) & (found.state != "new")]
+        longest = chosen[["had", "size"]].max(axis=1).clip(upper=places)
+        out.loc[chosen.index] = gained.reindex(chosen.index, fill_value=0) + empty[longest]
+    return out
+
+
+def _frame(table: pa.Table) -> pd.DataFrame:
+    return table.to_pandas(date_as_object=False)
