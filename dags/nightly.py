@@ -117,7 +117,9 @@ def nightly() -> None:
         >> encoder()
         >> fine_tune.expand(model=["recommendations", "audiences"])
         >> judge()
-        >> score.expand(table=["recommendations", "cart_recommendations", "ad_audiences", "user_profiles"])
+        >> score.expand(
+            table=["recommendations", "cart_recommendations", "ad_audiences", "user_profiles", "page_layouts"]
+        )
         >> balance()
         >> audit()
         >> publish()

@@ -37,7 +37,7 @@ STAGES = (
     Stage("encoder"),
     Stage("fine_tune", ("recommendations", "audiences")),
     Stage("judge"),
-    Stage("score", ("recommendations", "cart_recommendations", "ad_audiences", "user_profiles")),
+    Stage("score", ("recommendations", "cart_recommendations", "ad_audiences", "user_profiles", "page_layouts")),
     Stage("balance"),
     Stage("audit"),
     Stage("publish"),

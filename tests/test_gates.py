@@ -18,7 +18,9 @@ from pipeline.errors import ConfigError, Refused
 DAY, NOON = date(2017, 11, 30), datetime(2017, 11, 30, 17, tzinfo=UTC)
 KEYS = [f"{number:032x}" for number in range(4)]
 LANDED = {"ds": DAY, "source": "shop"}
-NAMES = ("recommendations", "cart_recommendations", "ad_audiences", "ad_audience_summary", "user_profiles")
+NAMES = (
+    "recommendations", "cart_recommendations", "ad_audiences", "ad_audience_summary", "user_profiles", "page_layouts",
+)  # fmt: skip
 WHY = "You often buy it"
 PROMISED = ("G1_replacements", "G2_overlap", "G3_week", "G4_devices", "G5_contract", "G6_layouts", "G11_freshness",
             "causes", "experience", "change_ledger")  # fmt: skip
@@ -271,6 +273,24 @@ def table_rows() -> dict[str, list[dict]]:
                 *((name, 9, "Kept.") for name in PROMISED),
                 ("G7_audiences", 0, "No input: the shop hands over no campaigns."),
             )
+        "page_layouts": [
+            {
+                "user_key": key,
+                "surface": surface,
+                "slot": slot,
+                "module": module,
+                "default_slot": slot if module != "complements" else None,
+                "is_anchor": slot == 1,
+                "value": 0.5,
+                "value_source": "replayed",
+                "kept_since": DAY,
+                "change_cause": "kept" if (slot, surface) != (3, "home") else cause,
+                "moves_7d": 0 if cause == "kept" else 1,
+                "moved_on": None if cause == "kept" else DAY,
+            }
+            for key, cause in zip(KEYS, ("kept", "user", "data", "kept"), strict=True)
+            for surface in ("home", "cart")
+            for slot, module in enumerate(("offers", "buy_again", "complements"), start=1)
         ],
         "run_status": [
             *({"table_name": name, "status": "produced", "rows": 8} for name in NAMES),
@@ -354,6 +374,21 @@ DEFECTS = [
     ("promises", {"cases": 0, "sentence": "Kept."}, 1, REGEX),
     ("promises", {"cases": 0, "sentence": "No input: none."}, 5, BETWEEN),
     ("promises", {"promise": "G1_replacements"}, 2, "distinct_values_to_contain_set"),
+    ("page_layouts", {"slot": 1}, 2, UNIQUE),
+    ("page_layouts", {"module": "offers"}, 2, UNIQUE),
+    ("page_layouts", {"module": "cuckoo_clock"}, 1, IN_SET),
+    ("page_layouts", {"slot": 4}, 1, "pair_values_to_be_equal"),  # G6: an anchor that moved
+    ("page_layouts", {"change_cause": "user", "moves_7d": 1, "moved_on": DAY}, 1, IN_SET),  # G6: by choice
+    ("page_layouts", {"moves_7d": 2, "moved_on": DAY}, 1, BETWEEN),  # G6: twice in a week
+    (
+        "page_layouts",
+        {"is_anchor": False, "change_cause": "data", "moves_7d": 0},
+        1,
+        IN_SET,
+    ),  # G6: a move that is not counted
+    ("page_layouts", {"moves_7d": 1, "moved_on": None}, 1, NULL),
+    ("page_layouts", {"value_source": "none", "value": 0.5}, 1, "values_to_be_null"),
+    ("page_layouts", {"user_key": "alice"}, 1, REGEX),
     ("run_status", {"rows": 0}, 1, BETWEEN),
     ("run_status", {"table_name": "others"}, 1, "distinct_values_to_contain_set"),
 ]

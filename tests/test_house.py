@@ -26,6 +26,7 @@ ELSEWHERE = {
     "stages/fine_tune_cart.py": NIGHT,
     "stages/fine_tune_recommendations.py": NIGHT,
     "stages/ingest.py": NIGHT,
+    "stages/layout_inputs.py": NIGHT,
     "stages/operating_point.py": NIGHT,
     "stages/publish.py": NIGHT,
     "stages/ranking_inputs.py": NIGHT,

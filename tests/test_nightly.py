@@ -57,7 +57,7 @@ def test_the_stages_are_these_in_this_order():
         Stage("encoder"),
         Stage("fine_tune", ("recommendations", "audiences")),
         Stage("judge"),
-        Stage("score", ("recommendations", "cart_recommendations", "ad_audiences", "user_profiles")),
+        Stage("score", ("recommendations", "cart_recommendations", "ad_audiences", "user_profiles", "page_layouts")),
         Stage("balance"),
         Stage("audit"),
         Stage("publish"),

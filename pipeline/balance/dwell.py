@@ -12,6 +12,8 @@ from enum import IntEnum
 
 import numpy as np
 
+from pipeline.balance.plan import Plan
+
 WEEK = 7  # days in which a user sees at most one move
 NEVER = -(10**6)  # the day of a move that was not
 DIGITS = 9  # of a gain: past these, sums in another order would decide
@@ -24,38 +26,6 @@ class Change(IntEnum):
     KEPT = 1
     FORCED = 2
     CHOSEN = 3
-
-
-@dataclass(frozen=True)
-class Plan:
-    """The shop's pages.
-
-    Attributes:
-        page: int [T] page of each slot, ascending.
-        default: int [T] the module that stands there by default.
-        anchor: bool [T] it never leaves.
-        visibility: float [T] share of visitors who see the slot.
-        place: int [P, M] place of each module in the page's order by default; -1 where it may not stand.
-        required: bool [P, M] modules that stand on a page whenever they have something to show.
-    """
-
-    page: np.ndarray
-    default: np.ndarray
-    anchor: np.ndarray
-    visibility: np.ndarray
-    place: np.ndarray
-    required: np.ndarray
-
-    def open(self, page: int) -> np.ndarray:
-        """The page's slots that are no anchor, most visible first."""
-        slots = np.flatnonzero((self.page == page) & ~self.anchor)
-        return slots[np.argsort(-self.visibility[slots], kind="stable")]
-
-    def may_enter(self, page: int) -> np.ndarray:
-        """Bool [M]: modules that may take such a slot."""
-        may = self.place[page] >= 0
-        may[self.default[(self.page == page) & self.anchor]] = False
-        return may
 
 
 @dataclass(frozen=True)
@@ -80,20 +50,27 @@ class Layouts:
 
 @dataclass(frozen=True)
 class Worth:
-    """What modules are worth to users tonight.
+    """What modules are worth tonight.
 
     Attributes:
-        value: float [U, M].
-        shows: bool [U, M] the module has something to show.
+        value: float [U, M] to each user.
+        shows: bool [U, M] the module has something to show the user.
+        common: float [M] to all users.
     """
 
     value: np.ndarray
     shows: np.ndarray
+    common: np.ndarray
 
     @property
     def now(self) -> np.ndarray:
         """The value, nothing for a module that shows nothing."""
         return np.where(self.shows, self.value, 0.0)
+
+    @property
+    def of_all(self) -> "Worth":
+        """The same as if everybody were everybody."""
+        return Worth(np.broadcast_to(self.common, self.value.shape), self.shows, self.common)
 
 
 @dataclass(frozen=True)
@@ -114,11 +91,11 @@ class Patience:
 def tonight(plan: Plan, before: Layouts, worth: Worth, patience: Patience, today: int) -> tuple[Layouts, np.ndarray]:
     """Tonight's layouts, and what happened to each slot: `Change` [U, T].
 
-    Who has seen none gets the best order outright: nothing they know changes by it. With shrunken values that is the
-    common order for a user of whom little is known.
+    Who has seen none starts from the order that is best for all: the surest guess for whom little is known, and a page
+    that people can help one another on. What a user does moves it from there, a step at a time and where it pays.
     """
     new = np.asarray((before.module < 0).all(axis=1))
-    module = np.where(new[:, None], best(plan, worth), mended(plan, before.module, worth))
+    module = np.where(new[:, None], best(plan, worth.of_all), mended(plan, before.module, worth))
     forced = np.asarray(module != before.module) & ~new[:, None]
     since = np.where(module == before.module, before.since, today)
     # A page that had to change tonight is not changed further by choice.
@@ -176,18 +153,10 @@ def mended(plan: Plan, before: np.ndarray, worth: Worth) -> np.ndarray:
         layout[:, slots] = _once(np.where((layout[:, slots] >= 0) & may[layout[:, slots]], layout[:, slots], -1))
         required = plan.required[page] & worth.shows
         for _ in slots:  # each turn mends the worst slot of every user
-            stands = _stands(layout[:, slots], worth.value.shape[1])
-            enters = np.lexsort(
-                (
-                    np.broadcast_to(plan.place[page], stands.shape),
-                    -worth.now,
-                    ~worth.shows,
-                    ~required,
-                    stands | ~may,
-                ),
-                axis=1,
-            )[:, 0]
             held = layout[:, slots]
+            barred = _stands(held, worth.value.shape[1]) | ~may
+            tie = np.broadcast_to(plan.place[page], barred.shape)
+            enters = np.lexsort((tie, -worth.now, ~worth.shows, ~required, barred), axis=1)[:, 0]
             keeps = np.take_along_axis(np.where(required, np.inf, worth.now), np.maximum(held, 0), axis=1)
             shows = np.take_along_axis(worth.shows, np.maximum(held, 0), axis=1)
             keeps = np.where(held < 0, -2.0, np.where(shows, keeps, -1.0))
@@ -195,9 +164,8 @@ def mended(plan: Plan, before: np.ndarray, worth: Worth) -> np.ndarray:
             last = keeps.shape[1] - 1 - keeps[:, ::-1].argmin(axis=1)
             at = np.where(keeps.min(axis=1) < 0, keeps.argmin(axis=1), last)
             lowest = keeps[user, at]
-            able = ~(stands | ~may)[user, enters]
             due = (lowest == -2) | ((lowest == -1) & worth.shows[user, enters]) | required[user, enters]
-            now = able & due & (lowest < np.inf)
+            now = due & (lowest < np.inf) & ~barred[user, enters]
             if not now.any():
                 break
             layout[user[now], slots[at[now]]] = enters[now]

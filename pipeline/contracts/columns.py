@@ -211,6 +211,16 @@ violations = Column("violations", INT, "Cases that break it.")
 worst = Column("worst", REAL, "The case nearest to breaking it, or the worst that does; null without cases.")
 sentence = Column("sentence", TEXT, "What is promised, on what it was checked and what was found.")
 
+# Pages
+slot = Column("slot", RANK, "Place on the page, 1 at the top; a small device shows the first of them.")
+module = Column("module", TEXT, "What stands there: buy_again, your_categories, new_for_you, complements, offers, top_rated, shop_favourites or continue.", PERSONAL)
+default_slot = Column("default_slot", RANK, "Place the shop's layout file gives the module; null for one that stands there by choice only.")
+is_anchor = Column("is_anchor", FLAG, "The module never leaves its slot.")
+value = Column("value", REAL, "What the user is expected to take of the module's goods in a week as the shop judges; null when not learned.", PERSONAL, "items")
+value_source = Column("value_source", TEXT, "logged (touches on the pages), replayed (purchases of goods it would have shown) or none (the shop's default).")
+moves_7d = Column("moves_7d", INT, "Moves by choice this user saw in the last 7 days, tonight's with them, over all pages.", PERSONAL, "moves")
+moved_on = Column("moved_on", pa.date32(), "Night of this user's last move by choice; null for none.", PERSONAL)
+
 # Status
 table_name = Column("table_name", TEXT, "Published table.")
 status = Column("status", TEXT, "produced, fallback, empty or no_input; beside the warehouse: kept.")

@@ -72,6 +72,13 @@ PROMISES = Table(
     (c.promise, c.cases, c.violations, c.worst, c.sentence), ("promise",), ("promise",), PLATFORM,
     ("cases", "violations", "sentence"),
 )
+PAGE_LAYOUTS = Table(
+    "page_layouts", "one user, surface and slot", "Which module stands where on each user's pages.",
+    (c.user_key, c.surface, c.slot, c.module, c.default_slot, c.is_anchor, c.value, c.value_source, c.kept_since,
+     c.change_cause, c.moves_7d, c.moved_on),
+    ("user_key", "surface", "slot"), ("user_key", "surface", "slot"), PERSONALISATION,
+    ("module", "is_anchor", "value_source", "kept_since", "change_cause", "moves_7d"),
+)
 RUN_STATUS = Table(
     "run_status", "one published table", "What the night produced, and why a table is empty.",
     (c.table_name, c.status, c.rows, c.status_reason), ("table_name",), ("table_name",), PLATFORM, ("status", "rows"),
@@ -80,8 +87,8 @@ RUN_STATUS = Table(
 TABLES: dict[str, Table] = {
     table.name: table
     for table in (
-        RECOMMENDATIONS, CART_RECOMMENDATIONS, AD_AUDIENCES, AD_AUDIENCE_SUMMARY, USER_PROFILES, EXPERIENCE,
-        CHANGE_LEDGER, OPERATING_POINT, RUN_STATUS,
+        RECOMMENDATIONS, CART_RECOMMENDATIONS, AD_AUDIENCES, AD_AUDIENCE_SUMMARY, USER_PROFILES, PAGE_LAYOUTS,
+        EXPERIENCE, CHANGE_LEDGER, OPERATING_POINT, RUN_STATUS,
     )
 }
 

@@ -53,6 +53,12 @@ class Lines:
         start = np.r_[0, np.cumsum(kept)][self.start]
         return Lines(place[self.item[kept]], self.basket[kept], self.age[kept], start)
 
+    def lately(self, days: int) -> "Lines":
+        """Only the lines of the last days."""
+        kept = self.age < days
+        start = np.r_[0, np.cumsum(kept)][self.start]
+        return Lines(self.item[kept], self.basket[kept], self.age[kept], start)
+
 
 def recent_lines(lines: ir.Table, as_of: date, limit: int) -> pa.Table:
     """user_key, item_id, age: each user's last `limit` basket lines, oldest first, as of a day.

@@ -119,7 +119,7 @@ class Rhythm:
         return cls(matrix(age[first] + 1), matrix(gap))
 
 
-def _lifts(held: sp.csr_matrix) -> sp.csr_matrix:
+def lifts(held: sp.csr_matrix) -> sp.csr_matrix:
     """Log of the surely least lift of items in one basket, where it is above chance: CSR [I, I]."""
     joint = (held.T @ held).tocoo()
     counts = np.asarray(held.sum(0)).ravel()
@@ -181,7 +181,7 @@ class Ways:
             rhythm=Rhythm.of(baskets),
             follows=damped((held[same].T @ held[same + 1]).tocsr(), bought, DAMPING),
             together=damped(beside, bought, DAMPING),
-            lifts=_lifts(paired),
+            lifts=lifts(paired),
             habits=normalize(slow).tocsr(),
             rare=normalize(count.power(0.5) @ sp.diags(rarity)).tocsr().astype(np.float32),
             bought=bought,

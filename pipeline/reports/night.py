@@ -29,8 +29,8 @@ STAGES = {
     "fine_tune-recommendations": "train the recommender", "fine_tune-audiences": "train the response model",
     "judge": "judge the models", "score-recommendations": "rank for every user",
     "score-cart_recommendations": "rank what completes carts", "score-ad_audiences": "make audiences",
-    "score-user_profiles": "make profiles", "balance": "balance the lists",
-    "audit": "judge the staged tables", "publish": "publish",
+    "score-user_profiles": "make profiles", "score-page_layouts": "make page layouts",
+    "balance": "balance the lists", "audit": "judge the staged tables", "publish": "publish",
 }  # fmt: skip
 VERDICTS = {
     "promoted": ("Promoted", "Promoted"),

@@ -13,7 +13,7 @@ from pipeline.stages.gate import judge_frames
 from pipeline.tables import run_status
 from pipeline.warehouse.staging import Staging
 
-SCORED = ("recommendations", "cart_recommendations", "ad_audiences", "user_profiles")
+SCORED = ("recommendations", "cart_recommendations", "ad_audiences", "user_profiles", "page_layouts")
 QUIET = "no list changed since the night before"
 
 

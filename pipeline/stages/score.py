@@ -6,7 +6,7 @@ from pipeline.errors import ConfigError
 from pipeline.learning import harness
 from pipeline.record import JsonRecorder
 from pipeline.settings import Night
-from pipeline.stages import desk, score_audiences, score_cart, score_profiles, score_recommendations
+from pipeline.stages import desk, score_audiences, score_cart, score_layouts, score_profiles, score_recommendations
 from pipeline.warehouse.staging import Staging
 
 TABLES = {
@@ -14,6 +14,7 @@ TABLES = {
     "cart_recommendations": score_cart.run,
     "ad_audiences": score_audiences.run,
     "user_profiles": score_profiles.run,
+    "page_layouts": score_layouts.run,
 }
 
 
@@ -26,5 +27,6 @@ def run(night: Night, item: str | None, recorder: JsonRecorder, progress: desk.P
     facts = TABLES[item](night, staging, progress)
     recorder.metrics({f"rows/{name}": rows for name, rows in facts["rows"].items()})
     recorder.metrics(facts.get("metrics", {}))
+    recorder.tags(facts.get("tags", {}))
     desk.note(night, f"scored-{item}", facts)
     return facts

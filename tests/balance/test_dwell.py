@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.balance import dwell
-from pipeline.balance.dwell import NEVER, WEEK, Change, Layouts, Patience, Plan, Worth
+from pipeline.balance.dwell import NEVER, WEEK, Change, Layouts, Patience, Worth
+from pipeline.balance.plan import Plan
 
 MODULES = 8
 CALM = Patience(dwell=7, moves=1, margin=0.1)
@@ -38,14 +39,15 @@ def a_plan(draw: np.random.Generator) -> Plan:
 
 
 def a_worth(draw: np.random.Generator, users: int, *, missing: float = 0.2) -> Worth:
-    return Worth(draw.gamma(0.5, 1.0, (users, MODULES)).round(2), draw.random((users, MODULES)) >= missing)
+    value = draw.gamma(0.5, 1.0, (users, MODULES)).round(2)
+    return Worth(value, draw.random((users, MODULES)) >= missing, value.mean(axis=0))
 
 
 def drifted(draw: np.random.Generator, worth: Worth) -> Worth:
     """Another night: values move, and now and then a module gains or loses what it shows."""
     turned = draw.random(worth.shows.shape) < 0.03
     value = worth.value * draw.lognormal(0, 0.6, worth.value.shape)
-    return Worth(value, worth.shows ^ turned)
+    return Worth(value, worth.shows ^ turned, value.mean(axis=0))
 
 
 @dataclass(frozen=True)
@@ -231,7 +233,7 @@ HAND = Plan(
 
 
 def by_hand(value: list[float], shows: list[int] | None = None) -> Worth:
-    return Worth(np.array([value], float), np.array([shows or [1] * 6], bool))
+    return Worth(np.array([value], float), np.array([shows or [1] * 6], bool), np.array(value, float))
 
 
 def known(*modules: int, since: int = 0, moved: int = NEVER) -> Layouts:
@@ -243,8 +245,10 @@ def night(before: Layouts, worth: Worth, day: int, patience: Patience = CALM) ->
     return after.module[0].tolist(), change[0].tolist()
 
 
-def test_a_new_user_has_the_best_order_at_once_and_the_default_among_equals() -> None:
+def test_a_new_user_starts_from_the_order_that_is_best_for_all_and_the_default_among_equals() -> None:
     unseen = Layouts.unseen(1, 4)
+    own = replace(by_hand([0, 0.1, 3, 2, 9, 0]), common=np.array([0, 3, 2, 1, 0, 0.0]))
+    assert night(unseen, own, 5)[0] == [0, 1, 2, 3]
     assert night(unseen, by_hand([0, 0.1, 3, 2, 9, 0]), 5) == ([0, 4, 2, 1], [Change.FIRST] * 4)
     assert night(unseen, by_hand([1] * 6), 5)[0] == [0, 1, 2, 3]
     assert night(unseen, by_hand([1] * 6, [1, 0, 0, 1, 1, 0]), 5)[0] == [0, 3, 4, 1]

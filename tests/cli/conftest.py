@@ -79,6 +79,12 @@ def shop_rows() -> dict[str, list[dict[str, object]]]:
             )
             for key in KEYS.values()
         ],
+        "page_layouts": [
+            blank("page_layouts", user_key=key, surface=surface, slot=slot, module=module, default_slot=slot)
+            for key in KEYS.values()
+            for surface in ("cart", "home")
+            for slot, module in enumerate(("offers", "buy_again"), start=1)
+        ],
         "run_status": [blank("run_status", table_name=name, status="produced") for name in TABLES],
     }
 

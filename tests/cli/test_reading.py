@@ -65,6 +65,10 @@ def test_show_of_a_campaign_and_a_limit(shopkeel, snapshot):
 
 def test_show_prints_text_as_it_is_and_long_vectors_as_a_count(shopkeel, snapshot):
     assert "[bold] goes well" in shopkeel("show", "recommendations", "--limit", "3").stdout
+    pages = shopkeel("show", "page_layouts", "--user", "101", "--json").stdout.splitlines()
+    assert [(row["surface"], row["slot"], row["module"]) for row in map(json.loads, pages)] == [
+        ("cart", 1, "offers"), ("cart", 2, "buy_again"), ("home", 1, "offers"), ("home", 2, "buy_again"),
+    ]  # fmt: skip
     profile = shopkeel("show", "user_profiles", "--user", "101").stdout
     assert "12 numbers" in profile
     assert "tea 0.25 3" in profile
