@@ -273,6 +273,7 @@ def table_rows() -> dict[str, list[dict]]:
                 *((name, 9, "Kept.") for name in PROMISED),
                 ("G7_audiences", 0, "No input: the shop hands over no campaigns."),
             )
+        ],
         "page_layouts": [
             {
                 "user_key": key,
