@@ -86,6 +86,11 @@ def read(night: Night, name: str) -> Iterator[Free]:
             yield Free(keys, items, scores, features.reshape(len(keys), min(WIDE, items.shape[1]), -1))
 
 
+def is_kept(night: Night, name: str) -> bool:
+    """Whether `keep` has been here."""
+    return _path(night, name).exists()
+
+
 def _path(night: Night, name: str) -> Path:
     return night.work / f"free-{name}.parquet"
 

@@ -95,7 +95,9 @@ def align(night: Night, patience: float = SECONDS) -> None:
         log.warning("champion aliases stay as they were: %s", client.without_password(str(error).split("\n")[0]))
 
 
-def note_benchmark(home: Path, name: str, facts: Mapping[str, object], figures: Mapping[str, float]) -> str | None:
+def note_benchmark(
+    home: Path, name: str, facts: Mapping[str, object], figures: Mapping[str, float], folder: Path | None = None
+) -> str | None:
     """Leave a benchmark's figures as a run of the experiment `shopkeel/benchmarks`; best effort.
 
     Args:
@@ -103,6 +105,7 @@ def note_benchmark(home: Path, name: str, facts: Mapping[str, object], figures: 
         name: of the run.
         facts: what was run, as parameters.
         figures: as metrics.
+        folder: its files go along, pages and plots.
 
     Returns:
         The run's id; None when MLflow cannot be reached.
@@ -114,6 +117,8 @@ def note_benchmark(home: Path, name: str, facts: Mapping[str, object], figures: 
             opened.log_param(run, key, fact)
         for key, value in figures.items():
             opened.log_metric(run, key_of(key), value)
+        if folder:
+            opened.log_artifacts(run, str(folder))
         opened.set_terminated(run)
         return str(run)
 
