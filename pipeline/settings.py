@@ -96,6 +96,14 @@ class AudienceSettings(Section):
     match_rate: float = Field(gt=0, le=1, description="share of an audience a platform is assumed to match")
     min_evaluation_sends: int = Field(gt=0)
     cost_per_contact: float = Field(ge=0)
+    enter_above: float = Field(default=1.25, description="expected worth, in costs of a contact, to enter an audience")
+    leave_below: float = Field(default=1.0, ge=1, description="and to leave it; lower, so that nobody flaps")
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "AudienceSettings":
+        if self.leave_below >= self.enter_above:
+            raise ValueError("leave_below must be lower than enter_above, or users enter and leave night by night")
+        return self
 
 
 class Thresholds(Section):

@@ -21,17 +21,18 @@ CART_RECOMMENDATIONS = Table(
 AD_AUDIENCES = Table(
     "ad_audiences", "one campaign and rank", "Whom to contact for each live campaign, likeliest first.",
     (c.campaign_id, c.rank, c.user_key, c.propensity, c.uplift, c.expected_value_cents, c.decile, c.is_holdout,
-     c.reason),
+     c.in_since, c.reason),
     ("campaign_id", "rank"), ("campaign_id", "rank"), MARKETING,
-    ("user_key", "propensity", "expected_value_cents", "decile", "is_holdout", "reason"),
+    ("user_key", "propensity", "expected_value_cents", "decile", "is_holdout", "in_since", "reason"),
 )
 AD_AUDIENCE_SUMMARY = Table(
     "ad_audience_summary", "one live campaign", "What to expect of each audience, and why one is withheld.",
     (c.campaign_id, c.campaign_name, c.campaign_kind, c.starts_on, c.ends_on, c.size, c.expected_responses,
      c.expected_responses_low, c.expected_responses_high, c.is_published, c.withheld_reason, c.platforms_ok,
-     c.nearest_campaign_id, c.nearest_overlap, c.top_reasons),
+     c.nearest_campaign_id, c.nearest_overlap, c.min_size, c.smallest_difference, c.entered, c.left, c.last_overlap,
+     c.flapped, c.top_reasons),
     ("campaign_id",), ("campaign_id",), MARKETING,
-    ("campaign_name", "starts_on", "ends_on", "size", "expected_responses", "is_published"),
+    ("campaign_name", "starts_on", "ends_on", "size", "expected_responses", "is_published", "min_size"),
 )
 USER_PROFILES = Table(
     "user_profiles", "one user", "Who each user is as a shopper, with the evidence.",

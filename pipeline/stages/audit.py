@@ -8,7 +8,7 @@ from pipeline.contracts.tables import CHANGE_LEDGER, RUN_STATUS, TABLES
 from pipeline.feeds import partitions
 from pipeline.record import JsonRecorder
 from pipeline.settings import Night
-from pipeline.stages import desk
+from pipeline.stages import audit_audiences, desk
 from pipeline.stages.gate import judge_frames
 from pipeline.tables import run_status
 from pipeline.warehouse.staging import Staging
@@ -32,6 +32,7 @@ def run(night: Night, _item: str | None, recorder: JsonRecorder, progress: desk.
     full = {name: frame for name, frame in frames.items() if len(frame) or name not in empties}
     progress(1, 2)
     gates.require(judge_frames(full, recorder))
+    audit_audiences.require(night, frames)
     desk.note(night, "verdict", {"passed": True})
     progress(2, 2)
     return {"rows": rows, "fallbacks": fallbacks}

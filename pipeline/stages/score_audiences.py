@@ -38,33 +38,63 @@ def run(night: Night, staging: Staging, progress: desk.Progress) -> dict[str, An
 
 
 def _build_all(inputs: ResponseInputs, model: models.ResponseModel, progress: desk.Progress) -> list[table.Audience]:
-    night, settings = inputs.night, inputs.night.shop.audiences
-    _everyone, allowed = consenting.users(night, *CONSENTS)
+    night, policy = inputs.night, _policy(inputs.night)
+    users, last = _last_night(inputs)
+    gone = len(users) - len(inputs.lines.users)
+    _everyone, consenting_keys = consenting.users(night, *CONSENTS)
+    allowed = np.asarray(pc.is_in(users, consenting_keys)).copy()
+    allowed[len(users) - gone :] = False
     described = {row["campaign_id"]: row for row in inputs.campaign_rows.to_pylist()}
     live = [campaign for campaign in inputs.campaigns if campaign.ends >= inputs.today]
     value = desk.noted(night, "measured-audiences")["value_cents"]
-    # The hold-out is drawn by the user keys' secret, so it is the same every night and nobody outside can draw it.
-    salt = key_id(load_secret(night.home / "secrets"))
-    built = []
+    scored = []
     for number, campaign in enumerate(live, start=1):
         sent, answered = responders(campaign, inputs.contacts, inputs.today)
-        open_to = np.asarray(pc.is_in(inputs.lines.users, allowed)).copy()
-        open_to[sent[answered]] = False
-        users = inputs.lines.users.filter(pa.array(open_to))
-        built.append(
-            table.build(
+        is_open = np.ones(len(users), bool)
+        is_open[sent[answered]] = False
+        features = np.pad(inputs.features(campaign, inputs.today + 1), ((0, gone), (0, 0)))
+        scored.append(
+            table.score(
                 described[campaign.id],
                 users,
-                inputs.features(campaign, inputs.today + 1)[open_to],
+                features,
                 model,
+                policy,
                 value_cents=value,
-                cost_cents=settings.cost_per_contact,
-                holdout_share=settings.holdout_share,
-                salt=salt,
-                min_size=settings.min_size,
-                match_rate=settings.match_rate,
-                seed=night.shop.seed,
+                allowed=allowed,
+                is_open=is_open,
             )
         )
         progress(number, len(live))
-    return built
+    return table.settle(scored, last, model, policy)
+
+
+def _policy(night: Night) -> table.Policy:
+    settings = night.shop.audiences
+    return table.Policy(
+        day=night.day,
+        cost_cents=settings.cost_per_contact,
+        enter_above=settings.enter_above,
+        leave_below=settings.leave_below,
+        holdout_share=settings.holdout_share,
+        salt=holdout_salt(night),
+        min_size=settings.min_size,
+        match_rate=settings.match_rate,
+        seed=night.shop.seed,
+    )
+
+
+def holdout_salt(night: Night) -> str:
+    """The hold-out is drawn by the user keys' secret: the same every night, and nobody outside can draw it."""
+    return key_id(load_secret(night.home / "secrets"))
+
+
+def _last_night(inputs: ResponseInputs) -> tuple[pa.Array, dict[str, table.Members]]:
+    """The shop's users, then those gone who were in an audience of last night; and these audiences."""
+    users, before = inputs.lines.users, desk.parent(inputs.night)
+    if before is None or AD_AUDIENCES.name not in before.manifest.tables:
+        return users, {}
+    rows = before.table(AD_AUDIENCES.name)
+    keys = pc.unique(rows.column("user_key").combine_chunks()).sort()
+    users = pa.concat_arrays([users, keys.filter(pc.invert(pc.is_in(keys, users)))])
+    return users, table.last_night(rows, users, before.manifest.day)

@@ -34,6 +34,7 @@ def publish(root: Path, reasons: list[str], holdout: int = 1) -> Snapshot:
             "decile": 1,
             "expected_value_cents": -1.5,
             "is_holdout": rank == holdout,
+            "in_since": DAY,
             "reason": reason,
         }
         for campaign in ("17", "18")
@@ -46,6 +47,7 @@ def publish(root: Path, reasons: list[str], holdout: int = 1) -> Snapshot:
             "starts_on": DAY,
             "ends_on": DAY,
             "size": 1,
+            "min_size": 1,
             "expected_responses": 1.0,
             "is_published": campaign != "26",
             "withheld_reason": "61 users, under 100" if campaign == "26" else None,

@@ -1,6 +1,7 @@
 """Audiences: whom they hold, whom they hold out, and what is expected of them."""
 
-from datetime import date
+from dataclasses import replace
+from datetime import date, timedelta
 
 import numpy as np
 import pyarrow as pa
@@ -12,6 +13,7 @@ from pipeline.features.responses import NAMES
 from pipeline.models.audiences import ResponseModel
 from pipeline.tables import audiences as table
 
+DAY = date(2017, 3, 5)
 USERS = 400
 KEYS = pa.array([f"{n:032x}" for n in range(USERS)])
 CAMPAIGN = {
@@ -35,16 +37,38 @@ def features():
     return np.random.default_rng(2).normal(size=(USERS, len(NAMES)))
 
 
+POLICY = table.Policy(
+    day=DAY, cost_cents=20.0, enter_above=1.0 + 1e-9, leave_below=1.0, holdout_share=0.1, salt="s", min_size=100,
+    match_rate=0.5, seed=7,
+)  # fmt: skip
+NOBODY = np.zeros(USERS, bool)
+
+
 @pytest.fixture
-def build(model, features):
-    def made(campaign=None, users=KEYS, rows=features, **changes):
-        settings = {
-            "value_cents": 1000.0, "cost_cents": 20.0, "holdout_share": 0.1, "salt": "s", "min_size": 100,
-            "match_rate": 0.5, "seed": 7,
-        }  # fmt: skip
-        return table.build({**CAMPAIGN, **(campaign or {})}, users, rows, model, **{**settings, **changes})
+def score(model, features):
+    def made(campaign=None, rows=features, allowed=~NOBODY, is_open=~NOBODY, policy=POLICY):
+        return table.score(
+            {**CAMPAIGN, **(campaign or {})}, KEYS, rows, model, policy, value_cents=1000.0, allowed=allowed,
+            is_open=is_open,
+        )  # fmt: skip
 
     return made
+
+
+@pytest.fixture
+def build(model, score):
+    def made(campaign=None, last=None, **changes):
+        given = {name: changes.pop(name) for name in ("rows", "allowed", "is_open") if name in changes}
+        policy = replace(POLICY, **changes)
+        one = score(campaign, policy=policy, **given)
+        return table.settle([one], {} if last is None else {one.id: last}, model, policy)[0]
+
+    return made
+
+
+def again(audience, day=DAY):
+    """An audience as the next night finds it published."""
+    return table.last_night(rows(audience), KEYS, day)["spring"]
 
 
 def rows(audience):
@@ -84,16 +108,13 @@ def test_uplift_is_never_claimed(build):
     assert rows(build()).column("uplift").null_count == len(rows(build()))
 
 
-def test_the_holdout_is_the_same_for_any_order_and_any_company(build, features):
+def test_the_holdout_is_the_same_whoever_else_may_be_contacted(build):
     def held(audience):
         made = rows(audience)
         return set(made.filter(made.column("is_holdout")).column("user_key").to_pylist())
 
     whole = held(build())
-    order = np.random.default_rng(3).permutation(USERS)
-    assert held(build(users=KEYS.take(pa.array(order)), rows=features[order])) == whole
-    half = held(build(users=KEYS.slice(0, 300), rows=features[:300]))
-    assert half == whole & set(KEYS.slice(0, 300).to_pylist())
+    assert held(build(allowed=np.arange(USERS) < 300)) == whole & set(KEYS.slice(0, 300).to_pylist())
     assert held(build(salt="other")) != whole
     assert held(build(campaign={"campaign_id": "autumn"})) != whole
     assert 0.03 < len(whole) / len(rows(build())) < 0.2
@@ -138,6 +159,7 @@ def test_platforms_count_matched_users_only(build):
 
 def test_the_nearest_sibling_is_named_by_the_overlap_of_the_tops(build, features):
     same, other = build(campaign={"campaign_id": "same"}), build(campaign={"campaign_id": "other"}, rows=-features)
+    assert len(other.users) > 100
     told = summary(build(), same, other)
     assert (told["spring"]["nearest_campaign_id"], told["spring"]["nearest_overlap"]) == ("same", 1.0)
     assert told["other"]["nearest_overlap"] < 0.2
@@ -156,3 +178,76 @@ def test_two_builds_are_the_same(build):
     one, two = build(), build()
     assert np.array_equal(one.draws, two.draws)
     assert rows(one).equals(rows(two))
+
+
+def keys(audience):
+    return set(rows(audience).column("user_key").to_pylist())
+
+
+def test_who_withheld_consent_is_in_no_audience(build):
+    draw = np.random.default_rng(4)
+    for _ in range(20):
+        agreed = draw.random(USERS) > draw.random()
+        assert keys(build(allowed=agreed)) <= set(KEYS.filter(pa.array(agreed)).to_pylist())
+
+
+def test_between_the_thresholds_a_member_stays_and_nobody_enters(build, score):
+    gross = score().gross_cents
+    strict = build(enter_above=3.0)
+    assert keys(strict) == set(KEYS.filter(pa.array(gross > 60)).to_pylist())
+    everyone = build(min_size=1)
+    later = build(last=again(everyone), enter_above=3.0)
+    assert keys(later) == keys(everyone) > keys(strict)
+
+
+def test_a_few_changes_wait_and_those_who_stay_keep_their_day(build):
+    first = build()
+    answered = NOBODY.copy()
+    answered[[KEYS.index(key).as_py() for key in first.users.to_pylist()[:5]]] = True
+    later = build(last=again(first), is_open=~answered, day=DAY + timedelta(1))
+    assert keys(later) == keys(first)
+    assert set(rows(later).column("in_since").to_pylist()) == {DAY}
+    assert (later.changes["entered"], later.changes["left"], later.changes["last_overlap"]) == (0, 0, 1.0)
+
+
+def test_many_changes_are_made_and_counted(build, features):
+    first = build(min_size=10)
+    later = build(last=again(first), rows=-features, min_size=10, day=DAY + timedelta(3))
+    before, now = (set(made.users.filter(pa.array(~made.holdout)).to_pylist()) for made in (first, later))
+    told = summary(later)["spring"]
+    assert (told["entered"], told["left"]) == (len(now - before), len(before - now))
+    assert told["flapped"] == told["left"] > 10
+    assert told["smallest_difference"] == min(told["entered"], told["left"])
+    assert told["last_overlap"] == pytest.approx(len(now & before) / len(now | before), abs=1e-4)
+    calm = build(last=again(first), rows=-features, min_size=10, day=DAY + timedelta(7))
+    assert (calm.changes["left"], calm.changes["flapped"]) == (told["left"], 0)
+
+
+def test_siblings_differ_by_nobody_or_by_many(model, score, features):
+    draw, policy = np.random.default_rng(5), replace(POLICY, min_size=20)
+    one = score({"campaign_id": "one"}, policy=policy)
+    two = score({"campaign_id": "two"}, rows=features + draw.normal(scale=0.05, size=features.shape), policy=policy)
+    made = table.settle([one, two], {}, model, policy)
+    first, second = (set(a.users.filter(pa.array(~a.holdout)).to_pylist()) for a in made)
+    assert all(len(part) == 0 or len(part) >= 20 for part in (first - second, second - first))
+    found = [len(part) for part in (first - second, second - first) if part]
+    assert [audience.changes["smallest_difference"] for audience in made] == [min(found, default=None)] * 2
+
+
+def test_an_audience_that_would_tell_of_a_few_is_withheld_and_says_so(model, score):
+    policy, place = replace(POLICY, min_size=150, holdout_share=0.0), np.arange(USERS)
+    last = table.Members(place < 200, NOBODY, np.full(USERS, np.datetime64(DAY)))
+    # Five must go; with the 145 that would have to leave with them, too few stay.
+    one = score(rows=np.zeros((USERS, len(NAMES))), allowed=(place >= 5) & (place < 200), policy=policy)
+    made = table.settle([one], {"spring": last}, model, policy)[0]
+    assert "fewer than 150 users, who could be told" in made.withheld
+    assert len(rows(made)) == 0
+    assert summary(made)["spring"]["is_published"] is False
+
+
+def test_last_night_is_read_from_what_was_published_by_an_older_release_too(build):
+    old = rows(build()).drop_columns(["in_since"])
+    members = table.last_night(old, KEYS, DAY)["spring"]
+    assert members.contacted.sum() == build().size
+    assert members.held.sum() == build().holdout.sum()
+    assert (members.in_since[members.contacted | members.held] == np.datetime64(DAY)).all()

@@ -1,0 +1,49 @@
+"""A night whose staged audiences break their promise is refused."""
+
+from datetime import date
+from types import SimpleNamespace
+
+import pyarrow as pa
+import pytest
+
+from pipeline.contracts.tables import AD_AUDIENCE_SUMMARY, AD_AUDIENCES
+from pipeline.errors import Refused
+from pipeline.privacy.floors import is_holdout
+from pipeline.privacy.keys import VARIABLE
+from pipeline.settings import Night, load_shop
+from pipeline.stages import audit_audiences as stage
+
+KEYS = [f"{n:032x}" for n in range(150)]
+
+
+@pytest.fixture
+def night(tmp_path, monkeypatch):
+    monkeypatch.setenv(VARIABLE, "5a" * 32)
+    monkeypatch.setattr(stage.desk, "parent", lambda night: None)
+    monkeypatch.setattr(stage.consenting, "users", lambda night, *flags: (pa.array(KEYS), pa.array(KEYS)))
+    return Night(load_shop("grocer"), date(2017, 3, 31), tmp_path)
+
+
+def frames(night, keys):
+    drawn = is_holdout(pa.array(keys), "18", night.shop.audiences.holdout_share, stage.holdout_salt(night)).to_pylist()
+    rows = {"campaign_id": ["18"] * len(keys), "user_key": keys, "is_holdout": drawn}
+    told = {"campaign_id": ["18"], "is_published": [True], "size": [drawn.count(False)]}
+    return {AD_AUDIENCES.name: pa.table(rows), AD_AUDIENCE_SUMMARY.name: pa.table(told)}
+
+
+def test_a_promise_kept_lets_the_night_go_on(night):
+    stage.require(night, frames(night, KEYS))
+
+
+@pytest.mark.parametrize("keys", [KEYS[:99], [*KEYS, "f" * 32]], ids=["too few", "without consent"])
+def test_a_promise_broken_refuses_the_night(night, keys):
+    with pytest.raises(Refused, match=r"audience 18: .* from score"):
+        stage.require(night, frames(night, keys))
+
+
+def test_last_night_is_looked_at(night, monkeypatch):
+    last = frames(night, KEYS[:-1])
+    before = SimpleNamespace(manifest=SimpleNamespace(tables=[AD_AUDIENCES.name]), table=lambda name: last[name])
+    monkeypatch.setattr(stage.desk, "parent", lambda night: before)
+    with pytest.raises(Refused, match="18 of last night: 1 users are in one of them alone"):
+        stage.require(night, frames(night, KEYS))
