@@ -98,8 +98,8 @@ def test_groups_of_contributions_are_all_but_what_is_the_same_for_all_of_a_users
 
 def test_audience_reasons_are_the_largest_positive_contributions():
     rows = np.zeros((3, len(NAMES)))
-    rows[0, [3, 1]] = 0.5, 0.9
-    rows[1, 2], rows[1, 4] = -3, 0.2
+    rows[0, [NAMES.index("target_lines_180d"), NAMES.index("baskets_90d")]] = 0.5, 0.9
+    rows[1, NAMES.index("spend_90d")], rows[1, NAMES.index("target_share_180d")] = -3, 0.2
     found = explain.audience_reasons(rows, NAMES)
     assert found == [
         "Shops often and often buys the advertised goods",

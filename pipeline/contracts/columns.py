@@ -122,7 +122,7 @@ lift = Column("lift", REAL, "How many times likelier together than apart.", unit
 together = Column("together", INT, "Baskets that hold both.", unit="baskets")
 
 # Audiences
-propensity = Column("propensity", REAL, "Calibrated probability that the user responds when contacted.", PERSONAL, "0 to 1")
+propensity = Column("propensity", REAL, "Calibrated probability that the user, contacted now or already, responds by the campaign's end.", PERSONAL, "0 to 1")
 uplift = Column("uplift", REAL, "Effect of the contact; empty where no contacts were randomised.", PERSONAL, "0 to 1")
 expected_value_cents = Column("expected_value_cents", REAL, "Propensity times mean value, less contact cost.", PERSONAL,
                               "hundredths of the currency")

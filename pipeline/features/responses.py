@@ -1,5 +1,6 @@
 """Who was contacted by which campaign, who responded, and what was known of them the day before."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -10,20 +11,30 @@ import scipy.sparse as sp
 
 from pipeline.features.history import Items
 
-RECENT, LONG = 90, 180
+RECENT, LONG, FRESH = 90, 180, 60
+HALF_LIFE = 30.0
+STEPS = np.linspace(0, 1, 21)  # of a campaign's run, at which arrived answers are counted
+EXACT = 2.0**20  # reals are summed as multiples of its inverse, so that the order of rows cannot matter
+EVEN = 10  # answers as if they came evenly, until enough are known
 NAMES = (
     "days_since_basket",
     "baskets_90d",
     "spend_90d",
+    "lines_per_basket_180d",
+    "price_paid_180d",
     "target_lines_180d",
     "target_share_180d",
     "target_items_180d",
     "target_spend_180d",
+    "target_items_60d",
+    "target_weight",
     "sends_before",
     "responses_before",
     "response_rate_before",
+    "coupons_before",
     "taste_of_targets",
     "taste_of_creative",
+    "taste_of_responders",
     "targets",
     "campaign_days",
 )
@@ -123,63 +134,129 @@ def features(
         texts: float32 [I, T] unit text vectors of the items.
         creative: float32 [T] unit text vector of the creative.
     """
-    users = len(lines.users)
-    before = lines.day < day
-    user, age = lines.user[before], day - lines.day[before]
-    item, cents, basket = lines.item[before], lines.cents[before], lines.basket[before]
-    is_target = np.zeros(len(texts) + 1, bool)
-    is_target[campaign.targets[campaign.targets >= 0]] = True
-    aimed = is_target[item]
-
-    def total(rows: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
-        return np.bincount(user[rows], None if weights is None else weights[rows], minlength=users).astype(np.float64)
-
-    def distinct(rows: np.ndarray, values: np.ndarray) -> np.ndarray:
-        pairs = np.unique(np.stack([user[rows], values[rows]]), axis=1)
-        return np.bincount(pairs[0], minlength=users).astype(np.float64)
-
-    last = np.full(users, 2 * LONG, np.int64)
-    np.minimum.at(last, user, age)
-    recent, long = age <= RECENT, age <= LONG
-    lines_long, aimed_long = total(long), total(long & aimed)
+    known = _Known.before(day, lines)
     earlier = contacts.day < day
-    sends = np.bincount(contacts.user[earlier & ~contacts.responded], minlength=users).astype(np.float64)
     answered = earlier & contacts.responded
-    codes = (
-        np.unique(contacts.campaign[answered].astype(str), return_inverse=True)[1]
-        if answered.any()
-        else np.zeros(0, int)
-    )
-    pairs = np.unique(np.stack([contacts.user[answered], codes]), axis=1)
-    responses = np.bincount(pairs[0].astype(int), minlength=users).astype(np.float64)
-    taste = _taste(user[long], item[long], texts, users)
-    aim = texts[campaign.targets[campaign.targets >= 0]].mean(0) if (campaign.targets >= 0).any() else creative * 0
-    return np.stack(
+    taste = _tastes(known, texts)
+    return np.concatenate(
         [
-            np.log1p(last),
-            np.log1p(distinct(recent, basket)),
-            np.log1p(total(recent, cents) / 100),
-            np.log1p(aimed_long),
-            aimed_long / np.maximum(lines_long, 1),
-            np.log1p(distinct(long & aimed, item)),
-            np.log1p(total(long & aimed, cents) / 100),
-            np.log1p(sends),
-            np.log1p(responses),
-            (responses + 0.1) / (sends + 1.0),
-            taste @ (aim / max(float(np.linalg.norm(aim)), 1e-9)),
-            taste @ creative,
-            np.full(users, np.log1p((campaign.targets >= 0).sum())),
-            np.full(users, np.log1p(campaign.ends - campaign.starts)),
+            _habits(known, len(texts)),
+            _aims(campaign, known, len(texts)),
+            _answers(contacts, earlier & ~contacts.responded, answered, known.users),
+            _likings(campaign, taste, np.unique(contacts.user[answered]), texts, creative),
+            np.full((known.users, 1), np.log1p((campaign.targets >= 0).sum())),
+            np.full((known.users, 1), np.log1p(campaign.ends - campaign.starts)),
         ],
         axis=1,
     )
 
 
-def _taste(user: np.ndarray, item: np.ndarray, texts: np.ndarray, users: int) -> np.ndarray:
+@dataclass(frozen=True)
+class _Known:
+    """Basket lines before a day, and sums over them by user."""
+
+    users: int
+    user: np.ndarray
+    item: np.ndarray
+    age: np.ndarray
+    cents: np.ndarray
+    basket: np.ndarray
+
+    @classmethod
+    def before(cls, day: int, lines: Lines) -> "_Known":
+        rows = lines.day < day
+        parts = (lines.user[rows], lines.item[rows], day - lines.day[rows], lines.cents[rows], lines.basket[rows])
+        return cls(len(lines.users), *parts)
+
+    def total(self, rows: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
+        """Lines, or the sum of their weights, by user: [U]."""
+        found = np.bincount(self.user[rows], None if weights is None else weights[rows], minlength=self.users)
+        return found.astype(np.float64)
+
+    def distinct(self, rows: np.ndarray, values: np.ndarray) -> np.ndarray:
+        """Different values by user: [U]."""
+        return _distinct(self.user[rows], values[rows], self.users)
+
+
+def _distinct(user: np.ndarray, values: np.ndarray, users: int) -> np.ndarray:
+    if not len(user):
+        return np.zeros(users)
+    pairs = np.unique(user.astype(np.int64) * (int(values.max()) + 1) + values)
+    return np.bincount(pairs // (int(values.max()) + 1), minlength=users).astype(np.float64)
+
+
+def _habits(known: _Known, items: int) -> np.ndarray:
+    """How often, how much, and at what price against what others pay for the same item: [U, 5]."""
+    last = np.full(known.users, 2 * LONG, np.int64)
+    np.minimum.at(last, known.user, known.age)
+    recent, long = known.age <= RECENT, known.age <= LONG
+    price = np.rint(np.log(np.maximum(known.cents, 1)) * EXACT)
+    paid, times = (np.bincount(known.item, of, minlength=items) for of in (price, None))
+    usual = np.rint(paid / np.maximum(times, 1))
+    lines = known.total(long)
+    return np.stack(
+        [
+            np.log1p(last),
+            np.log1p(known.distinct(recent, known.basket)),
+            np.log1p(known.total(recent, known.cents) / 100),
+            np.log1p(lines / np.maximum(known.distinct(long, known.basket), 1)),
+            known.total(long, price - usual[known.item]) / EXACT / np.maximum(lines, 1),
+        ],
+        axis=1,
+    )
+
+
+def _aims(campaign: Campaign, known: _Known, items: int) -> np.ndarray:
+    """What a user bought of a campaign's goods: [U, 6]."""
+    is_target = np.zeros(items + 1, bool)
+    is_target[campaign.targets[campaign.targets >= 0]] = True
+    aimed, weight = is_target[known.item], np.rint(0.5 ** (known.age / HALF_LIFE) * EXACT)
+    long = known.age <= LONG
+    lines = known.total(long & aimed)
+    return np.stack(
+        [
+            np.log1p(lines),
+            lines / np.maximum(known.total(long), 1),
+            np.log1p(known.distinct(long & aimed, known.item)),
+            np.log1p(known.total(long & aimed, known.cents) / 100),
+            np.log1p(known.distinct((known.age <= FRESH) & aimed, known.item)),
+            np.log1p(known.total(aimed, weight) / EXACT),
+        ],
+        axis=1,
+    )
+
+
+def _answers(contacts: Contacts, sent: np.ndarray, answered: np.ndarray, users: int) -> np.ndarray:
+    """Sends, campaigns answered, their share, and answers altogether (coupons, say): [U, 4]."""
+    sends = np.bincount(contacts.user[sent], minlength=users).astype(np.float64)
+    codes = np.unique(contacts.campaign[answered].astype(str), return_inverse=True)[1]
+    responses = _distinct(contacts.user[answered], codes, users)
+    rows = np.bincount(contacts.user[answered], minlength=users)
+    return np.stack([np.log1p(sends), np.log1p(responses), (responses + 0.1) / (sends + 1.0), np.log1p(rows)], axis=1)
+
+
+def _tastes(known: _Known, texts: np.ndarray) -> np.ndarray:
     """Unit mean text vector of what users bought: float64 [U, T]."""
-    counts = sp.csr_matrix((np.ones(len(user), np.float32), (user, item)), shape=(users, len(texts)))
-    taste = np.asarray(counts @ texts, np.float64)
-    return taste / np.maximum(np.linalg.norm(taste, axis=1, keepdims=True), 1e-9)
+    long = known.age <= LONG
+    counts = sp.csr_matrix(
+        (np.ones(int(long.sum()), np.float32), (known.user[long], known.item[long])), shape=(known.users, len(texts))
+    )
+    return _unit(np.asarray(counts @ texts, np.float64))
+
+
+def _likings(
+    campaign: Campaign, taste: np.ndarray, answered: np.ndarray, texts: np.ndarray, creative: np.ndarray
+) -> np.ndarray:
+    """How near a user's taste is to the campaign's goods, its words, and those who answer campaigns: [U, 3]."""
+    targets = campaign.targets[campaign.targets >= 0]
+    aim = texts[targets].mean(0) if len(targets) else creative * 0
+    everyone = taste.mean(0)
+    towards = taste[answered].mean(0) - everyone if len(answered) else everyone * 0
+    return np.stack([taste @ _unit(aim), taste @ creative, (taste - everyone) @ _unit(towards)], axis=1)
+
+
+def _unit(vectors: np.ndarray) -> np.ndarray:
+    return np.asarray(vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-9), np.float64)
 
 
 def responders(campaign: Campaign, contacts: Contacts, upto: int) -> tuple[np.ndarray, np.ndarray]:
@@ -187,3 +264,28 @@ def responders(campaign: Campaign, contacts: Contacts, upto: int) -> tuple[np.nd
     mine = (contacts.campaign == campaign.id) & (contacts.day <= upto)
     sent = np.unique(contacts.user[mine & ~contacts.responded])
     return sent, np.isin(sent, contacts.user[mine & contacts.responded])
+
+
+def arrival(campaigns: Sequence[Campaign], contacts: Contacts, upto: int) -> np.ndarray:
+    """Share of a campaign's answers that have come by each of STEPS of its run: [21], 0 at first and 1 at the end.
+
+    Counted over the first answers to campaigns that had ended by a day.
+    """
+    parts = [np.zeros(0)]
+    for campaign in campaigns:
+        if campaign.ends > upto:
+            continue
+        mine = (contacts.campaign == campaign.id) & contacts.responded & (contacts.day <= campaign.ends)
+        first = np.full(int(contacts.user.max(initial=-1)) + 1, campaign.ends + 1)
+        np.minimum.at(first, contacts.user[mine], contacts.day[mine])
+        days = first[first <= campaign.ends] - campaign.starts + 1
+        parts.append(days / (campaign.ends - campaign.starts + 1))
+    places = np.concatenate(parts)
+    come = np.array([(places <= step).sum() for step in STEPS])
+    return (come + EVEN * STEPS) / (len(places) + EVEN)
+
+
+def arrived(curve: np.ndarray, campaign: Campaign, upto: int) -> float:
+    """Share of a campaign's answers to be expected by a day, from `arrival`."""
+    run = (upto - campaign.starts + 1) / (campaign.ends - campaign.starts + 1)
+    return float(np.interp(run, STEPS, curve))

@@ -105,3 +105,24 @@ def _first(relevance_UK: NDArray[np.bool_], truth_counts_U: NDArray[np.integer],
     if len(truth_counts_U) != len(relevance_UK) or (np.asarray(truth_counts_U) < 1).any():
         raise ValueError("every user measured needs at least one true item; leave out users without any")
     return relevance_UK[:, :k]
+
+
+def top_lift(labels: ArrayLike, scores: ArrayLike, share: float = 0.1) -> float:
+    """Rate of positives among the highest scored share over the rate of all; 1 is chance. Ties take their mean rate.
+
+    Args:
+        labels: N outcomes, 0 or 1, at least one of them 1.
+        scores: N scores, higher is likelier.
+        share: of the cases, above 0.
+
+    Raises:
+        ValueError: no positives, lengths differ, or no share.
+    """
+    positive, score = np.asarray(labels, np.float64), np.asarray(scores, np.float64)
+    if positive.shape != score.shape or not positive.sum() or not 0 < share <= 1:
+        raise ValueError(f"{positive.shape} labels, {score.shape} scores, share {share}; pass equally many and some 1s")
+    # Every case has the mean label of its score, so the order within ties cannot matter.
+    _, tie, counts = np.unique(-score, return_inverse=True, return_counts=True)
+    expected = (np.bincount(tie, positive) / counts)[np.sort(tie)]
+    first = max(1, round(len(score) * share))
+    return float(expected[:first].mean() / positive.mean())

@@ -22,8 +22,8 @@ class Wish:
 
     Attributes:
         wanted: bool, who should be in it.
-        allowed: bool, who may be in it at all: nobody else ever is.
-        worth: float, what a contact is worth; users above zero may join to reach k, the least worthy leave first.
+        allowed: bool, who may be in it at all, wanted or not: nobody else ever is.
+        worth: float, what a contact is worth: the worthiest join first, the least worthy leave first.
     """
 
     wanted: np.ndarray
@@ -135,7 +135,7 @@ def _without_or_with_more(
     """The audience has a few users that the other lacks: leave them out, or let enough others join."""
     few = audience & ~other
     short = k - int(few.sum())
-    joining = by_worth[(wish.allowed & ~audience & ~other & (wish.worth > 0))[by_worth]][:short]
+    joining = by_worth[(wish.allowed & ~audience & ~other)[by_worth]][:short]
     if may_add and len(joining) == short and short < few.sum():
         return _changed(audience, joining, True)
     return audience & other

@@ -12,7 +12,7 @@ from pipeline.features import responses
 from pipeline.features.responses import Campaign, Contacts, Lines
 from pipeline.feeds import partitions
 from pipeline.models import encoder as encoders
-from pipeline.models.audiences import Examples
+from pipeline.models.audiences import Examples, together
 from pipeline.settings import Night
 from pipeline.stages import desk
 from pipeline.stages.ranking_inputs import RankingInputs
@@ -90,22 +90,32 @@ class ResponseInputs:
 
     def examples(self, campaigns: Iterable[Campaign], upto: int) -> Examples:
         """Contacted users of some campaigns and whether they had responded by a day."""
-        parts = []
+        curve = self.arrival(upto)
+        parts = [
+            Examples(
+                np.zeros((0, len(responses.NAMES))),
+                np.zeros(0, bool),
+                np.zeros(0, int),
+                np.zeros(0, object),
+                np.zeros(0),
+            )
+        ]
         for number, campaign in enumerate(campaigns):
             sent, answered = responses.responders(campaign, self.contacts, min(upto, campaign.ends))
             parts.append(
-                (
+                Examples(
                     self.features(campaign)[sent],
                     answered,
                     np.full(len(sent), number),
                     np.full(len(sent), campaign.kind, dtype=object),
+                    np.full(len(sent), responses.arrived(curve, campaign, upto)),
                 )
             )
-        if not parts:
-            return Examples(
-                np.zeros((0, len(responses.NAMES))), np.zeros(0, bool), np.zeros(0, int), np.zeros(0, object)
-            )
-        return Examples(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
+        return together(parts)
+
+    def arrival(self, upto: int) -> np.ndarray:
+        """Share of responses that have come by each step of a campaign's run, as known by a day."""
+        return responses.arrival(self.campaigns, self.contacts, upto)
 
     def observed(self, upto: int) -> list[Campaign]:
         """Campaigns that ran long enough by a day."""

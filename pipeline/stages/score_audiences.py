@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.contracts.tables import AD_AUDIENCE_SUMMARY, AD_AUDIENCES
-from pipeline.features.responses import responders
+from pipeline.features.responses import arrived, responders
 from pipeline.learning import champions
 from pipeline.models import audiences as models
 from pipeline.privacy.keys import key_id, load_secret
@@ -52,6 +52,13 @@ def _build_all(inputs: ResponseInputs, model: models.ResponseModel, progress: de
         sent, answered = responders(campaign, inputs.contacts, inputs.today)
         is_open = np.ones(len(users), bool)
         is_open[sent[answered]] = False
+        contacted = np.zeros(len(users), bool)
+        contacted[sent] = True
+        run = table.Run(
+            arrived(model.arrival, campaign, inputs.today),
+            arrived(model.arrival, campaign, campaign.starts + campaign.ends - inputs.today - 1),
+            contacted,
+        )
         features = np.pad(inputs.features(campaign, inputs.today + 1), ((0, gone), (0, 0)))
         scored.append(
             table.score(
@@ -63,6 +70,7 @@ def _build_all(inputs: ResponseInputs, model: models.ResponseModel, progress: de
                 value_cents=value,
                 allowed=allowed,
                 is_open=is_open,
+                run=run,
             )
         )
         progress(number, len(live))

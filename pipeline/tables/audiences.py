@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from pipeline import explain
 from pipeline.features.responses import NAMES
-from pipeline.models.audiences import ResponseModel
+from pipeline.models.audiences import ResponseModel, still_to_come
 from pipeline.privacy import differencing, floors
 from pipeline.privacy.differencing import Wish
 
@@ -63,6 +63,25 @@ class Members:
 
 
 @dataclass(frozen=True)
+class Run:
+    """How far a campaign has run.
+
+    Attributes:
+        arrived: share of its responses to be expected so far.
+        remaining: share to be expected in the days that are left, of who is contacted now.
+        contacted: bool [U], whom it has reached.
+    """
+
+    arrived: float
+    remaining: float
+    contacted: np.ndarray
+
+    def to_come(self, chance: np.ndarray, rows: Any = slice(None)) -> np.ndarray:
+        """Probabilities of a response from now on, of some users [..., n]."""
+        return still_to_come(chance, self.arrived, self.remaining, self.contacted[rows])
+
+
+@dataclass(frozen=True)
 class Scored:
     """All users of the shop for one campaign: arrays [U].
 
@@ -76,6 +95,7 @@ class Scored:
         allowed: who agreed to ads.
         is_open: who has not responded yet.
         holdout: who is held out of contact.
+        run: how far the campaign has run, and whom it has reached.
     """
 
     campaign: dict[str, Any]
@@ -87,6 +107,7 @@ class Scored:
     allowed: np.ndarray
     is_open: np.ndarray
     holdout: np.ndarray
+    run: Run
 
     @property
     def id(self) -> str:
@@ -156,6 +177,7 @@ def score(
     value_cents: float,
     allowed: np.ndarray,
     is_open: np.ndarray,
+    run: Run,
 ) -> Scored:
     """What every user is expected to bring when contacted, and who may not be.
 
@@ -168,12 +190,13 @@ def score(
         value_cents: mean spend of a responder on the advertised goods.
         allowed: bool [U], who agreed to ads.
         is_open: bool [U], who has not responded yet.
+        run: how far the campaign has run.
     """
-    chance = np.round(model.propensity(features, _kinds(campaign, len(users))), 6)
+    chance = np.round(run.to_come(model.propensity(features, _kinds(campaign, len(users)))), 6)
     gross = chance * value_cents
     holdout = np.asarray(floors.is_holdout(users, campaign["campaign_id"], policy.holdout_share, policy.salt), bool)
     worth = np.round(gross - policy.cost_cents, 2)
-    return Scored(campaign, users, features, chance, gross, worth, allowed, is_open, holdout)
+    return Scored(campaign, users, features, chance, gross, worth, allowed, is_open, holdout, run)
 
 
 def settle(
@@ -194,7 +217,9 @@ def settle(
     contacts = dict(
         zip(
             order,
-            differencing.guard([_wish(scored[at], wanted[at]) for at in order], before, policy.min_size),
+            differencing.guard(
+                [_wish(scored[at], wanted[at], last.get(scored[at].id)) for at in order], before, policy.min_size
+            ),
             strict=True,
         )
     )
@@ -252,9 +277,19 @@ def _wanted(one: Scored, members: Members | None, policy: Policy) -> np.ndarray:
     return one.allowed & one.is_open & differencing.stays_or_enters(one.gross_cents, was_in, enter, leave)
 
 
-def _wish(one: Scored, wanted: np.ndarray) -> Wish:
-    # Who has responded may stay until enough leave together, but is the first to leave and never joins.
-    return Wish(wanted, one.allowed & ~one.holdout, np.where(one.is_open, one.worth_cents, -1.0))
+def _wish(one: Scored, wanted: np.ndarray, members: Members | None) -> Wish:
+    # Whoever is worth a contact may join so that enough change together; who was in may wait until enough leave.
+    may_be_in = one.is_open & (one.worth_cents > 0)
+    if members is not None:
+        may_be_in |= members.contacted
+    # Who has responded is the first to leave.
+    return Wish(wanted, one.allowed & ~one.holdout & may_be_in, np.where(one.is_open, one.worth_cents, -np.inf))
+
+
+def _held(one: Scored, wanted: np.ndarray, contacts: np.ndarray) -> np.ndarray:
+    """Who would be contacted but for the draw: held out, wanted, and worth no less than those contacted."""
+    least = one.worth_cents[contacts & wanted].min(initial=np.inf)
+    return wanted & one.holdout & (one.worth_cents >= least)
 
 
 def _audience(
@@ -272,11 +307,11 @@ def _audience(
         withheld = floors.withheld(size, policy.min_size) or (
             f"differs from another audience by fewer than {policy.min_size:,} users, who could be told from it"
         )
-    chosen = np.flatnonzero(wanted if contacts is None else contacts | (wanted & one.holdout))
+    chosen = np.flatnonzero(wanted if contacts is None else contacts | _held(one, wanted, contacts))
     keys = np.array(one.users.take(pa.array(chosen)).to_pylist(), dtype=object)
     order = chosen[np.lexsort((keys, -one.propensity[chosen]))]
     holdout, kinds = one.holdout[order], _kinds(one.campaign, len(order))
-    draws = model.propensity_draws(one.features[order], kinds)[:, ~holdout]
+    draws = one.run.to_come(model.propensity_draws(one.features[order], kinds), order)[:, ~holdout]
     noise = np.random.default_rng([policy.seed, len(order)]).normal(size=len(draws))
     since = np.full(len(order), policy.day, "datetime64[D]")
     if members is not None:

@@ -1,7 +1,7 @@
 """What is known of users before a campaign: nothing of its own day or later, and each number by hand."""
 
 from datetime import date, timedelta
-from math import log1p
+from math import log, log1p
 from typing import Any
 
 import numpy as np
@@ -42,6 +42,15 @@ def contacts(rows: list[tuple[Any, ...]]) -> Contacts:
     )
 
 
+def unit(vector: Any) -> Any:
+    return np.asarray(vector) / max(float(np.linalg.norm(vector)), 1e-9)
+
+
+def taste_by_hand(bought: list[Any], user: int) -> Any:
+    long = [item for who, item, day, _, _ in bought if who == user and -180 <= day < 0]
+    return unit(sum((TEXTS[item].astype(float) for item in long), np.zeros(2)))
+
+
 def by_hand(aim: Campaign, bought: list[Any], reached: list[Any], user: int) -> dict[str, float]:
     """One user's features from plain rows."""
     targets = {int(item) for item in aim.targets if item >= 0}
@@ -50,23 +59,32 @@ def by_hand(aim: Campaign, bought: list[Any], reached: list[Any], user: int) -> 
     aimed = [row for row in long if row[0] in targets]
     sends = sum(who == user and day < 0 and not answer for _, who, day, answer in reached)
     answers = len({name for name, who, day, answer in reached if who == user and day < 0 and answer})
-    taste = sum((TEXTS[row[0]].astype(float) for row in long), np.zeros(2))
-    taste = taste / max(float(np.linalg.norm(taste)), 1e-9)
-    wanted = np.mean([TEXTS[item] for item in targets], axis=0) if targets else np.zeros(2)
-    wanted = wanted / max(float(np.linalg.norm(wanted)), 1e-9)
+    wanted = unit(np.mean([TEXTS[item] for item in targets], axis=0) if targets else np.zeros(2))
+    tastes = [taste_by_hand(bought, who) for who in range(3)]
+    taste, everyone = tastes[user], np.mean(tastes, axis=0)
+    answering = sorted({who for _, who, day, answer in reached if day < 0 and answer})
+    towards = np.mean([tastes[who] for who in answering], axis=0) - everyone if answering else np.zeros(2)
+    known = [(item, log(cents)) for _, item, day, cents, _ in bought if day < 0]
+    usual = {item: np.mean([paid for one, paid in known if one == item]) for item, _ in known}
     return {
         "days_since_basket": log1p(min((row[1] for row in mine), default=360)),
         "baskets_90d": log1p(len({row[3] for row in recent})),
         "spend_90d": log1p(sum(row[2] for row in recent) / 100),
+        "lines_per_basket_180d": log1p(len(long) / max(len({row[3] for row in long}), 1)),
+        "price_paid_180d": sum(log(row[2]) - usual[row[0]] for row in long) / max(len(long), 1),
         "target_lines_180d": log1p(len(aimed)),
         "target_share_180d": len(aimed) / max(len(long), 1),
         "target_items_180d": log1p(len({row[0] for row in aimed})),
         "target_spend_180d": log1p(sum(row[2] for row in aimed) / 100),
+        "target_items_60d": log1p(len({row[0] for row in mine if row[1] <= 60 and row[0] in targets})),
+        "target_weight": log1p(sum(0.5 ** (row[1] / 30) for row in mine if row[0] in targets)),
         "sends_before": log1p(sends),
         "responses_before": log1p(answers),
         "response_rate_before": (answers + 0.1) / (sends + 1),
+        "coupons_before": log1p(sum(who == user and day < 0 and answer for _, who, day, answer in reached)),
         "taste_of_targets": float(taste @ wanted),
         "taste_of_creative": float(taste @ CREATIVE),
+        "taste_of_responders": float((taste - everyone) @ unit(towards)),
         "targets": log1p(len(targets)),
         "campaign_days": log1p(20),
     }
@@ -107,7 +125,8 @@ def test_nothing_of_the_day_itself_or_later_is_seen_nor_the_order_of_rows(
 def test_nobody_known_and_nothing_bought() -> None:
     found = features(campaign(), [], [])
     assert (found[:, NAMES.index("days_since_basket")] == log1p(360)).all()
-    assert not found[:, 1:9].any() and not found[:, 10:13].any()
+    rest = [name for name in NAMES if name not in ("days_since_basket", "response_rate_before", "campaign_days")]
+    assert not found[:, [NAMES.index(name) for name in rest]].any()
 
 
 def test_responders_are_those_sent_and_who_answered_by_a_day() -> None:
@@ -184,3 +203,22 @@ def test_contacts_of_users_that_are_not_known_are_left_out(landed: Any, connecti
     ]
     assert list(zip(found.campaign, found.user, found.day, found.responded, strict=True)) == expected
     assert 0 < len(expected) < len(plain)
+
+
+def test_answers_arrive_as_those_of_ended_campaigns_did() -> None:
+    ended = Campaign("a", "A", "", DAY, DAY + 9, np.zeros(0, np.int64), "")
+    runs = Campaign("b", "B", "", DAY, DAY + 40, np.zeros(0, np.int64), "")
+    rows = [("a", 0, 1, True), ("a", 0, 8, True), ("a", 1, 4, True), ("a", 2, 4, False), ("b", 2, 1, True)]
+    curve = responses.arrival([ended, runs], contacts(rows), DAY + 20)
+    # Two first answers, after 2 and 5 of 10 days, and ten more as if they came evenly.
+    places = np.array([0.2, 0.5])
+    expected = [((places <= step).sum() + 10 * step) / 12 for step in responses.STEPS]
+    assert_allclose(curve, expected)
+    assert (curve[0], curve[-1]) == (0, 1)
+    assert responses.arrived(curve, ended, DAY + 1) == pytest.approx((1 + 10 * 0.2) / 12)
+    assert responses.arrived(curve, ended, DAY + 30) == 1.0
+    assert responses.arrived(curve, runs, DAY - 1) == 0.0
+
+
+def test_without_ended_campaigns_answers_come_evenly() -> None:
+    assert_allclose(responses.arrival([campaign()], contacts([]), DAY), responses.STEPS)

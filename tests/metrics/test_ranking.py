@@ -107,3 +107,23 @@ def test_auc_equals_scikit_learn_and_pairs(cases: list[tuple[bool, int]]) -> Non
 def test_auc_refuses_what_has_no_order() -> None:
     with pytest.raises(ValueError, match="finite"):
         ranking.auc([0, 1], [0.5, math.nan])
+
+
+def test_lift_of_the_top_by_hand() -> None:
+    labels = [1, 1, 0, 0, 1, 0, 0, 0, 0, 0]
+    assert ranking.top_lift(labels, range(10, 0, -1), 0.2) == pytest.approx(1 / 0.3)
+    assert ranking.top_lift(labels, range(10), 0.2) == 0
+    assert ranking.top_lift(labels, range(10, 0, -1), 1.0) == pytest.approx(1)
+
+
+def test_lift_of_ties_is_that_of_chance() -> None:
+    labels = np.random.default_rng(1).integers(2, size=50)
+    assert ranking.top_lift(labels, np.zeros(50)) == pytest.approx(1)
+    scores = np.repeat([2.0, 1.0], 25)
+    assert ranking.top_lift(labels, scores, 0.1) == pytest.approx(labels[:25].mean() / labels.mean())
+
+
+@pytest.mark.parametrize(("labels", "share"), [([0, 0], 0.5), ([1, 0, 1], 0.5), ([1, 0], 0.0), ([1, 0], 1.5)])
+def test_a_lift_that_means_nothing_is_refused(labels: list[int], share: float) -> None:
+    with pytest.raises(ValueError, match="pass equally many"):
+        ranking.top_lift(labels, [1, 2], share)

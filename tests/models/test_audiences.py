@@ -1,5 +1,7 @@
 """The response model on planted data: it finds the signal, is calibrated, and comes back from disk as it was."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -10,6 +12,7 @@ from pipeline.metrics import calibration, ranking
 from pipeline.models import audiences
 from pipeline.models.audiences import Examples
 
+EVENLY = np.linspace(0, 1, 21)
 SIGNAL = NAMES.index("target_share_180d")
 
 
@@ -20,7 +23,8 @@ def planted(n, seed, weight=2.0):
     campaign = draw.integers(8, size=n)
     kind = np.where(campaign % 2, "A", "B").astype(object)
     logit = -2.0 + weight * features[:, SIGNAL] + (kind == "A")
-    return Examples(features, draw.random(n) < 1 / (1 + np.exp(-logit)), campaign, kind), 1 / (1 + np.exp(-logit))
+    chance = 1 / (1 + np.exp(-logit))
+    return Examples(features, draw.random(n) < chance, campaign, kind, np.ones(n)), chance
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +34,7 @@ def past():
 
 @pytest.fixture(scope="module")
 def model(past):
-    return audiences.fit(past, seed=5, draws=20)
+    return audiences.fit(past, EVENLY, seed=5, draws=20)
 
 
 def test_the_planted_feature_weighs_most(model):
@@ -51,7 +55,7 @@ def test_new_contacts_are_ranked_and_their_chances_are_right(model):
 
 def test_without_a_signal_chances_stay_near_the_rate():
     noise, _ = planted(1500, 3, weight=0.0)
-    chance = audiences.fit(noise, seed=0, draws=0).propensity(noise.features, np.full(1500, "A", object))
+    chance = audiences.fit(noise, EVENLY, seed=0, draws=0).propensity(noise.features, np.full(1500, "A", object))
     assert chance.std() < 0.08
 
 
@@ -66,8 +70,8 @@ def test_more_of_the_signal_raises_the_chance_and_shows_in_the_contributions(mod
 
 def test_contributions_add_up_to_the_log_odds(model, past):
     log_odds = np.log(model.propensity(past.features, past.kind) / (1 - model.propensity(past.features, past.kind)))
-    kinds = model.scaled(past.features, past.kind)[:, len(NAMES) :] @ model.weights[len(NAMES) :] * model.slope
-    whole = model.contributions(past.features, past.kind).sum(1) + kinds + model.slope * model.intercept + model.shift
+    kinds = model.scaled(past.features, past.kind)[:, len(NAMES) :] @ model.weights[len(NAMES) :]
+    whole = model.contributions(past.features, past.kind).sum(1) + kinds + model.intercept
     assert np.allclose(log_odds, whole, atol=1e-6)
 
 
@@ -85,7 +89,7 @@ def test_a_kind_never_seen_shares_no_column(model, past):
 
 
 def test_the_same_contacts_give_the_same_version_and_load_to_the_bit(model, past, tmp_path):
-    again = audiences.fit(past, seed=5, draws=20)
+    again = audiences.fit(past, EVENLY, seed=5, draws=20)
     versions = {
         champions.keep(tmp_path, "audiences", lambda folder, m=one: m.save(folder, "e" * 12)) for one in (model, again)
     }
@@ -101,24 +105,73 @@ def test_the_same_contacts_give_the_same_version_and_load_to_the_bit(model, past
 
 @pytest.mark.parametrize("answer", [False, True])
 def test_contacts_that_all_answered_alike_teach_nothing(past, answer):
-    alike = Examples(past.features, np.full(len(past.responded), answer), past.campaign, past.kind)
+    alike = replace(past, responded=np.full(len(past.responded), answer))
     with pytest.raises(NoData, match="no responses to learn from"):
-        audiences.fit(alike, seed=0)
+        audiences.fit(alike, EVENLY, seed=0)
 
 
 def test_no_contacts_at_all_teach_nothing():
-    none = Examples(np.zeros((0, len(NAMES))), np.zeros(0, bool), np.zeros(0, int), np.zeros(0, object))
+    none = Examples(np.zeros((0, len(NAMES))), np.zeros(0, bool), np.zeros(0, int), np.zeros(0, object), np.zeros(0))
     with pytest.raises(NoData):
-        audiences.fit(none, seed=0)
+        audiences.fit(none, EVENLY, seed=0)
 
 
 def test_one_campaign_is_enough_to_fit(past):
-    one = Examples(past.features, past.responded, np.zeros(len(past.responded), int), past.kind)
-    fitted = audiences.fit(one, seed=0, draws=2)
+    one = replace(past, campaign=np.zeros(len(past.responded), int))
+    fitted = audiences.fit(one, EVENLY, seed=0, draws=2)
     assert np.abs(fitted.weights).argmax() == SIGNAL
 
 
-def test_the_baseline_reads_recency_and_frequency_only(past):
-    other = Examples(past.features.copy(), past.responded, past.campaign, past.kind)
-    other.features[:, 2:] = 0
-    assert np.array_equal(audiences.baseline_scores(past, past), audiences.baseline_scores(other, other))
+def test_the_simplest_baseline_reads_recency_and_frequency_only(past):
+    other = replace(past, features=past.features.copy())
+    read = [NAMES.index(name) for name in audiences.RECENCY_FREQUENCY]
+    other.features[:, np.setdiff1d(np.arange(len(NAMES)), read)] = 0
+    assert np.array_equal(audiences.recency_frequency(past, past), audiences.recency_frequency(other, other))
+
+
+def test_boosting_finds_the_signal_the_same_way_each_time(past):
+    later = planted(2000, 4)[0]
+    chance = audiences.gradient_boosting(past, later, seed=1)
+    assert ranking.auc(later.responded, chance) > 0.75
+    assert np.array_equal(chance, audiences.gradient_boosting(past, later, seed=1))
+
+
+def test_popularity_is_the_rate_of_the_kind(past):
+    unknown = replace(past, kind=np.where(past.kind == "A", "A", "Z").astype(object))
+    chance = audiences.popularity(past, unknown)
+    assert set(chance[past.kind == "A"]) == {past.responded[past.kind == "A"].mean()}
+    assert set(chance[past.kind == "B"]) == {past.responded.mean()}
+
+
+def test_a_campaign_that_still_runs_teaches_the_rate_it_will_have():
+    """Half of the responses to half of the campaigns have not come yet."""
+    whole, truth = planted(6000, 6)
+    come = np.random.default_rng(7).random(6000) < 0.5
+    runs = whole.campaign < 4
+    seen = replace(whole, responded=whole.responded & (come | ~runs), observed=np.where(runs, 0.5, 1.0))
+    told, blind = (audiences.fit(one, EVENLY, 0, draws=0) for one in (seen, replace(seen, observed=np.ones(6000))))
+    right = truth[runs].mean()
+    assert told.propensity(whole.features, whole.kind)[runs].mean() == pytest.approx(right, rel=0.12)
+    assert blind.propensity(whole.features, whole.kind)[runs].mean() < 0.75 * right
+
+
+def test_more_responses_than_contacts_are_never_expected(past):
+    early = replace(past, observed=np.full(len(past.responded), 0.05))
+    assert np.isfinite(audiences.fit(early, EVENLY, 0, draws=0).weights).all()
+
+
+def test_what_is_still_to_come_is_that_of_bayes():
+    chance, reached = np.array([0.4, 0.4, 0.9]), np.array([True, False, True])
+    found = audiences.still_to_come(chance, 0.5, 0.3, reached)
+    assert found == pytest.approx([0.4 * 0.5 / (1 - 0.4 * 0.5), 0.4 * 0.3, 0.9 * 0.5 / (1 - 0.9 * 0.5)])
+    # Before a campaign begins all is to come, at its end nothing.
+    assert audiences.still_to_come(chance, 0.0, 1.0, reached).tolist() == chance.tolist()
+    assert audiences.still_to_come(chance, 1.0, 0.0, reached).tolist() == [0, 0, 0]
+    drawn = audiences.still_to_come(np.stack([chance, chance]), 0.5, 0.3, reached)
+    assert drawn.shape == (2, 3)
+
+
+def test_campaigns_stand_one_after_the_other(past):
+    both = audiences.together([past, past])
+    assert len(both.responded) == 2 * len(past.responded)
+    assert np.array_equal(both.features[len(past.responded) :], past.features)

@@ -304,7 +304,7 @@ def test_a_model_that_could_not_be_measured_is_told(night: Night, tell: Tell) ->
 def summary() -> pa.Table:
     campaign = {
         "starts_on": date(2017, 9, 20), "ends_on": date(2018, 2, 28), "nearest_campaign_id": None,
-        "nearest_overlap": None, "top_reasons": ["Buys much"],
+        "nearest_overlap": None, "min_size": 100, "top_reasons": ["Buys much"],
     }  # fmt: skip
     rows = [
         campaign | {"campaign_id": "1", "campaign_name": "Autumn", "campaign_kind": "Type A", "size": 5000,

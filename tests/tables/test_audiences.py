@@ -29,7 +29,7 @@ def model():
     draw = np.random.default_rng(1)
     draws = np.r_[weights, -2.0] + draw.normal(scale=0.1, size=(100, len(weights) + 1))
     width = len(NAMES) + 1
-    return ResponseModel(["A"], np.zeros(width), np.ones(width), weights, -2.0, 1.0, 0.0, draws)
+    return ResponseModel(["A"], np.zeros(width), np.ones(width), weights, -2.0, np.linspace(0, 1, 21), draws)
 
 
 @pytest.fixture
@@ -42,14 +42,15 @@ POLICY = table.Policy(
     match_rate=0.5, seed=7,
 )  # fmt: skip
 NOBODY = np.zeros(USERS, bool)
+BEGINS = table.Run(0.0, 1.0, NOBODY)
 
 
 @pytest.fixture
 def score(model, features):
-    def made(campaign=None, rows=features, allowed=~NOBODY, is_open=~NOBODY, policy=POLICY):
+    def made(campaign=None, rows=features, allowed=~NOBODY, is_open=~NOBODY, policy=POLICY, run=BEGINS):
         return table.score(
             {**CAMPAIGN, **(campaign or {})}, KEYS, rows, model, policy, value_cents=1000.0, allowed=allowed,
-            is_open=is_open,
+            is_open=is_open, run=run,
         )  # fmt: skip
 
     return made
@@ -58,7 +59,7 @@ def score(model, features):
 @pytest.fixture
 def build(model, score):
     def made(campaign=None, last=None, **changes):
-        given = {name: changes.pop(name) for name in ("rows", "allowed", "is_open") if name in changes}
+        given = {name: changes.pop(name) for name in ("rows", "allowed", "is_open", "run") if name in changes}
         policy = replace(POLICY, **changes)
         one = score(campaign, policy=policy, **given)
         return table.settle([one], {} if last is None else {one.id: last}, model, policy)[0]
@@ -203,7 +204,7 @@ def test_between_the_thresholds_a_member_stays_and_nobody_enters(build, score):
 def test_a_few_changes_wait_and_those_who_stay_keep_their_day(build):
     first = build()
     answered = NOBODY.copy()
-    answered[[KEYS.index(key).as_py() for key in first.users.to_pylist()[:5]]] = True
+    answered[[KEYS.index(key).as_py() for key in first.users.filter(pa.array(~first.holdout)).to_pylist()[:5]]] = True
     later = build(last=again(first), is_open=~answered, day=DAY + timedelta(1))
     assert keys(later) == keys(first)
     assert set(rows(later).column("in_since").to_pylist()) == {DAY}
@@ -251,3 +252,15 @@ def test_last_night_is_read_from_what_was_published_by_an_older_release_too(buil
     assert members.contacted.sum() == build().size
     assert members.held.sum() == build().holdout.sum()
     assert (members.in_since[members.contacted | members.held] == np.datetime64(DAY)).all()
+
+
+def test_a_campaign_that_has_run_has_fewer_responses_to_expect(build, features, model):
+    reached = np.arange(USERS) % 2 == 0
+    late = build(run=table.Run(0.6, 0.3, reached), cost_cents=0.0)
+    chance = dict(zip(KEYS.to_pylist(), model.propensity(features, np.full(USERS, "A", object)), strict=True))
+    told = dict(zip(late.users.to_pylist(), late.propensity, strict=True))
+    for place, key in enumerate(KEYS.to_pylist()):
+        p = chance[key]
+        expected = p * 0.4 / (1 - p * 0.6) if reached[place] else p * 0.3
+        assert told[key] == pytest.approx(expected, abs=1e-6)
+    assert late.draws.mean() == pytest.approx(late.propensity[~late.holdout].sum(), rel=0.1)
