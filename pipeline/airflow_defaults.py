@@ -112,3 +112,20 @@ def tonight() -> Night:
         day = start.astimezone(load_shop(shop).zone).date()
     run = context["dag_run"]
     return open_night(shop, day, f"{run.run_type.value}-{hashlib.sha256(run.run_id.encode()).hexdigest()[:8]}")
+
+
+def announced() -> list[tuple[Night, str | None]]:
+    """What this run was triggered for: each announced snapshot with a night of its shop, else what its params name.
+
+    Raises:
+        ConfigError: unknown shop, or an event without shop, day and snapshot.
+    """
+    context = get_current_context()
+    events = [event.extra for event in (context.get("triggering_asset_events") or {}).get(SNAPSHOT, ())]
+    if not events:
+        params = context["params"]
+        shop = load_shop(params["shop"])
+        return [(open_night(params["shop"], shop.first_day), params.get("snapshot"))]
+    if lacking := [extra for extra in events if not {"shop", "day", "snapshot"} <= set(extra)]:
+        raise ConfigError(f"asset event {lacking[0]}: lacks shop, day or snapshot; announce it as `publish` does")
+    return [(open_night(extra["shop"], extra["day"]), extra["snapshot"]) for extra in events]

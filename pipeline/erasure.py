@@ -18,6 +18,7 @@ from pipeline.errors import Refused
 from pipeline.feeds import partitions
 from pipeline.privacy import tombstones
 from pipeline.privacy.keys import load_secret, user_key
+from pipeline.reports import export
 from pipeline.settings import Night
 from pipeline.warehouse import durable, fence, snapshot, staging
 from pipeline.warehouse.bucket import Bucket
@@ -89,7 +90,7 @@ def _begin(night: Night, keys: Sequence[str]) -> None:
             raise Refused(f"{where} is at work and would bring the user back; erase when it ends")
         durable.put(listed, tombstones.as_text([*tombstones.load(listed).to_pylist(), *keys]), Step.TOMBSTONE)
         unfinished = [path for path in night.root.rglob(".*") if path.name != durable.LOCK]
-        for path in (night.work.parent, root / staging.FOLDER, *unfinished):
+        for path in (night.work.parent, root / staging.FOLDER, night.root / export.FOLDER, *unfinished):
             durable.drop(path)
 
 

@@ -95,6 +95,36 @@ def test_bad_params_are_config_errors(monkeypatch, shop, day):
         tonight()
 
 
+def triggered(monkeypatch, *extras, shop="grocer", snapshot=None):
+    events = [types.SimpleNamespace(extra=extra) for extra in extras]
+    context = {
+        "params": {"shop": shop, "snapshot": snapshot},
+        "triggering_asset_events": {airflow_defaults.SNAPSHOT: events} if events else {},
+    }
+    monkeypatch.setattr(airflow_defaults, "get_current_context", lambda: context)
+
+
+def test_every_announced_snapshot_is_told_with_its_shop(monkeypatch):
+    one, two = ({"shop": "grocer", "day": f"2017-11-{day}", "snapshot": f"s{day}"} for day in (29, 30))
+    triggered(monkeypatch, one, two)
+    told = airflow_defaults.announced()
+    assert [(night.shop.name, str(night.day), snapshot) for night, snapshot in told] == [
+        ("grocer", "2017-11-29", "s29"), ("grocer", "2017-11-30", "s30"),
+    ]  # fmt: skip
+
+
+def test_by_hand_the_params_name_it(monkeypatch):
+    triggered(monkeypatch, snapshot="s1")
+    ((night, snapshot),) = airflow_defaults.announced()
+    assert (night.shop.name, snapshot) == ("grocer", "s1")
+
+
+def test_an_event_that_says_too_little_is_refused(monkeypatch):
+    triggered(monkeypatch, {"shop": "grocer", "day": "2017-11-30"})
+    with pytest.raises(errors.ConfigError, match="lacks shop, day or snapshot"):
+        airflow_defaults.announced()
+
+
 def test_failure_is_told_in_one_line_without_a_date(caplog):
     context = {
         "ti": types.SimpleNamespace(task_id="audit"),

@@ -1,4 +1,4 @@
-"""Commands that read published tables: tables, path, show, audience."""
+"""Commands that read published tables: tables, path, show, audience, deliver."""
 
 import json
 import re
@@ -87,24 +87,59 @@ def audience(
     campaign: Annotated[str, typer.Argument(help="A campaign of ad_audience_summary.")],
     to: Annotated[Path, typer.Option("--out", help="The file to write; replaced when it is there.")],
     file_format: Annotated[
-        str | None, typer.Option("--format", help="csv, xlsx or parquet.", show_default="by FILE")
+        str | None, typer.Option("--format", help="csv, xlsx, parquet or json.", show_default="by FILE")
     ] = None,
     include_holdout: Annotated[
         bool, typer.Option("--include-holdout", help="Also users held out of contact to measure the effect.")
     ] = False,
+    platform: Annotated[
+        str | None, typer.Option(help="Hashed addresses for an ad platform: google, meta, linkedin, tiktok, …")
+    ] = None,
+    addresses: Annotated[
+        Path | None, typer.Option(help="For a platform: CSV of user_id and email; read, hashed and kept nowhere.")
+    ] = None,
     shop: ShopOption = "grocer",
     snapshot: SnapshotOption = None,
 ) -> None:
     """Write one campaign's audience to a file; the hold-out is left out, a withheld audience is refused."""
+    from pipeline import delivery
+    from pipeline.privacy.floors import PLATFORM_FLOORS
     from pipeline.reports.export import FORMATS, export_audience
     from pipeline.warehouse.snapshot import pinned
 
+    night = a_night(shop)
+    if platform or addresses:
+        if platform not in PLATFORM_FLOORS:
+            raise unknown("platform", platform or "", PLATFORM_FLOORS)
+        if addresses is None or include_holdout or file_format:
+            raise ConfigError(f"--platform {platform}: takes --addresses, and neither --format nor --include-holdout")
+        with pinned(night.warehouse, snapshot) as source:
+            rows = delivery.to_platform(night, source, campaign, platform, addresses, to)
+        typer.echo(f"{rows:,} hashed addresses of campaign {campaign} for {platform} in {to}")
+        return
     chosen = next((known for known in FORMATS if known == (file_format or to.suffix.removeprefix("."))), None)
     if chosen is None:
         raise ConfigError(f"--format '{file_format or to.suffix}': unknown; choose one of {', '.join(FORMATS)}")
-    with pinned(a_night(shop).warehouse, snapshot) as source:
+    with pinned(night.warehouse, snapshot) as source:
         rows = export_audience(source, campaign, chosen, to, include_holdout=include_holdout)
     typer.echo(f"{rows:,} users of campaign {campaign} in {to}")
+
+
+@app.command(rich_help_panel=PANEL, epilog="Example: shopkeel deliver --orders marketing/exports.yaml")
+def deliver(
+    orders: Annotated[
+        Path | None, typer.Option(help="What to write, as YAML.", show_default="exports.yaml among the shop's files")
+    ] = None,
+    shop: ShopOption = "grocer",
+    snapshot: SnapshotOption = None,
+) -> None:
+    """Write every audience file that an orders file asks for; a rerun on the same snapshot changes nothing."""
+    from pipeline import delivery
+
+    told = delivery.deliver(a_night(shop), snapshot, orders)
+    rows = [(name, facts.get("rows", ""), facts.get("refused", "written")) for name, facts in told["files"].items()]
+    print_table(("file", "rows", "outcome"), rows, right=("rows",))
+    typer.echo(told["folder"])
 
 
 def pin(night: Night, snapshot: str | None) -> "Snapshot":

@@ -1,12 +1,14 @@
-"""Writes one campaign's audience to a file for marketing: csv, xlsx or parquet.
+"""Writes one campaign's audience to a file: csv, xlsx, parquet or json for marketing, hashed addresses for a platform.
 
 Not here: who belongs to an audience and whether it may be published (`tables`, `privacy.floors`).
 """
 
 import csv
 import difflib
+import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime, time
 from pathlib import Path
 from typing import Any, Literal
@@ -17,10 +19,12 @@ import pyarrow.parquet as pq
 
 from pipeline.contracts.tables import AD_AUDIENCE_SUMMARY, AD_AUDIENCES
 from pipeline.errors import ConfigError, DataError, Refused
+from pipeline.privacy import floors, platforms
 from pipeline.warehouse.snapshot import Snapshot
 
-Format = Literal["csv", "xlsx", "parquet"]
-FORMATS: tuple[Format, ...] = ("csv", "xlsx", "parquet")
+Format = Literal["csv", "xlsx", "parquet", "json"]
+FORMATS: tuple[Format, ...] = ("csv", "xlsx", "parquet", "json")
+FOLDER = "exports"  # of files made for marketing after each night, among the shop's
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 XLSX_ROWS = 1_048_576
 
@@ -33,7 +37,8 @@ def export_audience(
     Args:
         snapshot: the published snapshot to read.
         campaign: a campaign id of `ad_audience_summary`.
-        file_format: csv and xlsx hold neutralised text, so a spreadsheet runs none of it; parquet holds rows as is.
+        file_format: csv and xlsx hold neutralised text, so a spreadsheet runs none of it; parquet and json (an object a
+            line) hold rows as is.
         out: the file; it appears whole or not at all.
         include_holdout: also write users held out of contact, whose contact would spoil the measurement of effect.
 
@@ -42,25 +47,58 @@ def export_audience(
         Refused: the audience is withheld.
     """
     _demand_published(snapshot, campaign)
-    if not out.parent.is_dir():
-        raise ConfigError(f"audience {campaign}: folder {out.parent} does not exist; create it or choose another --out")
-    wanted = dataset.field("campaign_id") == campaign
-    if not include_holdout:
-        wanted &= ~dataset.field("is_holdout")
-    # One campaign's rows lie together in the file, so only theirs are read; the order of the table is kept.
-    rows = dataset.dataset(snapshot.path(AD_AUDIENCES.name)).to_table(filter=wanted).sort_by("rank")
-    partial = out.with_name(f".{out.name}.{os.getpid()}.part")
-    try:
+    rows = _audience(snapshot, campaign, include_holdout)
+    with _whole(campaign, out) as partial:
         if file_format == "csv":
             _write_csv(rows, partial)
         elif file_format == "xlsx":
             _write_xlsx(rows, partial, datetime.combine(snapshot.manifest.day, time()))
+        elif file_format == "json":
+            lines = (json.dumps(row, default=str, ensure_ascii=False) for row in rows.to_pylist())
+            partial.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
         else:
             pq.write_table(rows, partial, compression="zstd")
-        partial.replace(out)
-    finally:
-        partial.unlink(missing_ok=True)
     return len(rows)
+
+
+def export_to_platform(
+    snapshot: Snapshot,
+    campaign: str,
+    platform: str,
+    addresses: Mapping[str, str],
+    consenting: Collection[str],
+    out: Path,
+    match_rate: float,
+) -> int:
+    """Write the hashed addresses of one campaign's audience, in the order of the hashes, and return how many.
+
+    Args:
+        snapshot: the published snapshot to read.
+        campaign: a campaign id of `ad_audience_summary`.
+        platform: an ad platform.
+        addresses: e-mail address by user key.
+        consenting: keys of users who agree to ads now, whatever held when the snapshot was made.
+        out: the file; it appears whole or not at all.
+        match_rate: share of addresses the platform is assumed to know.
+
+    Raises:
+        ConfigError: unknown campaign, or a folder that does not exist.
+        Refused: the audience is withheld, or too few of its users have an address for the platform.
+    """
+    _demand_published(snapshot, campaign)
+    keys = set(_audience(snapshot, campaign, False).column("user_key").to_pylist()) & set(consenting)
+    found = {platforms.hashed(addresses[key], platform) for key in keys if key in addresses}
+    hashes = sorted(one for one in found if one)
+    if platform not in floors.platforms_ok(len(hashes), match_rate):
+        floor = floors.PLATFORM_FLOORS[platform]
+        raise Refused(
+            f"audience {campaign}: too few users with an address for {platform}, which asks for {floor:,} matched at "
+            f"an assumed match rate of {match_rate:.0%}; widen the campaign or hand over more addresses"
+        )
+    header = platforms.HEADERS[platform]
+    with _whole(campaign, out) as partial:
+        partial.write_text("".join(f"{line}\n" for line in ([header] if header else []) + hashes), encoding="utf-8")
+    return len(hashes)
 
 
 def neutral(cell: Any) -> Any:
@@ -71,6 +109,27 @@ def neutral(cell: Any) -> Any:
     if isinstance(cell, str) and cell.startswith(FORMULA_STARTS):
         return f"'{cell}"
     return cell
+
+
+def _audience(snapshot: Snapshot, campaign: str, include_holdout: bool) -> pa.Table:
+    wanted = dataset.field("campaign_id") == campaign
+    if not include_holdout:
+        wanted &= ~dataset.field("is_holdout")
+    # One campaign's rows lie together in the file, so only theirs are read; the order of the table is kept.
+    return dataset.dataset(snapshot.path(AD_AUDIENCES.name)).to_table(filter=wanted).sort_by("rank")
+
+
+@contextmanager
+def _whole(campaign: str, out: Path) -> Iterator[Path]:
+    """A place to write to that becomes the file at the end, or is gone."""
+    if not out.parent.is_dir():
+        raise ConfigError(f"audience {campaign}: folder {out.parent} does not exist; create it or choose another --out")
+    partial = out.with_name(f".{out.name}.{os.getpid()}.part")
+    try:
+        yield partial
+        partial.replace(out)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def _demand_published(snapshot: Snapshot, campaign: str) -> None:

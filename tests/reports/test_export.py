@@ -1,6 +1,7 @@
 """The audience file: who is in it, and that no spreadsheet runs what it holds."""
 
 import csv
+import json
 from datetime import date
 from pathlib import Path
 
@@ -84,6 +85,9 @@ def read(path: Path) -> list[list[object]]:
             return list(csv.reader(file))
     if path.suffix == ".xlsx":
         return [list(row) for row in openpyxl.load_workbook(path).active.iter_rows(values_only=True)]
+    if path.suffix == ".json":
+        rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        return [[*rows[0]], *([*row.values()] for row in rows)]
     table = pq.read_table(path)
     return [table.column_names, *([*row.values()] for row in table.to_pylist())]
 
