@@ -28,6 +28,7 @@ ELSEWHERE = {
     "stages/ingest.py": NIGHT,
     "stages/layout_inputs.py": NIGHT,
     "stages/operating_point.py": NIGHT,
+    "stages/promised.py": NIGHT,
     "stages/publish.py": NIGHT,
     "stages/ranking_inputs.py": NIGHT,
     "stages/reasons.py": NIGHT,

@@ -4,12 +4,12 @@ from typing import Any
 
 from pipeline import gates
 from pipeline.contracts.feeds import FEEDS
-from pipeline.contracts.tables import CHANGE_LEDGER, RUN_STATUS, TABLES
+from pipeline.contracts.tables import CHANGE_LEDGER, PROMISES, RUN_STATUS, TABLES
 from pipeline.feeds import partitions
 from pipeline.record import JsonRecorder
 from pipeline.settings import Night
-from pipeline.stages import audit_audiences, desk
-from pipeline.stages.gate import judge_frames
+from pipeline.stages import audit_audiences, desk, promised
+from pipeline.stages.gate import judge_frames, note_json
 from pipeline.tables import run_status
 from pipeline.warehouse.staging import Staging
 
@@ -18,7 +18,7 @@ QUIET = "no list changed since the night before"
 
 
 def run(night: Night, _item: str | None, recorder: JsonRecorder, progress: desk.Progress) -> dict[str, Any]:
-    """Stage run_status, run every table's expectations, and note the verdict that publish asks for."""
+    """Stage run_status, recount the promises, run all expectations, and note the verdict that publish asks for."""
     desk.note(night, "verdict", {"passed": False})
     facts = {name: desk.noted(night, f"scored-{name}") for name in SCORED} | {"balance": desk.noted(night, "balanced")}
     rows = {table: count for scored in facts.values() for table, count in scored["rows"].items()}
@@ -30,8 +30,10 @@ def run(night: Night, _item: str | None, recorder: JsonRecorder, progress: desk.
     staging.write(RUN_STATUS, run_status.rows(rows, fallbacks, empties, feeds))
     frames = {name: staging.read(name) for name in TABLES}
     full = {name: frame for name, frame in frames.items() if len(frame) or name not in empties}
+    kept = promised.frame(night, staging)
+    note_json(recorder, PROMISES.name, kept.to_pylist())
     progress(1, 2)
-    gates.require(judge_frames(full, recorder))
+    gates.require(judge_frames(full | {PROMISES.name: kept}, recorder))
     audit_audiences.require(night, frames)
     desk.note(night, "verdict", {"passed": True})
     progress(2, 2)

@@ -33,7 +33,7 @@ class Block:
         company: the users.
         free: the ranking of all that may be listed.
         cart: the ranking of what completes the open basket.
-        champion: last night's model's ranking on tonight's data, where another one serves tonight.
+        champion, champion_cart: last night's model's rankings on tonight's data, where another one serves tonight.
         common: the ranking is what is popular.
     """
 
@@ -41,6 +41,7 @@ class Block:
     free: Free
     cart: Free | None
     champion: Free | None
+    champion_cart: Free | None
     common: bool
 
 
@@ -64,16 +65,16 @@ class Outcome:
 def blocks_of(scene: Scene, *, common: bool) -> Iterator[Block]:
     """All users: those whom the models ranked, then everybody else with what is popular."""
     night, everyone = scene.night, scene.consents[0]
-    names = (score_recommendations.TONIGHT, score_cart.CART, score_recommendations.CHAMPION)
+    names = (score_recommendations.TONIGHT, score_cart.CART, score_recommendations.CHAMPION, score_cart.CHAMPION)
     served = [pa.array([], pa.string())]
-    for free, cart, champion in zip_longest(*(free_lists.read(night, name) for name in names)):
+    for free, cart, champion, their_cart in zip_longest(*(free_lists.read(night, name) for name in names)):
         served.append(free.users)
-        yield Block(scene.of(free.users, personal=True), free, cart, champion, common)
+        yield Block(scene.of(free.users, personal=True), free, cart, champion, their_cart, common)
     others = everyone.filter(pc.invert(pc.is_in(everyone, pa.concat_arrays(served))))
     for start in range(0, len(others), AT_ONCE):
         users = others.slice(start, AT_ONCE)
         best = free_lists.popular(scene.history, scene.inputs.space.recommendable, users, score_recommendations.LONG)
-        yield Block(scene.of(users, personal=False), best, None, None, common=True)
+        yield Block(scene.of(users, personal=False), best, None, None, None, common=True)
 
 
 def balanced(scene: Scene, block: Block, core: Ranked | None, point: Point) -> dict[str, Outcome]:
@@ -115,6 +116,8 @@ def rankings(scene: Scene, block: Block, core: Ranked | None) -> dict[str, Ranki
     free = _views(scene, company, block.free)
     free[CART] = Ranked(block.cart.items, block.cart.scores) if block.cart else nothing
     champion = _views(scene, company, block.champion) if block.champion else {}
+    if block.champion_cart:
+        champion[CART] = Ranked(block.champion_cart.items, block.champion_cart.scores)
     shared = _views(scene, company, core) if core and not block.common else {}
     return {name: Rankings(ranked, champion.get(name), shared.get(name)) for name, ranked in free.items()}
 

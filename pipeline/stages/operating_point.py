@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import zip_longest
 
 import numpy as np
 import pyarrow as pa
@@ -108,14 +109,13 @@ def _cohort(scene: Scene, count: int) -> pa.Array:
 def _blocks(scene: Scene, cohort: pa.Array, version: str, champion: str | None) -> Iterator[Block]:
     inputs, history = scene.inputs, scene.history
     users = np.sort(np.asarray(pc.index_in(cohort, history.users)).astype(np.int64))
-    bases = score_recommendations.by_order(inputs, history, version, users)
-    carts = {one.users[0]: one for one in score_cart.by_order(inputs, history, version, users)}
-    theirs = {
-        one.users[0]: one
-        for one in (score_recommendations.by_order(inputs, history, champion, users) if champion else ())
-    }
-    for base in bases:
-        others = (one.get(base.users[0]) for one in (carts, theirs))
-        cart, other = (Free.of(one, history.users).bare() if one else None for one in others)
-        free = Free.of(base, history.users).bare()
-        yield Block(scene.of(free.users, personal=True), free, cart, other, common=False)
+    asked = [
+        rank(inputs, history, one, users) if one else ()
+        for one in (version, champion)
+        for rank in (score_recommendations.by_order, score_cart.by_order)
+    ]
+    for lists in zip_longest(*asked):
+        base, cart, other, other_cart = (Free.of(one, history.users).bare() if one else None for one in lists)
+        if base:
+            company = scene.of(base.users, personal=True)
+            yield Block(company, base, cart, other, other_cart, common=False)

@@ -67,12 +67,12 @@ class Scene:
     @cached_property
     def shelves(self) -> pa.Array:
         """Names of the categories by which lists are compared: the second level of a path, else the first."""
-        return pc.unique(self._shelf_names).sort()
+        return pc.unique(self.shelf_names).sort()
 
     @cached_property
     def shelf(self) -> np.ndarray:
         """Int [I] category of each item; -1 for those that are gone."""
-        known = np.asarray(pc.index_in(self._shelf_names, self.shelves)).astype(np.int64)
+        known = np.asarray(pc.index_in(self.shelf_names, self.shelves)).astype(np.int64)
         return np.r_[known, np.full(self._gone, -1)]
 
     @cached_property
@@ -153,7 +153,8 @@ class Scene:
         return len(self.before.ids) - len(self.inputs.space.ids)
 
     @cached_property
-    def _shelf_names(self) -> pa.Array:
+    def shelf_names(self) -> pa.Array:
+        """Category by which each item of the catalogue is compared."""
         paths = (path or "other" for path in self.inputs.catalogue.column("category").to_pylist())
         return pa.array([path.split(" > ")[:2][-1] for path in paths], pa.string())
 

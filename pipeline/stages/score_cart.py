@@ -1,6 +1,6 @@
 """What goes with an item, surely, and what the models would complete consenting users' last baskets with."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import date
 from typing import Any
@@ -18,12 +18,12 @@ from pipeline.models.order import blocks
 from pipeline.models.recommendations import Lists
 from pipeline.settings import Night
 from pipeline.stages import consenting, desk, free_lists
-from pipeline.stages.fine_tune_recommendations import open_cart, open_version
+from pipeline.stages.fine_tune_recommendations import open_cart, open_version, readable
 from pipeline.stages.free_lists import WIDE, Free
 from pipeline.stages.ranking_inputs import RankingInputs
 from pipeline.warehouse.staging import Staging
 
-COMPLEMENTS, CART = "complements", "cart"
+COMPLEMENTS, CART, CHAMPION = "complements", "cart", "champion-cart"
 
 
 def run(night: Night, _staging: Staging, progress: desk.Progress) -> dict[str, Any]:
@@ -35,9 +35,17 @@ def run(night: Night, _staging: Staging, progress: desk.Progress) -> dict[str, A
     ordered = pairs.order_by("item_id", "other_id").to_pyarrow()
     found = cart.complements(ordered, inputs.space, inputs.space.recommendable)
     desk.write(night, COMPLEMENTS, pa.table(vars(found)))
-    progress(1, 2)
-    free_lists.keep(night, CART, ranked(inputs, found))
-    progress(2, 2)
+    progress(1, 3)
+    history = inputs.history(night.day)
+    empty = np.diff(open_basket(inputs, history.users, night.day).indptr) == 0
+    free_lists.keep(night, CART, _kept(_lists(inputs, history, found), history, empty))
+    progress(2, 3)
+    serves = desk.noted(night, "judgement")["recommendations"]["serves"]
+    before = readable(night, desk.champion(night, "recommendations")) if serves else None
+    other = before if before != serves else None
+    lists = by_order(inputs, history, other, consenting.served(night, history.users)) if other else ()
+    free_lists.keep(night, CHAMPION, _kept(lists, history, empty))
+    progress(3, 3)
     return {"rows": {}}
 
 
@@ -47,24 +55,22 @@ def complements(night: Night) -> Complements:
     return Complements(*(kept.column(name).to_numpy() for name in kept.column_names))
 
 
-def ranked(inputs: RankingInputs, found: Complements) -> Iterator[Free]:
-    """Blocks of consenting users, by the learned order, else by lift and habit; who has no basket has nothing."""
-    history = inputs.history(inputs.night.day)
-    held = open_basket(inputs, history.users, inputs.night.day)
-    empty = np.diff(held.indptr) == 0
-    for lists in _lists(inputs, history, held, found):
+def _kept(ranked: Iterable[Lists], history: History, empty: np.ndarray) -> Iterator[Free]:
+    """Blocks without features; who has no basket has nothing to complete."""
+    for lists in ranked:
         items = np.where(empty[lists.users][:, None], -1, lists.items)
         yield Free.of(replace(lists, items=items), history.users).bare()
 
 
-def _lists(inputs: RankingInputs, history: History, held: sp.csr_matrix, found: Complements) -> Iterator[Lists]:
+def _lists(inputs: RankingInputs, history: History, found: Complements) -> Iterator[Lists]:
+    """By the learned order, else by lift and habit."""
     night, listable = inputs.night, inputs.space.recommendable
     served = consenting.served(night, history.users)
     serves = desk.noted(night, "judgement")["recommendations"]["serves"]
     if serves and open_cart(night, serves):
         yield from by_order(inputs, history, serves, served)
         return
-    lifts = found.matrix(len(inputs.space.ids))
+    lifts, held = found.matrix(len(inputs.space.ids)), open_basket(inputs, history.users, night.day)
     for block in blocks(served):
         items, scores = cart.complete(held[block], history, block, lifts, listable, WIDE)
         yield Lists(block, items, scores, np.zeros((*items.shape, 0), np.float32))

@@ -1,0 +1,58 @@
+"""What the audit is told of the world, from feeds and features, and the promises recounted on the staged night."""
+
+import ibis
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.audit.promises import promises
+from pipeline.audit.recount import Budget, World
+from pipeline.contracts.tables import OPERATING_POINT
+from pipeline.errors import NoData
+from pipeline.settings import Night
+from pipeline.stages import consenting, desk
+from pipeline.stages.scene import Scene
+from pipeline.warehouse.snapshot import Snapshot
+from pipeline.warehouse.staging import Staging
+
+JUDGED = ("recommendations", "cart_recommendations", "experience", "change_ledger", "user_profiles", "page_layouts")
+
+
+def frame(night: Night, staging: Staging) -> pa.Table:
+    """Rows of the frame `promises`."""
+    parent = desk.parent(night)
+    tonight = {name: staged for name in JUDGED if (staged := _staged(staging, name)) is not None}
+    last = {name: parent.table(name) for name in JUDGED if parent and name in parent.manifest.tables}
+    return promises(tonight, last, world(night, staging, parent))
+
+
+def world(night: Night, staging: Staging, parent: Snapshot | None) -> World:
+    """What happened, as of the night."""
+    scene, last_day = Scene(night), parent.manifest.day if parent else None
+    _everyone, readable = consenting.users(night, "consent_personalisation")
+    arrived = scene.arrived
+    late = arrived.filter(pc.field("ds") > pa.scalar(last_day, pa.date32())) if last_day else arrived
+    goods = scene.inputs.catalogue.select(["item_id"]).append_column("shelf", scene.shelf_names)
+    fit = pa.array(scene.facts.recommendable[: len(goods)])
+    lines = desk.lines(night).select("user_key", "item_id", "basket_id", "ds").filter(ibis._.ds <= night.day)
+    (point,) = staging.read(OPERATING_POINT.name).filter(pc.field("is_chosen")).to_pylist()
+    return World(
+        day=night.day,
+        last_day=last_day,
+        active=set(late.column("user_key").to_pylist()) & set(readable.to_pylist()),
+        readable=set(readable.to_pylist()),
+        items=goods.append_column("recommendable", fit).to_pandas(),
+        lines=lines.to_pyarrow().to_pandas(),
+        budgets={
+            "idle": Budget(point["budget_idle"], point["pinned_idle"]),
+            "active": Budget(point["budget_active"], night.shop.policy.pinned_active),
+        },
+        policy=night.shop.policy,
+        same_pages=parent is None or parent.manifest.policy_hash == night.shop.policy_hash,
+    )
+
+
+def _staged(staging: Staging, name: str) -> pa.Table | None:
+    try:
+        return staging.read(name)
+    except NoData:  # a shop may lack it
+        return None
