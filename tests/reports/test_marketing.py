@@ -43,7 +43,8 @@ def told(name, published=True, **more):
 def profiles():
     return [
         {"user_key": key, "recency_days": 1, "baskets_90d": 3, "price_band": "value" if n < 50 else "premium",
-         "segment": "s", "segment_name": "S", "summary": "x",
+         "segment": "s", "segment_name": "S", "segment_since": DAY, "summary": "x",
+         "segment_cause": "kept", "basket_cuts": [1.0], "axes": "a",
          "category_affinities": [{"name": "TEA" if n < 120 else "SOAP", "share": 1.0, "baskets": 2}]}
         for n, key in enumerate(KEYS)
     ]  # fmt: skip
