@@ -28,9 +28,13 @@ def causes(now: pd.DataFrame, before: pd.DataFrame, made: pd.DataFrame, world: W
     return found("causes", broken, float(broken.mean()), "Each place says rightly since when and why it is there")
 
 
-def experience(now: pd.DataFrame, made: pd.DataFrame, told: pa.Table, world: World) -> Finding:
-    """What experience says of each list against what was counted here."""
+def experience(now: pd.DataFrame, before: pd.DataFrame, made: pd.DataFrame, told: pa.Table, world: World) -> Finding:
+    """What experience says of each list against what was counted here; it may name lists that came to hold nothing."""
     said = told.to_pandas().set_index(LIST)
+    ended = (
+        (said.list_size == 0) & ~said.index.isin(made.index) & said.index.isin(pd.MultiIndex.from_frame(before[LIST]))
+    )
+    said = said[~ended]
     both = made.merge(said, how="outer", left_index=True, right_index=True, suffixes=("", "_said"))
     counted = {
         "list_size": both["size"],
@@ -43,7 +47,8 @@ def experience(now: pd.DataFrame, made: pd.DataFrame, told: pa.Table, world: Wor
         "rbo": both.rbo,
         "rbo_floor": both.floor,
         "churn": (both.newcomers / both.places).where(both.state != "new"),
-        "voluntary_7d": both.spent + both.voluntary,
+        # A list that was away for a night may have spent before.
+        "voluntary_7d": (both.spent + both.voluntary).where(both.state != "new", both.voluntary_7d),
     }
     off = pd.DataFrame({name: _apart(values, said[name].reindex(both.index)) for name, values in counted.items()})
     off["state"] = both.state != both.state_said

@@ -48,7 +48,7 @@ def promises(
         pages.moves(tonight, last, world),
         _freshness(made, world),
         agreement.causes(now, before, made, world),
-        agreement.experience(now, made, tonight["experience"], world),
+        agreement.experience(now, before, made, tonight["experience"], world),
         agreement.ledger(now, before, tonight["change_ledger"], world),
         *also,
     ]

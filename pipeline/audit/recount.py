@@ -44,6 +44,7 @@ class World:
         budgets: by state, idle and active.
         policy: of the balance.
         same_pages: last night's pages were laid out under the same settings.
+        ads: keys of users who agreed to personalised ads; None takes all to have.
     """
 
     day: date
@@ -55,6 +56,7 @@ class World:
     budgets: Mapping[str, Budget]
     policy: Policy
     same_pages: bool = True
+    ads: Collection[str] | None = None
 
     @cached_property
     def sizes(self) -> dict[str, int]:
@@ -89,12 +91,18 @@ class World:
         days = rows[HABIT].merge(self.days_since.reset_index(), on=HABIT, how="left").days.to_numpy()
         lasting = self.lasting.reindex(rows.item_id, fill_value=False).to_numpy(bool)
         rest = rows.surface.map({str(name): one.rest_days for name, one in self.policy.surfaces.items()}).to_numpy()
-        broken = np.select(
-            [~rows.item_id.isin(fit), (days < self.policy.just_bought_days) & ~lasting, days < rest],
-            ["unavailable", "just_bought", "resting"],
-            "",
-        )
-        return pd.Series(broken, rows.index, dtype=object)
+        broken = {
+            "unavailable": ~rows.item_id.isin(fit),
+            "just_bought": (days < self.policy.just_bought_days) & ~lasting,
+            "resting": days < rest,
+            "unwanted_ad": self.unwanted(rows),
+        }
+        return pd.Series(np.select(list(broken.values()), list(broken), ""), rows.index, dtype=object)
+
+    def unwanted(self, rows: pd.DataFrame) -> pd.Series:
+        """Rows of ads to users who did not agree to them."""
+        agreed = rows.user_key if self.ads is None else list(self.ads)
+        return rows.surface.eq("ad") & ~rows.user_key.isin(agreed)
 
 
 def lists(tables: Mapping[str, pa.Table], day: date | None) -> pd.DataFrame:
@@ -117,8 +125,9 @@ def lists(tables: Mapping[str, pa.Table], day: date | None) -> pd.DataFrame:
 def standing(before: pd.DataFrame, world: World) -> pd.DataFrame:
     """Last night's rows that tonight goes on from: as long as lists are tonight, of those who may still be read.
 
-    What was made of a user's own purchases is not kept when they may no longer be read.
+    What was made of a user's own purchases is not kept when they may no longer be read, nor an ad that is not wanted.
     """
+    before = before[~world.unwanted(before)]
     personal = before[~before.is_fallback.astype(bool) & ~before.user_key.isin(list(world.readable))]
     withdrawn = pd.MultiIndex.from_frame(before[LIST]).isin(pd.MultiIndex.from_frame(personal[LIST]))
     return before[(before["rank"] <= before.surface.map(world.sizes).astype(float)) & ~withdrawn]
@@ -148,11 +157,14 @@ def compare(now: pd.DataFrame, before: pd.DataFrame, spent: pd.Series, world: Wo
     found = found.join(
         [newcomers, had.set_axis(["had", "gone"], axis=1), is_same.rename("same"), spent.rename("spent")]
     )
-    counts = ["newcomers", "had", "gone", "same", "spent"]
+    counts = ["size", "places", "newcomers", "had", "gone", "same", "spent"]
     found[counts] = found[counts].fillna(0).astype(int)
-    active = found.index.get_level_values("user_key").isin(list(world.active))
+    # Of whom nothing was taken yet nothing is known to act on.
+    acting = set(world.active) & set(world.lines.user_key)
+    active = found.index.get_level_values("user_key").isin(list(acting))
     found["state"] = np.where(found.had == 0, "new", np.where(active, "active", "idle"))
     new, act = found.state == "new", found.state == "active"
+    found.loc[new, "spent"] = 0
     found["voluntary"] = np.where(new, 0, np.maximum(found.newcomers - found.gone, 0))
     found["is_same"] = (found.had == found["size"]) & (found.same == found["size"])
     found["rbo"] = _overlap(kept, found, world.policy.rbo_p)

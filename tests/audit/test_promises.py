@@ -218,3 +218,24 @@ def test_a_choice_is_never_excused_by_items_that_had_to_go(shop):
     excused = [row | {"forced": 3, "voluntary": 0} for row in tonight[EXPERIENCE].to_pylist()]
     tonight |= {EXPERIENCE: pa.Table.from_pylist(excused, TABLES[EXPERIENCE].schema)}
     assert recounted(shop, tonight)[G1]["violations"] == 1
+
+
+def test_ads_are_for_those_who_agreed(shop):
+    keys = shop.keys.to_pylist()
+    row = recounted(shop, ads=keys[1:])[G5]
+    assert (recounted(shop, ads=keys)[G5]["violations"], row["violations"]) == (0, 1)
+
+
+def test_a_list_that_came_to_hold_nothing_may_be_named(shop):
+    user = list_of(shop, "idle")
+
+    def ended(size):
+        def change(rows):
+            rows.loc[(rows.user_key == user) & (rows.surface == "home"), "list_size"] = size
+            return rows
+
+        gone = changed(shop, LISTS, lambda rows: rows[(rows.user_key != user) | (rows.surface != "home")])
+        return gone | {EXPERIENCE: changed(shop, EXPERIENCE, change)[EXPERIENCE]}
+
+    for size, violations in ((0, 0), (20, 1)):
+        assert recounted(shop, ended(size))[EXPERIENCE]["violations"] == violations
