@@ -43,9 +43,12 @@ def moves(tonight: Mapping[str, pa.Table], last: Mapping[str, pa.Table], world: 
     both["differs"] = both.module_before.ne(both.module_now)
     anchors = both[both.differs & (both.is_anchor_before.eq(True) | both.is_anchor_now.eq(True))]
     made = _made(both, now, world)
-    again = made[(made > 0) & made.index.isin(_moved_lately(before, world))]
+    made = made.reindex(both.user_key.unique(), fill_value=0)
+    last_move, today = _last_move(before, made.index), pd.Timestamp(world.day)
+    again = (made > 0) & (today - last_move < pd.Timedelta(days=WEEK))
+    forgot = _last_move(now, made.index) != last_move.where(made == 0, today)  # the next week is counted from here
     limit = world.policy.layout.moves_per_week
-    broken = {*anchors.user_key, *made.index[made > limit], *(again.index if limit < 2 else [])}
+    broken = {*anchors.user_key, *made.index[(made > limit) | (again & (limit < 2)) | forgot]}
     worst = made.max() if len(made) else 0
     words = f"Anchors stay, and no user sees more than {limit} move of a module in {WEEK} days"
     return counted(PROMISE, both.user_key.nunique(), len(broken), worst, words)
@@ -66,16 +69,7 @@ def _made(both: pd.DataFrame, now: pd.DataFrame, world: World) -> pd.Series:
     return pages.slots.where(~swaps, 1).groupby("user_key").sum()
 
 
-def _moved_lately(before: pd.DataFrame, world: World) -> pd.Index:
-    """Users who surely saw a move less than a week ago: counted as one then, with no slot that changed a week ago."""
-    week = pd.Timestamp(world.day) - pd.Timedelta(days=WEEK)
-    since, first = (
-        pd.to_datetime(before.kept_since),
-        pd.to_datetime(before.groupby("user_key").kept_since.transform("min")),
-    )
-    counted = before.moves_7d > 0
-    expired = (
-        since.le(week) & since.gt(pd.Timestamp(world.last_day or world.day) - pd.Timedelta(days=WEEK)) & since.gt(first)
-    )
-    recent = since.gt(week) & since.gt(first)
-    return pd.Index(before.user_key[counted & recent].unique()).difference(before.user_key[expired].unique())
+def _last_move(rows: pd.DataFrame, users: pd.Index) -> pd.Series:
+    """The day of each user's last move by choice; long ago for none."""
+    days = pd.to_datetime(rows.moved_on).groupby(rows.user_key).max()
+    return days.reindex(users).fillna(pd.Timestamp(0))

@@ -16,7 +16,7 @@ from pipeline.balance import coherence, explore
 from pipeline.balance.core import common
 from pipeline.balance.point import Point
 from pipeline.balance.surface import ACTIVE, IDLE, NEW, Balanced, Rankings, Standing, balance_surface
-from pipeline.balance.surfaces import AD, Ranked, views
+from pipeline.balance.surfaces import Ranked, views
 from pipeline.stages import free_lists, score_cart, score_recommendations
 from pipeline.stages.before import CART, Shown
 from pipeline.stages.free_lists import Free
@@ -91,7 +91,7 @@ def balanced(scene: Scene, block: Block, core: Ranked | None, point: Point) -> d
     sizes = {str(name): surface.size for name, surface in policy.surfaces.items()}
     out = {}
     for name, shown in scene.before.shown(company.users, sizes).items():
-        if name == AD:  # what was agreed to once is not kept when it no longer is
+        if name == "ad":  # what was agreed to once is not kept when it no longer is
             shown = shown.forgotten(~company.who.ads)
         if block.common:  # a list made of a person's own data is not kept without their consent
             shown = shown.forgotten(~shown.common & (company.rows < 0))
