@@ -30,11 +30,13 @@ def run(night: Night, _item: str | None, recorder: JsonRecorder, progress: desk.
     staging.write(RUN_STATUS, run_status.rows(rows, fallbacks, empties, feeds))
     frames = {name: staging.read(name) for name in TABLES}
     full = {name: frame for name, frame in frames.items() if len(frame) or name not in empties}
-    kept = promised.frame(night, staging)
+    breaches = audit_audiences.breaches_of(night, frames)
+    kept = promised.frame(night, staging, [audit_audiences.finding(frames, breaches)])
     note_json(recorder, PROMISES.name, kept.to_pylist())
     progress(1, 2)
-    gates.require(judge_frames(full | {PROMISES.name: kept}, recorder))
-    audit_audiences.require(night, frames)
+    verdicts = judge_frames(full | {PROMISES.name: kept}, recorder)
+    audit_audiences.require(breaches)
+    gates.require(verdicts)
     desk.note(night, "verdict", {"passed": True})
     progress(2, 2)
     return {"rows": rows, "fallbacks": fallbacks}

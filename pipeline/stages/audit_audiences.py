@@ -1,26 +1,43 @@
 """Opening what the audit of audiences reads, and refusing the night where their promise does not hold."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pyarrow as pa
 
 from pipeline.audit import audiences
+from pipeline.audit.finding import Finding, counted
 from pipeline.contracts.tables import AD_AUDIENCE_SUMMARY, AD_AUDIENCES
 from pipeline.errors import Refused
 from pipeline.settings import Night
 from pipeline.stages import consenting, desk
 from pipeline.stages.score_audiences import CONSENTS, holdout_salt
 
+PROMISE = "G7_audiences"
 
-def require(night: Night, frames: Mapping[str, pa.Table]) -> None:
+
+def finding(frames: Mapping[str, pa.Table], breaches: Sequence[str]) -> Finding:
+    """The row of this promise beside those of lists and pages."""
+    count = len(frames[AD_AUDIENCE_SUMMARY.name])
+    if not count:
+        return Finding(PROMISE, 0, 0, None, "No input: no campaign is live.")
+    return counted(PROMISE, count, len(breaches), len(breaches), "Audiences are large enough and tell of nobody")
+
+
+def require(breaches: Sequence[str]) -> None:
     """Let the night go on only if its staged audiences keep their promise.
 
     Raises:
         Refused: an audience is too small, tells of a few people, holds who did not agree, or its draw was changed.
     """
+    if breaches:
+        raise Refused(f"audit refused {len(breaches)}: {'; '.join(breaches)}. Run the night again from score")
+
+
+def breaches_of(night: Night, frames: Mapping[str, pa.Table]) -> list[str]:
+    """What is promised of the staged audiences and does not hold, a sentence each."""
     before = desk.parent(night)
     settings = night.shop.audiences
-    found = audiences.breaches(
+    return audiences.breaches(
         frames[AD_AUDIENCES.name],
         frames[AD_AUDIENCE_SUMMARY.name],
         before.table(AD_AUDIENCES.name) if before and AD_AUDIENCES.name in before.manifest.tables else None,
@@ -29,5 +46,3 @@ def require(night: Night, frames: Mapping[str, pa.Table]) -> None:
         holdout_share=settings.holdout_share,
         salt=holdout_salt(night),
     )
-    if found:
-        raise Refused(f"audit refused {len(found)}: {'; '.join(found)}. Run the night again from score")

@@ -1,9 +1,12 @@
 """What the audit is told of the world, from feeds and features, and the promises recounted on the staged night."""
 
+from collections.abc import Sequence
+
 import ibis
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.audit.finding import Finding
 from pipeline.audit.promises import promises
 from pipeline.audit.recount import Budget, World
 from pipeline.contracts.tables import OPERATING_POINT
@@ -17,12 +20,12 @@ from pipeline.warehouse.staging import Staging
 JUDGED = ("recommendations", "cart_recommendations", "experience", "change_ledger", "user_profiles", "page_layouts")
 
 
-def frame(night: Night, staging: Staging) -> pa.Table:
-    """Rows of the frame `promises`."""
+def frame(night: Night, staging: Staging, also: Sequence[Finding]) -> pa.Table:
+    """Rows of the frame `promises`, and those found elsewhere."""
     parent = desk.parent(night)
     tonight = {name: staged for name in JUDGED if (staged := _staged(staging, name)) is not None}
     last = {name: parent.table(name) for name in JUDGED if parent and name in parent.manifest.tables}
-    return promises(tonight, last, world(night, staging, parent))
+    return promises(tonight, last, world(night, staging, parent), also)
 
 
 def world(night: Night, staging: Staging, parent: Snapshot | None) -> World:
@@ -47,6 +50,7 @@ def world(night: Night, staging: Staging, parent: Snapshot | None) -> World:
             "active": Budget(point["budget_active"], night.shop.policy.pinned_active),
         },
         policy=night.shop.policy,
+        ads=set(scene.consents[1].to_pylist()),
         same_pages=parent is None or parent.manifest.policy_hash == night.shop.policy_hash,
     )
 

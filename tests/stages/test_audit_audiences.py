@@ -31,14 +31,25 @@ def frames(night, keys):
     return {AD_AUDIENCES.name: pa.table(rows), AD_AUDIENCE_SUMMARY.name: pa.table(told)}
 
 
+def judge(night, keys):
+    stage.require(stage.breaches_of(night, frames(night, keys)))
+
+
+def test_the_promise_has_its_row(night):
+    kept, broken = (stage.finding(frames(night, KEYS), found) for found in ([], ["audience 18: too few"]))
+    assert (kept.cases, kept.violations, broken.violations) == (1, 0, 1)
+    none = stage.finding({AD_AUDIENCE_SUMMARY.name: frames(night, KEYS)[AD_AUDIENCE_SUMMARY.name].slice(1)}, [])
+    assert (none.cases, none.sentence) == (0, "No input: no campaign is live.")
+
+
 def test_a_promise_kept_lets_the_night_go_on(night):
-    stage.require(night, frames(night, KEYS))
+    judge(night, KEYS)
 
 
 @pytest.mark.parametrize("keys", [KEYS[:99], [*KEYS, "f" * 32]], ids=["too few", "without consent"])
 def test_a_promise_broken_refuses_the_night(night, keys):
     with pytest.raises(Refused, match=r"audience 18: .* from score"):
-        stage.require(night, frames(night, keys))
+        judge(night, keys)
 
 
 def test_last_night_is_looked_at(night, monkeypatch):
@@ -46,4 +57,4 @@ def test_last_night_is_looked_at(night, monkeypatch):
     before = SimpleNamespace(manifest=SimpleNamespace(tables=[AD_AUDIENCES.name]), table=lambda name: last[name])
     monkeypatch.setattr(stage.desk, "parent", lambda night: before)
     with pytest.raises(Refused, match="18 of last night: 1 users are in one of them alone"):
-        stage.require(night, frames(night, KEYS))
+        judge(night, KEYS)
