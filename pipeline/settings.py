@@ -88,6 +88,22 @@ class CartSettings(Section):
     max_basket: int = Field(gt=1, description="larger baskets are stock-ups and say little about pairs")
 
 
+class SegmentSettings(Section):
+    """An audience of the shop's own making, beside those of its campaigns."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
+    where: str | None = Field(default=None, description="attributes, such as department = 'TEA' and baskets_90d > 3")
+    item: str | None = Field(default=None, description="an item id: who is likeliest to respond to it")
+    like: Path | None = Field(default=None, description="CSV of user_id: who is like them")
+    like_share: float = Field(default=0.2, gt=0, le=1, description="share of users that count as like them")
+
+    @model_validator(mode="after")
+    def _says_one_thing(self) -> "SegmentSettings":
+        if sum(one is not None for one in (self.where, self.item, self.like)) != 1:
+            raise ValueError("a segment says one of where, item and like")
+        return self
+
+
 class AudienceSettings(Section):
     """The response model and the audiences made of it."""
 
@@ -98,6 +114,11 @@ class AudienceSettings(Section):
     cost_per_contact: float = Field(ge=0)
     enter_above: float = Field(default=1.25, description="expected worth, in costs of a contact, to enter an audience")
     leave_below: float = Field(default=1.0, ge=1, description="and to leave it; lower, so that nobody flaps")
+    contact_cap: int | None = Field(default=None, gt=0, description="sends to a user within contact_days, at most")
+    contact_days: int = Field(default=30, gt=0)
+    just_bought_days: int = Field(default=0, ge=0, description="who bought all of a campaign's few goods lately rests")
+    sensitive: tuple[str, ...] = Field(default=(), description="widest categories that no audience may be about")
+    segments: tuple[SegmentSettings, ...] = ()
 
     @model_validator(mode="after")
     def _in_order(self) -> "AudienceSettings":
@@ -297,6 +318,15 @@ def _located(loaded: dict[str, Any], folder: Path) -> dict[str, Any]:
     if isinstance(landing, dict) and isinstance(landing.get("path"), str):
         path = _filled("landing.path", landing["path"])
         located["landing"] = landing | {"path": path if "://" in path else str((folder / path).resolve())}
+    audiences = loaded.get("audiences")
+    if isinstance(audiences, dict) and isinstance(audiences.get("segments"), list):
+        segments = [
+            one | {"like": str(folder / _filled("like", one["like"]))}
+            if isinstance(one, dict) and isinstance(one.get("like"), str)
+            else one
+            for one in audiences["segments"]
+        ]
+        located["audiences"] = audiences | {"segments": segments}
     return located
 
 

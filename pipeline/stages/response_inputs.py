@@ -79,12 +79,17 @@ class ResponseInputs:
         """The business day as a day number."""
         return responses.day_number(self.night.day)
 
-    def features(self, campaign: Campaign, before: int | None = None) -> np.ndarray:
+    def features(self, campaign: Campaign, before: int | None = None, creative: np.ndarray | None = None) -> np.ndarray:
         """Every user's features the day before a campaign (or before another day)."""
         day = campaign.starts if before is None else before
         if (campaign.id, day) not in self._features:
             self._features[campaign.id, day] = responses.features(
-                campaign, day, self.lines, self.contacts, self.texts, self.creatives[campaign.id]
+                campaign,
+                day,
+                self.lines,
+                self.contacts,
+                self.texts,
+                self.creatives[campaign.id] if creative is None else creative,
             )
         return self._features[campaign.id, day]
 

@@ -1,5 +1,6 @@
 """Stage the ad_audiences and ad_audience_summary tables for the campaigns that run after the business day."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -7,12 +8,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.contracts.tables import AD_AUDIENCE_SUMMARY, AD_AUDIENCES
-from pipeline.features.responses import arrived, responders
+from pipeline.features.responses import Campaign, arrived, responders
 from pipeline.learning import champions
 from pipeline.models import audiences as models
 from pipeline.privacy.keys import key_id, load_secret
-from pipeline.settings import Night
-from pipeline.stages import consenting, desk
+from pipeline.settings import Night, SegmentSettings
+from pipeline.stages import consenting, desk, segments, suppressions
 from pipeline.stages.response_inputs import ResponseInputs
 from pipeline.tables import audiences as table
 from pipeline.warehouse.staging import Staging
@@ -37,44 +38,93 @@ def run(night: Night, staging: Staging, progress: desk.Progress) -> dict[str, An
     return {"rows": {file.name: file.rows for file in (audience_file, summary_file)}, "empty": empty}
 
 
+@dataclass(frozen=True)
+class _People:
+    """Tonight's users, then those gone who were in an audience of last night; who agreed to ads."""
+
+    users: pa.Array
+    gone: int
+    allowed: np.ndarray
+
+    def padded(self, rows: np.ndarray, fill: float = 0) -> np.ndarray:
+        """Rows of tonight's users, and as many more for who is gone."""
+        return np.pad(rows, ((0, self.gone), *[(0, 0)] * (rows.ndim - 1)), constant_values=fill)
+
+
 def _build_all(inputs: ResponseInputs, model: models.ResponseModel, progress: desk.Progress) -> list[table.Audience]:
     night, policy = inputs.night, _policy(inputs.night)
     users, last = _last_night(inputs)
+    _everyone, consents = consenting.users(night, *CONSENTS)
     gone = len(users) - len(inputs.lines.users)
-    _everyone, consenting_keys = consenting.users(night, *CONSENTS)
-    allowed = np.asarray(pc.is_in(users, consenting_keys)).copy()
-    allowed[len(users) - gone :] = False
-    described = {row["campaign_id"]: row for row in inputs.campaign_rows.to_pylist()}
+    allowed = np.asarray(pc.is_in(users, consents)) & (np.arange(len(users)) < len(users) - gone)
+    people = _People(users, gone, allowed)
     live = [campaign for campaign in inputs.campaigns if campaign.ends >= inputs.today]
-    value = desk.noted(night, "measured-audiences")["value_cents"]
+    wanted = night.shop.audiences.segments
     scored = []
     for number, campaign in enumerate(live, start=1):
-        sent, answered = responders(campaign, inputs.contacts, inputs.today)
-        is_open = np.ones(len(users), bool)
-        is_open[sent[answered]] = False
-        contacted = np.zeros(len(users), bool)
-        contacted[sent] = True
-        run = table.Run(
-            arrived(model.arrival, campaign, inputs.today),
-            arrived(model.arrival, campaign, campaign.starts + campaign.ends - inputs.today - 1),
-            contacted,
-        )
-        features = np.pad(inputs.features(campaign, inputs.today + 1), ((0, gone), (0, 0)))
-        scored.append(
-            table.score(
-                described[campaign.id],
-                users,
-                features,
-                model,
-                policy,
-                value_cents=value,
-                allowed=allowed,
-                is_open=is_open,
-                run=run,
-            )
-        )
-        progress(number, len(live))
+        scored.append(_campaign(inputs, campaign, people, model, policy))
+        progress(number, len(live) + len(wanted))
+    for number, segment in enumerate(wanted, start=len(live) + 1):
+        scored.append(_segment(inputs, segment, people, model, policy))
+        progress(number, len(live) + len(wanted))
     return table.settle(scored, last, model, policy)
+
+
+def _campaign(
+    inputs: ResponseInputs, campaign: Campaign, people: _People, model: models.ResponseModel, policy: table.Policy
+) -> table.Scored:
+    """All users for a live campaign; nobody for one about what is sensitive."""
+    described = {row["campaign_id"]: row for row in inputs.campaign_rows.to_pylist()}
+    sent, answered = responders(campaign, inputs.contacts, inputs.today)
+    is_open = ~suppressions.resting(inputs, campaign)
+    is_open[sent[answered]] = False
+    contacted = np.isin(np.arange(len(people.users)), sent)
+    run = table.Run(
+        arrived(model.arrival, campaign, inputs.today),
+        arrived(model.arrival, campaign, campaign.starts + campaign.ends - inputs.today - 1),
+        contacted,
+    )
+    features = inputs.features(campaign, inputs.today + 1)
+    return _scored(inputs, described[campaign.id], campaign, features, is_open, run, people, model, policy)
+
+
+def _segment(
+    inputs: ResponseInputs, segment: SegmentSettings, people: _People, model: models.ResponseModel, policy: table.Policy
+) -> table.Scored:
+    """All users for an audience of the shop's own making."""
+    campaign = segments.campaign(segment, inputs)
+    features = inputs.features(campaign, inputs.today + 1, segments.creative(campaign, inputs.texts))
+    mine = segments.members(segment, inputs.night, inputs.lines.users)
+    is_open = mine & ~suppressions.resting(inputs, campaign)
+    run = table.Run(0.0, 1.0, np.zeros(len(people.users), bool))
+    described = segments.described(segment, inputs.night.day)
+    return _scored(inputs, described, campaign, features, is_open, run, people, model, policy)
+
+
+def _scored(
+    inputs: ResponseInputs,
+    described: dict[str, Any],
+    campaign: Campaign,
+    features: np.ndarray,
+    is_open: np.ndarray,
+    run: table.Run,
+    people: _People,
+    model: models.ResponseModel,
+    policy: table.Policy,
+) -> table.Scored:
+    barred = suppressions.sensitive(inputs, campaign)
+    return table.score(
+        described,
+        people.users,
+        people.padded(features),
+        model,
+        policy,
+        value_cents=desk.noted(inputs.night, "measured-audiences")["value_cents"],
+        allowed=people.allowed & (barred is None),
+        is_open=people.padded(is_open) > 0,
+        run=run,
+        barred=barred,
+    )
 
 
 def _policy(night: Night) -> table.Policy:

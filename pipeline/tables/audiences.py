@@ -96,6 +96,7 @@ class Scored:
         is_open: who has not responded yet.
         holdout: who is held out of contact.
         run: how far the campaign has run, and whom it has reached.
+        barred: the sensitive category that it is about, and so reaches nobody.
     """
 
     campaign: dict[str, Any]
@@ -108,6 +109,7 @@ class Scored:
     is_open: np.ndarray
     holdout: np.ndarray
     run: Run
+    barred: str | None = None
 
     @property
     def id(self) -> str:
@@ -178,6 +180,7 @@ def score(
     allowed: np.ndarray,
     is_open: np.ndarray,
     run: Run,
+    barred: str | None = None,
 ) -> Scored:
     """What every user is expected to bring when contacted, and who may not be.
 
@@ -191,12 +194,13 @@ def score(
         allowed: bool [U], who agreed to ads.
         is_open: bool [U], who has not responded yet.
         run: how far the campaign has run.
+        barred: the sensitive category that it is about, and so may reach nobody.
     """
     chance = np.round(run.to_come(model.propensity(features, _kinds(campaign, len(users)))), 6)
     gross = chance * value_cents
     holdout = np.asarray(floors.is_holdout(users, campaign["campaign_id"], policy.holdout_share, policy.salt), bool)
     worth = np.round(gross - policy.cost_cents, 2)
-    return Scored(campaign, users, features, chance, gross, worth, allowed, is_open, holdout, run)
+    return Scored(campaign, users, features, chance, gross, worth, allowed, is_open, holdout, run, barred)
 
 
 def settle(
@@ -304,8 +308,11 @@ def _audience(
     size = int((wanted & ~one.holdout).sum() if contacts is None else contacts.sum())
     withheld = None
     if contacts is None:
-        withheld = floors.withheld(size, policy.min_size) or (
-            f"differs from another audience by fewer than {policy.min_size:,} users, who could be told from it"
+        barred = f"it is about a sensitive category, {one.barred.lower()}" if one.barred else None
+        withheld = (
+            barred
+            or floors.withheld(size, policy.min_size)
+            or (f"differs from another audience by fewer than {policy.min_size:,} users, who could be told from it")
         )
     chosen = np.flatnonzero(wanted if contacts is None else contacts | _held(one, wanted, contacts))
     keys = np.array(one.users.take(pa.array(chosen)).to_pylist(), dtype=object)

@@ -264,3 +264,10 @@ def test_a_campaign_that_has_run_has_fewer_responses_to_expect(build, features, 
         expected = p * 0.4 / (1 - p * 0.6) if reached[place] else p * 0.3
         assert told[key] == pytest.approx(expected, abs=1e-6)
     assert late.draws.mean() == pytest.approx(late.propensity[~late.holdout].sum(), rel=0.1)
+
+
+def test_what_is_about_a_sensitive_category_reaches_nobody_and_says_so(score, model):
+    one = replace(score(allowed=NOBODY), barred="DRUG")
+    made = table.settle([one], {}, model, POLICY)[0]
+    assert len(rows(made)) == 0
+    assert made.withheld == "it is about a sensitive category, drug"
