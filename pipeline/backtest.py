@@ -22,7 +22,7 @@ from pipeline.balance.operating_point import Chosen, Measured
 from pipeline.balance.point import Point
 from pipeline.balance.replay import Evening, Lived, balanced, free
 from pipeline.balance.replayed import Groups
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, NoData
 from pipeline.features.history import bought_between
 from pipeline.metrics import exposure, intervals
 from pipeline.policy import Bounds
@@ -207,8 +207,8 @@ class Tally:
         self.overlap.append(pd.DataFrame({"rbo": values, "group": beside.groups.user[whose]}))
 
     def by_user(self) -> pd.DataFrame:
-        """Each user's mean NDCG@10 and recall@10 over the nights, by user."""
-        return pd.concat(self.scores).groupby("user").mean()
+        """Each user's NDCG@10 and recall@10 summed over the nights, by user: every list counts once."""
+        return pd.concat(self.scores).groupby("user").sum()
 
     def totals(self) -> dict[str, float]:
         """Figures over all nights: of lists, each list counting once; of nights, the mean or the worst of them."""
@@ -289,6 +289,8 @@ def _evenings(days: Days, beside: dict[date, Beside], progress: Progress) -> Ite
         made = evenings.evening(scene)
         after, upto = night.day, night.day + timedelta(TRUTH_DAYS)
         took = bought_between(lines, made.users, scene.inputs.space, after, upto)
+        if not took.nnz:
+            raise NoData(f"{upto}: nobody who was ranked on {after} took anything in the week after; choose other days")
         took.resize(len(made.users), len(made.ids))
         beside[night.day] = Beside(evenings.groups(scene, made), took)
         yield made

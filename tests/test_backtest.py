@@ -56,7 +56,7 @@ def test_totals_count_each_list_and_each_user_once(told, beside):
 
     def by_user(nights):
         found = [accuracy(night, beside[night.evening.day].truth)["ndcg@10"] for night in nights]
-        return np.nanmean(found, axis=0)
+        return np.nansum(found, axis=0)
 
     ratio = np.nanmean(by_user(ours)) / np.nanmean(by_user(lived))
     assert told.totals["accuracy_ratio"] == pytest.approx(ratio)
