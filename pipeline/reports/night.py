@@ -32,6 +32,14 @@ STAGES = {
     "score-user_profiles": "make profiles", "score-page_layouts": "make page layouts",
     "balance": "balance the lists", "audit": "judge the staged tables", "publish": "publish",
 }  # fmt: skip
+STATES = {
+    "new": "had no list last night", "active": "acted since last night", "idle": "did nothing since last night",
+}  # fmt: skip
+CAUSES = {
+    "forced": "takes the place of what may no longer be shown", "user": "the user's own new events",
+    "data": "what other users did", "model": "the retrained model", "explore": "shown to learn whether it fits",
+    "first_night": "a first list", "kept": "the list became shorter",
+}  # fmt: skip
 VERDICTS = {
     "promoted": ("Promoted", "Promoted"),
     "kept": ("Champion kept", "Champion kept"),
@@ -98,6 +106,7 @@ def render(night: Night) -> Path:
         "feeds": _feeds(notes),
         "gates": _gates(notes),
         "audiences": _audiences(notes),
+        "balance": _balance(notes),
         "timing": _timing(notes),
         "drift": [words for name, words in notes.of("ingest", "tags").items() if name.startswith("drift/")],
         "quarantine": notes.file("ingest", "quarantine"),
@@ -351,6 +360,19 @@ def _audiences(notes: Notes) -> list[dict[str, Any]]:
         }
         for row in _rows(notes, AD_AUDIENCE_SUMMARY.name)
     ]
+
+
+def _balance(notes: Notes) -> dict[str, Any]:
+    """What changed in lists, for whom, why, at what price and by which rule; empty before the balance."""
+    noted = notes.file("balance", "balance")
+    if not noted:
+        return {}
+    causes = {one["cause"]: CAUSES.get(one["cause"], one["cause"]) for one in noted["changes"]}
+    return noted | {
+        "price": None if noted["price"] is None else f"{noted['price']:.2%}".replace("-", "−"),
+        "causes": causes | {one["cause"]: CAUSES.get(one["cause"], one["cause"]) for one in noted["sample"]},
+        "states": STATES,
+    }
 
 
 def _timing(notes: Notes) -> list[dict[str, Any]]:

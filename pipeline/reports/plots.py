@@ -16,6 +16,7 @@ from matplotlib.ticker import EngFormatter
 
 from pipeline.metrics import intervals
 from pipeline.record import FILES, RUNS, last_values, read_notes
+from pipeline.reports import balance_plots
 from pipeline.reports.drawing import (
     BLUE,
     GREEN,
@@ -216,8 +217,17 @@ def arrivals(record: Path) -> Iterator[Drawing]:
         yield _dots("arrivals", "Arrived this night", rows, "rows", "New since the snapshot that this night follows.")
 
 
+def balance(record: Path) -> Iterator[Drawing]:
+    """The front of operating points, and what makes lists change."""
+    noted = _json(record, "balance", "balance")
+    if noted and (drawing := balance_plots.front(noted["points"], noted["least_accuracy"])):
+        yield drawing
+    if drawing := balance_plots.attribution(_json(record, "balance", "attribution")):
+        yield drawing
+
+
 DRAW: tuple[Callable[[Path], Iterator[Drawing]], ...] = (
-    losses, ranking_curves, gains, fusion, reliability, quarantine, tables, arrivals,
+    balance, losses, ranking_curves, gains, fusion, reliability, quarantine, tables, arrivals,
 )  # fmt: skip
 WORDS = {"train": "training", "valid": "validation"}
 MEANING = {

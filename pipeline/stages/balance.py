@@ -19,7 +19,7 @@ from pipeline.contracts.tables import (
 )
 from pipeline.record import JsonRecorder
 from pipeline.settings import Night
-from pipeline.stages import desk, free_lists, score_recommendations
+from pipeline.stages import balance_notes, desk, free_lists, score_recommendations
 from pipeline.stages.balance_rows import item_rows, tables
 from pipeline.stages.blocks import balanced, blocks_of, core
 from pipeline.stages.operating_point import take, unmeasured
@@ -39,9 +39,8 @@ def run(night: Night, _item: str | None, recorder: JsonRecorder, progress: desk.
     words, point = Reasons.of(scene, serves), taken.chosen.point
     parts: dict[str, list[pa.Table]] = defaultdict(list)
     parts[CART_RECOMMENDATIONS.name].append(item_rows(scene, words))
-    parts[OPERATING_POINT.name].append(
-        table.rows(facts(taken.measured, taken.chosen, scene.policy.bounds), OPERATING_POINT.schema)
-    )
+    points = facts(taken.measured, taken.chosen, scene.policy.bounds)
+    parts[OPERATING_POINT.name].append(table.rows(points, OPERATING_POINT.schema))
     shared = core(scene, free_lists.read(night, score_recommendations.TONIGHT)) if serves else None
     done = 0
     for block in blocks_of(scene, common=not serves):
@@ -49,8 +48,12 @@ def run(night: Night, _item: str | None, recorder: JsonRecorder, progress: desk.
             parts[name].append(made)
         done += len(block.company.users)
         progress(done, len(scene.consents[0]))
+    made_of = {one.name: pa.concat_tables(parts[one.name]) for one in MADE}
     staging = Staging.open(night.warehouse, night.day, night.run)
-    files = [staging.write(one, pa.concat_tables(parts[one.name])) for one in MADE]
+    files = [staging.write(one, made_of[one.name]) for one in MADE]
+    titles = dict(zip(scene.inputs.space.ids.to_pylist(), words.titles, strict=True))
+    experience, ledger = made_of[EXPERIENCE.name], made_of[CHANGE_LEDGER.name]
+    balance_notes.leave(balance_notes.Night(experience, ledger, points, taken.chosen, titles), scene.policy, recorder)
     rows = {file.name: file.rows for file in files}
     recorder.metrics({f"rows/{name}": count for name, count in rows.items()})
     desk.note(night, "balanced", {"rows": rows})

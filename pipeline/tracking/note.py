@@ -7,6 +7,7 @@ from typing import Any
 from pipeline.record import FILES, RUNS, last_values
 from pipeline.settings import Night
 
+LINES = 12  # changes shown on the run's page; the sample has more
 HEADLINES = {
     "NDCG@10 of the lists": "ndcg/fused@10",
     "its gain over popularity": "gain/ndcg_fused_over_popularity@10",
@@ -39,6 +40,7 @@ def note(night: Night, tags: Mapping[str, str]) -> str:
     measured: dict[str, float] = {}
     for stage in folder.glob("*"):
         measured |= last_values(stage, "metrics")
+    said += balance(night)
     if rows := [_measure(words, name, measured) for words, name in HEADLINES.items() if name in measured]:
         said += ["| measure | value | 95 % interval |", "|---|---|---|", *rows, ""]
     gates = [name for name in measured if name.startswith("gate/") and name.endswith("/passed")]
@@ -48,6 +50,57 @@ def note(night: Night, tags: Mapping[str, str]) -> str:
     said += ["Under Artifacts: the night's page `report.html`" + (f"; Data Docs {docs}." if docs else ".")]
     said += ["", f"Provenance: {tags['provenance']}"] if tags.get("provenance") else []
     return "\n".join(said)
+
+
+def balance(night: Night) -> list[str]:
+    """What changed in lists, for whom, why, at what price and which rule bound: lines, none before the balance."""
+    path = night.record / RUNS / "balance" / FILES / "balance.json"
+    if not path.exists():
+        return []
+    noted = json.loads(path.read_text(encoding="utf-8"))
+    price = "not known yet" if noted["price"] is None else f"{noted['price']:.2%} of NDCG@10 in the replay"
+    binding = ", ".join(noted["binding"]) or "nothing"
+    said = [
+        "## What changed in lists, and why",
+        "",
+        f"{noted['why']}. Price of consistency: **{price}**. Binding: **{binding}**. The point: {noted['point']}.",
+        "",
+        "| users | lists | changed | by choice | by need | mean overlap | contradictions |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for one in noted["lists"]:
+        changed, overlap = _or_dash(one["changed"], ","), _or_dash(one["overlap"], ".3f")
+        said.append(
+            f"| {one['state']} ({one['users']:,}) | {one['lists']:,} | {changed} | {one['voluntary']:,} "
+            f"| {one['forced']:,} | {overlap} | {one['contradictions']} |"
+        )
+    if noted["changes"]:
+        said += ["", "| what entered, by cause | items | users | of which idle, active |", "|---|---|---|---|"]
+        said += [
+            f"| {one['cause']} | {one['items']:,} | {one['users']:,} "
+            f"| {one['states'].get('idle', 0):,}, {one['states'].get('active', 0):,} |"
+            for one in noted["changes"]
+        ]
+    if noted["sample"]:
+        said += ["", "| user | surface | item | change | why |", "|---|---|---|---|---|"]
+        said += [
+            f"| `{one['user']}` | {one['surface']} | {_cell(one['item'])} | {one['change']} | {_cell(one['reason'])} |"
+            for one in noted["sample"][:LINES]
+        ]
+    plots = [name for name in ("front", "attribution") if (night.record / FILES / "plots" / f"{name}.png").exists()]
+    said += (
+        ["", f"Plots: {', '.join(f'`plots/{name}.png`' for name in plots)}; tables: `balance.json`."] if plots else []
+    )
+    return [*said, ""]
+
+
+def _or_dash(value: float | None, form: str) -> str:
+    return "-" if value is None else format(value, form)
+
+
+def _cell(text: str) -> str:
+    """Text that stays within its cell of a table."""
+    return " ".join(text.split()).replace("|", "/")
 
 
 def _measure(words: str, name: str, measured: Mapping[str, float]) -> str:
