@@ -5,10 +5,16 @@ import pytest
 
 from pipeline.balance.dwell import Patience, Worth
 from pipeline.balance.plan import Plan
-from pipeline.pages import MODULES, load_pages
+from pipeline.pages import MODULES, Page
 from pipeline.stages.score_layouts import judged
 
-PLAN = Plan.of({"home": load_pages("grocer").home}, {"top_rated", "continue"})
+PAGE = Page.model_validate(
+    {
+        "slots": [{"module": "offers", "anchor": True}, {"module": "buy_again"}, {"module": "your_categories"}],
+        "candidates": ["shop_favourites"],
+    }
+)
+PLAN = Plan.of({"cart": PAGE}, ())
 FAVOURITES, AGAIN = MODULES.index("shop_favourites"), MODULES.index("buy_again")
 CALM = Patience(dwell=7, moves=1, margin=0.1)
 
