@@ -1,7 +1,8 @@
 """The balance of one surface: last night's lists and tonight's rankings in, tonight's lists out, with causes.
 
 The stage, the replay and the backtest all come through here. In order: distillation from last night's champion,
-shrinkage to the common core, what may be shown, calibration, the budgeted merge, exploration and freshness.
+shrinkage to the common core, what may be shown, calibration, the budgeted merge, exploration and freshness, and the
+order of an active user's list.
 Not here: what a surface draws from (`surfaces`), what may be shown on it (`coherence`), and what is measured of it.
 Shapes: U users, K places, N candidates, I items, G categories.
 """
@@ -18,6 +19,7 @@ from pipeline.balance.distil import distil
 from pipeline.balance.merge import GONE, merge
 from pipeline.balance.places import held, looked_up
 from pipeline.balance.point import Point
+from pipeline.balance.reorder import reorder
 from pipeline.balance.surfaces import Ranked, at
 from pipeline.contracts.tables import CAUSES, STATES
 from pipeline.metrics.stability import voluntary
@@ -130,10 +132,18 @@ def balance_surface(
     still = (standing.state == ACTIVE) & (standing.unchanged >= policy.stale_days - 2)
     who = explore.Explorers(explores, still, pinned, standing.drawn)
     items, put = explore.spend(before, merged.items, ranked, who, policy.explore)
+    cause = np.where(items >= 0, np.where(put, EXPLORE, cause), -1).astype(np.int8)
+    scores = _scores(items, rankings.free)
+    order = np.tile(np.arange(places), (len(before), 1))
+    active = standing.state == ACTIVE  # who did something finds a list in tonight's order; an idle user's stays put
+    order[active] = reorder(
+        before[active], items[active], scores[active], (budget + merged.forced_count)[active], pinned[active]
+    )
+    items, cause, scores = (np.take_along_axis(one, order, axis=1) for one in (items, cause, scores))
     return Balanced(
         items=items,
-        scores=_scores(items, rankings.free),
-        cause=np.where(items >= 0, np.where(put, EXPLORE, cause), -1).astype(np.int8),
+        scores=scores,
+        cause=cause,
         budget=budget,
         pinned=pinned,
         voluntary=np.where(is_new, 0, voluntary(before, items, merged.forced_count)),

@@ -226,7 +226,8 @@ def test_causes_worked_by_hand() -> None:
 
 
 def test_what_the_week_has_spent_is_not_spent_again() -> None:
-    assert [int(one_user(IDLE, [1, 2, 3], spent=spent).budget[0]) for spent in (0, 5, 6, 7, 12)] == [2, 2, 1, 0, 0]
+    spent = (0, POLICY.week_limit - 2, POLICY.week_limit - 1, POLICY.week_limit, 12)
+    assert [int(one_user(IDLE, [1, 2, 3], spent=one).budget[0]) for one in spent] == [2, 2, 1, 0, 0]
     assert one_user(ACTIVE, [1, 2, 3], spent=12).budget[0] == 5
 
 
