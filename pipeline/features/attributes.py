@@ -90,9 +90,7 @@ class _NotAllowed(Exception):
     """What an expression may not say."""
 
 
-def _compare(
-    kind: type[exp.Expr], left: exp.Expr, right: exp.Expr, profiles: Mapping[str, Any]
-) -> np.ndarray:
+def _compare(kind: type[exp.Expr], left: exp.Expr, right: exp.Expr, profiles: Mapping[str, Any]) -> np.ndarray:
     name = left.name.lower() if isinstance(left, exp.Column) and not left.table else ""
     if name not in ATTRIBUTES:
         raise _NotAllowed(f"'{left.sql()[:40]}' is no attribute")
