@@ -1,8 +1,8 @@
 """The balance of one surface: last night's lists and tonight's rankings in, tonight's lists out, with causes.
 
 The stage, the replay and the backtest all come through here. In order: distillation from last night's champion,
-shrinkage to the common core, what may be shown, calibration, the budgeted merge, exploration and freshness, and the
-order of an active user's list.
+shrinkage to the common core, what may be shown, calibration, the budgeted merge, exploration and freshness, and
+tonight's order of what came of it, as far as the floor allows.
 Not here: what a surface draws from (`surfaces`), what may be shown on it (`coherence`), and what is measured of it.
 Shapes: U users, K places, N candidates, I items, G categories.
 """
@@ -135,10 +135,8 @@ def balance_surface(
     cause = np.where(items >= 0, np.where(put, EXPLORE, cause), -1).astype(np.int8)
     scores = _scores(items, rankings.free)
     order = np.tile(np.arange(places), (len(before), 1))
-    active = standing.state == ACTIVE  # who did something finds a list in tonight's order; an idle user's stays put
-    order[active] = reorder(
-        before[active], items[active], scores[active], (budget + merged.forced_count)[active], pinned[active]
-    )
+    old = ~is_new  # what stays finds its place in tonight's order, as far as the floor allows
+    order[old] = reorder(before[old], items[old], scores[old], (budget + merged.forced_count)[old], pinned[old])
     items, cause, scores = (np.take_along_axis(one, order, axis=1) for one in (items, cause, scores))
     return Balanced(
         items=items,
