@@ -151,13 +151,10 @@ def compare(now: pd.DataFrame, before: pd.DataFrame, spent: pd.Series, world: Wo
     found["places"] = found.index.get_level_values("surface").map(world.sizes)
     both = before.merge(now, on=ROW, how="outer", suffixes=("_before", "_now"), indicator="side")
     kept = both[both.side == "both"]
-    is_same = kept.assign(is_same=kept.rank_before == kept.rank_now).groupby(LIST).is_same.sum()
     had = before.assign(gone=world.barred(before) != "").groupby(LIST).gone.agg(["size", "sum"])
     newcomers = both[both.side == "right_only"].groupby(LIST).size().rename("newcomers")
-    found = found.join(
-        [newcomers, had.set_axis(["had", "gone"], axis=1), is_same.rename("same"), spent.rename("spent")]
-    )
-    counts = ["size", "places", "newcomers", "had", "gone", "same", "spent"]
+    found = found.join([newcomers, had.set_axis(["had", "gone"], axis=1), spent.rename("spent")])
+    counts = ["size", "places", "newcomers", "had", "gone", "spent"]
     found[counts] = found[counts].fillna(0).astype(int)
     # Of whom nothing was taken yet nothing is known to act on.
     acting = set(world.active) & set(world.lines.user_key)
@@ -166,7 +163,7 @@ def compare(now: pd.DataFrame, before: pd.DataFrame, spent: pd.Series, world: Wo
     new, act = found.state == "new", found.state == "active"
     found.loc[new, "spent"] = 0
     found["voluntary"] = np.where(new, 0, np.maximum(found.newcomers - found.gone, 0))
-    found["is_same"] = (found.had == found["size"]) & (found.same == found["size"])
+    found["is_same"] = (found.had == found["size"]) & (found.newcomers == 0)
     found["rbo"] = _overlap(kept, found, world.policy.rbo_p)
     idle, busy = world.budgets["idle"], world.budgets["active"]
     week = np.clip(world.policy.week_limit - found.spent, 0, idle.replacements)

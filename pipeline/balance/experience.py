@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse as sp
 
+from pipeline.balance.places import held
 from pipeline.contracts.tables import STATES
 from pipeline.metrics import coherence, list_calibration, stability
 from pipeline.metrics.ranking import PAD
@@ -95,7 +96,8 @@ def _measured(
     lists: Lists, shares: sp.csr_matrix, tastes: sp.csr_matrix, alike: np.ndarray, policy: Policy
 ) -> Measures:
     is_new = lists.state == NEW
-    same = ~is_new & (lists.before == lists.after).all(axis=1)
+    size, had = ((one != PAD).sum(axis=1) for one in (lists.after, lists.before))
+    same = ~is_new & (size == had) & (held(lists.after, lists.before).sum(axis=1) == size)
     unchanged = np.where(same, lists.unchanged + 1, 0)
     floor = stability.rbo_floor(lists.after.shape[1], lists.budget, lists.pinned, policy.rbo_p)
     promised = ~is_new & (lists.forced == 0)  # what had to change is outside the promise

@@ -53,7 +53,7 @@ class Standing:
     Attributes:
         state: int [U] place in STATES; new is who had no list last night.
         spent: int [U] voluntary changes of this list in the last 6 nights.
-        unchanged: int [U] nights in a row, up to last night, in which this list did not change.
+        unchanged: int [U] nights in a row, up to last night, that brought this list no other items.
         evidence: float [U] pieces of evidence of a user, such as baskets.
         taste: CSR [U, G] share of each category in the user's history.
         drawn: uint64 [U] of `explore.draws`, salted by shop, day and surface.
@@ -80,7 +80,7 @@ class Balanced:
         pinned: int [U] first places that stayed.
         voluntary: int [U] changes that nothing forced; 0 for new users.
         forced: int [U] last night's items that may not be shown any more.
-        unchanged: int [U] nights in a row, up to tonight, in which the list did not change.
+        unchanged: int [U] nights in a row, up to tonight, that brought the list no other items.
     """
 
     items: np.ndarray
@@ -138,6 +138,8 @@ def balance_surface(
     old = ~is_new  # what stays finds its place in tonight's order, as far as the floor allows
     order[old] = reorder(before[old], items[old], scores[old], (budget + merged.forced_count)[old], pinned[old])
     items, cause, scores = (np.take_along_axis(one, order, axis=1) for one in (items, cause, scores))
+    size = (items >= 0).sum(1)
+    same = (held(items, before).sum(1) == size) & ((before >= 0).sum(1) == size)
     return Balanced(
         items=items,
         scores=scores,
@@ -146,7 +148,7 @@ def balance_surface(
         pinned=pinned,
         voluntary=np.where(is_new, 0, voluntary(before, items, merged.forced_count)),
         forced=merged.forced_count,
-        unchanged=np.where((items == before).all(1) & ~is_new, standing.unchanged + 1, 0),
+        unchanged=np.where(same & ~is_new, standing.unchanged + 1, 0),
     )
 
 
