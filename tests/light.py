@@ -147,7 +147,7 @@ def ranked(pairs: Any) -> Lists:
 def recommendations(lists: Lists) -> pa.Table:
     rows = [
         {"user_key": user, "surface": "home", "rank": place, "item_id": item, "score": 1.0 / place, "reason": "Bought",
-         "is_fallback": False}
+         "kept_since": date(2017, 1, 1), "change_cause": "kept", "is_fallback": False}
         for user, items in lists.items() for place, item in enumerate(items, start=1)
     ]  # fmt: skip
     return pa.Table.from_pylist(rows, RECOMMENDATIONS.schema)

@@ -67,7 +67,7 @@ class World:
     def lasting(self) -> pd.Series:
         """Whether people take an item again and again, by item id."""
         once = self.lines[[*HABIT, "basket_id", "ds"]].drop_duplicates()
-        times = once.groupby(HABIT).size().rename("times").reset_index()
+        times = once.groupby(HABIT).size().reset_index(name="times")
         times["again"] = times.times > 1
         by_item = times.groupby("item_id").again.agg(buyers="size", again="sum")
         own = self.items.set_index("item_id")[["shelf"]].join(by_item).fillna({"buyers": 0, "again": 0})
@@ -83,7 +83,7 @@ class World:
         """Days since a readable user took an item, by user and item."""
         mine = self.lines[self.lines.user_key.isin(list(self.readable))]
         last = mine.assign(ds=pd.to_datetime(mine.ds)).groupby(HABIT).ds.max()
-        return (pd.Timestamp(self.day) - last).dt.days.rename("days")
+        return (pd.Timestamp(self.day) - last).dt.days.set_axis(last.index).to_frame("days").days
 
     def barred(self, rows: pd.DataFrame) -> pd.Series:
         """Which rule of the contract each row breaks tonight, empty where none."""
@@ -115,7 +115,7 @@ def lists(tables: Mapping[str, pa.Table], day: date | None) -> pd.DataFrame:
     parts = [_frame(tables.get("recommendations", RECOMMENDATIONS.schema.empty_table()))]
     if "cart_recommendations" in tables:
         carts = _frame(tables["cart_recommendations"])
-        carts = carts[carts.context == "basket"].rename(columns={"context_id": "user_key"})
+        carts = carts[carts.context == "basket"].assign(user_key=lambda rows: rows.context_id)
         parts.append(carts.assign(surface="cart", is_fallback=False))
     rows = pd.concat(parts).reindex(columns=COLUMNS).sort_values([*LIST, "rank"], ignore_index=True)
     since = pd.to_datetime(rows.kept_since)
@@ -152,8 +152,8 @@ def compare(now: pd.DataFrame, before: pd.DataFrame, spent: pd.Series, world: Wo
     both = before.merge(now, on=ROW, how="outer", suffixes=("_before", "_now"), indicator="side")
     kept = both[both.side == "both"]
     had = before.assign(gone=world.barred(before) != "").groupby(LIST).gone.agg(["size", "sum"])
-    newcomers = both[both.side == "right_only"].groupby(LIST).size().rename("newcomers")
-    found = found.join([newcomers, had.set_axis(["had", "gone"], axis=1), spent.rename("spent")])
+    newcomers = both[both.side == "right_only"].groupby(LIST).size().to_frame("newcomers")
+    found = found.join([newcomers, had.set_axis(["had", "gone"], axis=1), spent.to_frame("spent")])
     counts = ["size", "places", "newcomers", "had", "gone", "spent"]
     found[counts] = found[counts].fillna(0).astype(int)
     # Of whom nothing was taken yet nothing is known to act on.

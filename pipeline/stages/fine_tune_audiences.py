@@ -100,6 +100,8 @@ def _rolled(inputs: ResponseInputs, judged_on: Sequence[Campaign], seed: int) ->
         if not 0 < past.responded.sum() < len(past.responded):
             continue
         mine = inputs.examples([campaign], inputs.today)
+        if not len(mine.responded):
+            continue
         model = audiences.fit(past, inputs.arrival(cut), seed, draws=0)
         found = {
             "response": model.propensity(mine.features, mine.kind),

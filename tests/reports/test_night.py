@@ -243,7 +243,7 @@ def test_audiences_are_told_in_short(night: Night, write_record: Fill, tell: Tel
 def test_time_is_told_by_stage(write_record: Fill, tell: Tell) -> None:
     text = tell(write_record()).text
     assert "land and clean the feeds 4.0 s" in text
-    assert "make recommendations 1 min 15 s" in text
+    assert "rank for every user 1 min 15 s" in text
 
 
 def test_words_from_data_stay_words(night: Night, tell: Tell) -> None:
