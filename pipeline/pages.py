@@ -4,16 +4,12 @@ Not here: how calm a layout is (`policy`), what modules are worth to a user (`mo
 from night to night (`balance.dwell`).
 """
 
-from importlib import resources
 from math import log2
-from pathlib import Path
 from typing import Annotated, Literal, Self, get_args
 
-import yaml
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
-from pipeline.errors import ConfigError
-from pipeline.policy import Section
+from pipeline.policy import Section, load_section
 
 Module = Literal[
     "buy_again", "your_categories", "new_for_you", "complements", "offers", "top_rated", "shop_favourites", "continue"
@@ -77,24 +73,5 @@ class Pages(Section):
 
 
 def load_pages(name: str) -> Pages:
-    """Read and check a layout file.
-
-    Args:
-        name: a built-in one, or the path of a .yaml file.
-
-    Raises:
-        ConfigError: unknown name, unreadable file, or a key that is missing, unknown or wrong.
-    """
-    folder = Path(str(resources.files("pipeline.shops"))) / "pages"
-    known = {path.stem: path for path in sorted(folder.glob("*.yaml"))}
-    path = Path(name) if name.endswith((".yaml", ".yml")) else known.get(name)
-    if path is None or not path.is_file():
-        raise ConfigError(f"pages '{name}': unknown; choose one of {', '.join(known)} or give a .yaml path")
-    try:
-        return Pages.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "pages"
-        raise ConfigError(f"{path}: {where}: {first['msg']}; mend this key") from error
-    except (yaml.YAMLError, ValueError) as error:
-        raise ConfigError(f"{path}: not readable YAML ({str(error).splitlines()[0]}); mend the file") from error
+    """Read and check a layout file; see `policy.load_section`."""
+    return load_section("pages", "pages", Pages, name)

@@ -6,7 +6,7 @@ how lists are made by it (`balance`), and the other settings of a shop (`setting
 
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -24,6 +24,9 @@ class Section(BaseModel):
     """A frozen part of the settings that refuses keys it does not know."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+Read = TypeVar("Read", bound=Section)
 
 
 class Surface(Section):
@@ -135,24 +138,32 @@ class Policy(Section):
 
 
 def load_policy(name: str) -> Policy:
-    """Read and check a policy.
+    """Read and check a policy; see `load_section`."""
+    return load_section("policy", "policies", Policy, name)
+
+
+def load_section(kind: str, folder: str, section: type[Read], name: str) -> Read:
+    """Read and check a reviewed YAML file of a shop.
 
     Args:
-        name: a built-in policy, or the path of a .yaml file.
+        kind: what an error calls it.
+        folder: of the built-in ones, in `shops/`.
+        section: what it must hold.
+        name: a built-in one, or the path of a .yaml file.
 
     Raises:
-        ConfigError: unknown policy, unreadable file, or a key that is missing, unknown or wrong.
+        ConfigError: unknown name, unreadable file, or a key that is missing, unknown or wrong.
     """
-    folder = Path(str(resources.files("pipeline.shops"))) / "policies"
-    known = {path.stem: path for path in sorted(folder.glob("*.yaml"))}
+    built_in = Path(str(resources.files("pipeline.shops"))) / folder
+    known = {path.stem: path for path in sorted(built_in.glob("*.yaml"))}
     path = Path(name) if name.endswith((".yaml", ".yml")) else known.get(name)
     if path is None or not path.is_file():
-        raise ConfigError(f"policy '{name}': unknown; choose one of {', '.join(known)} or give a .yaml path")
+        raise ConfigError(f"{kind} '{name}': unknown; choose one of {', '.join(known)} or give a .yaml path")
     try:
-        return Policy.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        return section.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "policy"
+        where = ".".join(str(part) for part in first["loc"]) or kind
         raise ConfigError(f"{path}: {where}: {first['msg']}; mend this key") from error
     except (yaml.YAMLError, ValueError) as error:
         raise ConfigError(f"{path}: not readable YAML ({str(error).splitlines()[0]}); mend the file") from error

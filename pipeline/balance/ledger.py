@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pipeline.balance.places import held
 from pipeline.contracts.tables import CAUSES
 
 FORCED, NONE = CAUSES.index("forced"), -1
@@ -49,8 +50,8 @@ def changes(before: np.ndarray, after: np.ndarray, cause: np.ndarray, allowed: n
         allowed: bool [u, K] which of last night's items may still be shown.
     """
     had = before.max(axis=1, initial=NONE) >= 0
-    entered = (after >= 0) & ~_held(after, before) & had[:, None]
-    left = (before >= 0) & ~_held(before, after)
+    entered = (after >= 0) & ~held(after, before) & had[:, None]
+    left = (before >= 0) & ~held(before, after)
     in_user, in_place = np.nonzero(entered)
     out_user, out_place = np.nonzero(left)
     chosen = entered & (cause != FORCED)
@@ -69,11 +70,3 @@ def changes(before: np.ndarray, after: np.ndarray, cause: np.ndarray, allowed: n
         cause=np.r_[cause[entered], np.where(has_heir, cause[out_user, heir], FORCED)].astype(np.int8),
         instead=np.r_[np.full(len(in_user), NONE), np.where(has_heir, after[out_user, heir], NONE)],
     )
-
-
-def _held(these: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Which of these items stand anywhere in the same user's other list: bool [u, K]."""
-    found = np.zeros(these.shape, bool)
-    for place in others.T:
-        found |= these == place[:, None]
-    return found
