@@ -31,7 +31,7 @@ def run(night: Night, _item: str | None, recorder: JsonRecorder, progress: desk.
     frames = {name: staging.read(name) for name in TABLES}
     full = {name: frame for name, frame in frames.items() if len(frame) or name not in empties}
     breaches = audit_audiences.breaches_of(night, frames)
-    kept = promised.frame(night, staging, [audit_audiences.finding(frames, breaches)])
+    kept = promised.frame(night, frames, [audit_audiences.finding(frames, breaches)])
     note_json(recorder, PROMISES.name, kept.to_pylist())
     progress(1, 2)
     verdicts = judge_frames(full | {PROMISES.name: kept}, recorder)

@@ -1,6 +1,6 @@
 """What the audit is told of the world, from feeds and features, and the promises recounted on the staged night."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import ibis
 import pyarrow as pa
@@ -10,25 +10,23 @@ from pipeline.audit.finding import Finding
 from pipeline.audit.promises import promises
 from pipeline.audit.recount import Budget, World
 from pipeline.contracts.tables import OPERATING_POINT
-from pipeline.errors import NoData
 from pipeline.settings import Night
 from pipeline.stages import consenting, desk
 from pipeline.stages.scene import Scene
 from pipeline.warehouse.snapshot import Snapshot
-from pipeline.warehouse.staging import Staging
 
 JUDGED = ("recommendations", "cart_recommendations", "experience", "change_ledger", "user_profiles", "page_layouts")
 
 
-def frame(night: Night, staging: Staging, also: Sequence[Finding]) -> pa.Table:
-    """Rows of the frame `promises`, and those found elsewhere."""
+def frame(night: Night, staged: Mapping[str, pa.Table], also: Sequence[Finding]) -> pa.Table:
+    """Rows of the frame `promises` on the staged tables by name, and those found elsewhere."""
     parent = desk.parent(night)
-    tonight = {name: staged for name in JUDGED if (staged := _staged(staging, name)) is not None}
+    tonight = {name: staged[name] for name in JUDGED}
     last = {name: parent.table(name) for name in JUDGED if parent and name in parent.manifest.tables}
-    return promises(tonight, last, world(night, staging, parent), also)
+    return promises(tonight, last, world(night, staged[OPERATING_POINT.name], parent), also)
 
 
-def world(night: Night, staging: Staging, parent: Snapshot | None) -> World:
+def world(night: Night, points: pa.Table, parent: Snapshot | None) -> World:
     """What happened, as of the night."""
     scene, last_day = Scene(night), parent.manifest.day if parent else None
     _everyone, readable = consenting.users(night, "consent_personalisation")
@@ -37,7 +35,7 @@ def world(night: Night, staging: Staging, parent: Snapshot | None) -> World:
     goods = scene.inputs.catalogue.select(["item_id"]).append_column("shelf", scene.shelf_names)
     fit = pa.array(scene.facts.recommendable[: len(goods)])
     lines = desk.lines(night).select("user_key", "item_id", "basket_id", "ds").filter(ibis._.ds <= night.day)
-    (point,) = staging.read(OPERATING_POINT.name).filter(pc.field("is_chosen")).to_pylist()
+    (point,) = points.filter(pc.field("is_chosen")).to_pylist()
     return World(
         day=night.day,
         last_day=last_day,
@@ -53,10 +51,3 @@ def world(night: Night, staging: Staging, parent: Snapshot | None) -> World:
         ads=set(scene.consents[1].to_pylist()),
         same_pages=parent is None or parent.manifest.policy_hash == night.shop.policy_hash,
     )
-
-
-def _staged(staging: Staging, name: str) -> pa.Table | None:
-    try:
-        return staging.read(name)
-    except NoData:  # a shop may lack it
-        return None
