@@ -90,7 +90,7 @@ def _devices(now: pd.DataFrame, world: World) -> Finding:
     """A device shows the first places of the one list, so the list must have first places, each item once."""
     groups = now.groupby(LIST)
     ranks = groups["rank"].agg(["size", "min", "max", "nunique"]).join(groups.item_id.nunique())
-    places = ranks.index.get_level_values("surface").map(world.sizes)
+    places = ranks.index.get_level_values("surface").map(world.sizes).astype(float)
     whole = (ranks["min"] == 1) & (ranks["max"] == ranks["size"]) & (ranks["nunique"] == ranks["size"])
     broken = ~(whole & (ranks.item_id == ranks["size"]) & (ranks["size"] <= places))
     cases = broken.loc[broken.index.repeat(len(world.policy.devices))]
@@ -107,8 +107,7 @@ def _contradictions(now: pd.DataFrame, tonight: Mapping[str, pa.Table], world: W
 def _freshness(made: pd.DataFrame, world: World) -> Finding:
     """One list over the share is let be, or a surface with three active users could never have an unchanged one."""
     policy, active = world.policy, made[made.state == "active"]
-    age = (pd.Timestamp(world.day) - active.newest).dt.days
-    stale = (age >= policy.stale_days).groupby("surface").agg(["sum", "size", "mean"])
+    stale = (active.unchanged >= policy.stale_days).groupby("surface").agg(["sum", "size", "mean"])
     over = sum(max(0, int(row["sum"]) - ceil(policy.stale_share * row["size"])) for _, row in stale.iterrows())
     words = (
         f"On each surface at most {policy.stale_share:.0%} of active users have a list unchanged for "

@@ -141,7 +141,6 @@ TAMPERED = {
     "what is out of stock": (G5, lambda shop: put(shop, "home", "unavailable")),
     "what was just bought": (G5, lambda shop: put(shop, "ad", "just_bought")),
     "what rests, in a mail": (G5, lambda shop: put(shop, "email", "resting")),
-    "lists that stand still": ("G11_freshness", stood_still),
     "a younger place": ("causes", first_row(LISTS, is_(change_cause="kept"), kept_since=pd.Timestamp(2017, 5, 1))),
     "a newcomer said to be kept": ("causes", first_row(LISTS, is_(change_cause="user"), change_cause="kept")),
     "an idle user said to have acted": ("causes", first_row(LISTS, is_(change_cause="data"), change_cause="user")),
@@ -184,6 +183,14 @@ def test_a_week_is_counted_over_its_nights(shop):
     row = recounted(shop, last=last)[G3]
     assert row["violations"] > 0
     assert row["worst"] > 7
+
+
+def test_lists_that_stand_still_are_counted_on(shop):
+    rows = [row | {"unchanged_nights": 6} for row in shop.last[EXPERIENCE].to_pylist()]
+    last = shop.last | {EXPERIENCE: pa.Table.from_pylist(rows, TABLES[EXPERIENCE].schema)}
+    row = recounted(shop, stood_still(shop), last)["G11_freshness"]
+    assert row["violations"] > 0
+    assert row["worst"] == 1
 
 
 def test_the_gate_refuses_each_of_them(broken, tmp_path):
