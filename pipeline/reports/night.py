@@ -372,6 +372,8 @@ def _balance(notes: Notes) -> dict[str, Any]:
         "price": None if noted["price"] is None else f"{noted['price']:.2%}".replace("-", "−"),
         "causes": causes | {one["cause"]: CAUSES.get(one["cause"], one["cause"]) for one in noted["sample"]},
         "states": STATES,
+        "attribution": notes.of("balance", "tags").get("balance/attribution", ""),
+        "promises": notes.file("audit", "promises"),
     }
 
 

@@ -19,7 +19,7 @@ from pipeline.contracts.tables import (
 )
 from pipeline.record import JsonRecorder
 from pipeline.settings import Night
-from pipeline.stages import balance_notes, desk, free_lists, score_recommendations
+from pipeline.stages import attribution, balance_figures, balance_notes, desk, free_lists, score_recommendations
 from pipeline.stages.balance_rows import item_rows, tables
 from pipeline.stages.blocks import balanced, blocks_of, core
 from pipeline.stages.operating_point import take, unmeasured
@@ -54,6 +54,8 @@ def run(night: Night, _item: str | None, recorder: JsonRecorder, progress: desk.
     titles = dict(zip(scene.inputs.space.ids.to_pylist(), words.titles, strict=True))
     experience, ledger = made_of[EXPERIENCE.name], made_of[CHANGE_LEDGER.name]
     balance_notes.leave(balance_notes.Night(experience, ledger, points, taken.chosen, titles), scene.policy, recorder)
+    balance_figures.leave(recorder, scene, taken, made_of)
+    attribution.leave(recorder, scene, serves, made_of[RECOMMENDATIONS.name])
     rows = {file.name: file.rows for file in files}
     recorder.metrics({f"rows/{name}": count for name, count in rows.items()})
     desk.note(night, "balanced", {"rows": rows})

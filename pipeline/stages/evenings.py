@@ -55,8 +55,12 @@ def groups(scene: Scene, evening: Evening) -> Groups:
     brand = np.r_[np.asarray(brands.indices), np.zeros(gone, np.int64)].astype(np.int64)
     share = np.bincount(brand, merit) / max(merit.sum(), 1)
     item = np.where(share[brand] >= MAIN, brand, len(share))
-    user = np.searchsorted(np.quantile(evening.evidence, THIRDS), evening.evidence, side="left")
-    return Groups(item, merit, user)
+    return Groups(item, merit, thirds(evening.evidence))
+
+
+def thirds(values: np.ndarray) -> np.ndarray:
+    """The third of all that each value stands in: int 0, 1 or 2; equal values stand together."""
+    return np.searchsorted(np.quantile(values, THIRDS), values, side="left")
 
 
 def _joined(blocks: Sequence[Rankings]) -> Rankings:

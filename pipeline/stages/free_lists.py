@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline.features.history import History
@@ -89,6 +90,21 @@ def read(night: Night, name: str) -> Iterator[Free]:
 def is_kept(night: Night, name: str) -> bool:
     """Whether `keep` has been here."""
     return _path(night, name).exists()
+
+
+def of(night: Night, name: str, users: pa.Array, size: int) -> np.ndarray:
+    """The first places of some users' lists (ascending keys): int [S, size], -1 pads."""
+    found = np.full((len(users), size), -1, np.int64)
+    with pq.ParquetFile(_path(night, name)) as file:
+        for group in range(file.num_row_groups):
+            keys = file.read_row_group(group, ["user_key"]).column("user_key")
+            place = np.asarray(pc.fill_null(pc.index_in(keys, users), -1))
+            if (place < 0).all():
+                continue
+            items = file.read_row_group(group, ["items"]).column("items").combine_chunks().flatten().to_numpy()
+            items = items.reshape(len(place), -1)[:, :size]
+            found[place[place >= 0], : items.shape[1]] = items[place >= 0]
+    return found
 
 
 def _path(night: Night, name: str) -> Path:

@@ -21,6 +21,7 @@ from pipeline.balance.point import Point
 from pipeline.balance.replay import Evening
 from pipeline.contracts.tables import OPERATING_POINT
 from pipeline.features.history import bought_between
+from pipeline.settings import Night
 from pipeline.stages import consenting, desk, score_cart, score_recommendations
 from pipeline.stages.blocks import Block
 from pipeline.stages.evenings import assembled, groups
@@ -89,26 +90,26 @@ def _evenings(scene: Scene, version: str) -> tuple[list[Evening], Scene]:
     before = champion if champion not in (None, version) else None
     days = [cut.tune_end - timedelta(back) for back in range(scene.policy.replay.nights - 1, -1, -1)]
     scenes = [Scene(night, day) for day in days]
-    cohort = _cohort(scenes[0], scene.policy.replay.users)
+    some = cohort(night, scenes[0].history.users, scene.policy.replay.users)
     out = []
     for one in scenes:
         last = one is scenes[-1]
-        blocks = _blocks(one, cohort, version if last or not before else before, before if last else None)
+        blocks = _blocks(one, some, version if last or not before else before, before if last else None)
         out.append(assembled(one, list(blocks)))
     return out, scenes[-1]
 
 
-def _cohort(scene: Scene, count: int) -> pa.Array:
-    """Consenting users with history, the same ones every night as long as they stay: by salted hash, ascending keys."""
-    users = scene.history.users.take(pa.array(consenting.served(scene.night, scene.history.users))).to_pylist()
-    salt = f"{scene.night.shop.name}:replay:"
+def cohort(night: Night, known: pa.Array, count: int) -> pa.Array:
+    """Consenting users among those known, the same ones every night as long as they stay: by salted hash, ascending."""
+    users = known.take(pa.array(consenting.served(night, known))).to_pylist()
+    salt = f"{night.shop.name}:replay:"
     drawn = sorted(users, key=lambda key: hashlib.sha256((salt + key).encode()).digest())
     return pa.array(sorted(drawn[:count]), pa.string())
 
 
-def _blocks(scene: Scene, cohort: pa.Array, version: str, champion: str | None) -> Iterator[Block]:
+def _blocks(scene: Scene, some: pa.Array, version: str, champion: str | None) -> Iterator[Block]:
     inputs, history = scene.inputs, scene.history
-    users = np.sort(np.asarray(pc.index_in(cohort, history.users)).astype(np.int64))
+    users = np.sort(np.asarray(pc.index_in(some, history.users)).astype(np.int64))
     asked = [
         rank(inputs, history, one, users) if one else ()
         for one in (version, champion)

@@ -74,7 +74,11 @@ class RankingInputs:
         allowed = self.space.listable & (history.buyers_recent > 0)
         if listed_tonight:
             allowed &= self.space.recommendable
-        columns, shop = np.flatnonzero(allowed), self.night.shop
+        return self.known(history, np.flatnonzero(allowed), texts)
+
+    def known(self, history: histories.History, columns: np.ndarray, texts: np.ndarray) -> Knowledge:
+        """The same of chosen items: int [R] places that may be listed."""
+        shop = self.night.shop
         if shop.recommender.repeats:
             return recommendations.repeated(history, columns)
         return recommendations.once(history, columns, texts, shop.recommender.linear_items, shop.threads)

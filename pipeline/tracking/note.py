@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from pipeline.record import FILES, RUNS, last_values
@@ -54,7 +55,8 @@ def note(night: Night, tags: Mapping[str, str]) -> str:
 
 def balance(night: Night) -> list[str]:
     """What changed in lists, for whom, why, at what price and which rule bound: lines, none before the balance."""
-    path = night.record / RUNS / "balance" / FILES / "balance.json"
+    folder = night.record / RUNS
+    path = folder / "balance" / FILES / "balance.json"
     if not path.exists():
         return []
     noted = json.loads(path.read_text(encoding="utf-8"))
@@ -87,11 +89,25 @@ def balance(night: Night) -> list[str]:
             f"| `{one['user']}` | {one['surface']} | {_cell(one['item'])} | {one['change']} | {_cell(one['reason'])} |"
             for one in noted["sample"][:LINES]
         ]
+    said += _promises(folder)
     plots = [name for name in ("front", "attribution") if (night.record / FILES / "plots" / f"{name}.png").exists()]
     said += (
         ["", f"Plots: {', '.join(f'`plots/{name}.png`' for name in plots)}; tables: `balance.json`."] if plots else []
     )
     return [*said, ""]
+
+
+def _promises(folder: Path) -> list[str]:
+    """Whether the promises held, as the audit recounted them."""
+    path = folder / "audit" / FILES / "promises.json"
+    promises = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
+    if not promises:
+        return []
+    broken = [one["promise"] for one in promises if one["violations"]]
+    untried = [one["promise"] for one in promises if not one["cases"]]
+    told = f"broken: **{', '.join(broken)}**" if broken else f"{len(promises) - len(untried)} kept"
+    without = f"; without a case: {', '.join(untried)}" if untried else ""
+    return ["", f"Promises: {told}, in {sum(one['cases'] for one in promises):,} cases{without}."]
 
 
 def _or_dash(value: float | None, form: str) -> str:

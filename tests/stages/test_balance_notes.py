@@ -16,6 +16,7 @@ from pipeline.record import FILES, RUNS, JsonRecorder, last_values
 from pipeline.reports import night as page
 from pipeline.settings import Night, load_shop
 from pipeline.stages import balance_notes
+from pipeline.stages.gate import note_json
 from pipeline.tracking import note
 
 POLICY = load_policy("default")
@@ -129,6 +130,29 @@ def test_the_night_page_says_it_too(noted: Night) -> None:
     assert "The user&#39;s own new events" in text or "The user's own new events" in text
     assert "Consistency against accuracy" in text
     assert "Milk | whole" in text
+
+
+def test_promises_and_causes_told_apart_stand_on_both_pages(noted: Night) -> None:
+    runs = noted.record / RUNS
+    promised = [
+        {"promise": "G1_changes", "cases": 1200, "violations": 0, "worst": 0.0, "sentence": "Few <changes> a night."},
+        {"promise": "G5_contract", "cases": 34, "violations": 2, "worst": 1.0, "sentence": "No surface contradicts."},
+        {"promise": "G3_week", "cases": 0, "violations": 0, "worst": 0.0, "sentence": "No baseline."},
+    ]
+    note_json(JsonRecorder(runs / "audit"), "promises", promised)
+    note_json(JsonRecorder(runs / "balance"), "attribution", {"idle": {"model": [0.1, 0.05, 0.15]}})
+    JsonRecorder(runs / "balance").tags({"balance/attribution": "the free home lists of 200 users"})
+    text = page.render(noted).read_text(encoding="utf-8")
+    for words in (
+        "G1 changes", ">kept<", "1,200", "Few &lt;changes&gt; a night.", ">broken<", ">no case<",
+        "told apart on the free home lists of 200 users.", "What makes lists change",
+    ):  # fmt: skip
+        assert words in text, words
+    said = note.note(noted, {"status": "published"})
+    assert "Promises: broken: **G5_contract**, in 1,234 cases; without a case: G3_week." in said
+    assert "`plots/attribution.png`" in said
+    note_json(JsonRecorder(runs / "audit"), "promises", promised[:1])
+    assert "Promises: 1 kept, in 1,200 cases." in note.note(noted, {"status": "published"})
 
 
 def test_a_night_without_a_replay_says_no_baseline() -> None:

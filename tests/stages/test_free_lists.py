@@ -57,3 +57,18 @@ def test_what_is_popular_is_the_same_for_all_and_may_be_listed():
     free = free_lists.popular(history, np.array([True, True, True, True, False]), USERS[:2], 10)
     assert free.items.tolist() == [[1, 3, 0]] * 2
     assert (np.diff(free.scores) < 0).all()
+
+
+def test_lists_of_some_users_are_the_heads_of_theirs(night):
+    left = [block([0, 2], seed=1), block([5, 6, 8], seed=2)]
+    free_lists.keep(night, "some", left)
+    asked = USERS.take(pa.array([1, 2, 6, 8]))
+    found = free_lists.of(night, "some", asked, 4)
+    assert (found[0] == -1).all()  # was not ranked
+    np.testing.assert_array_equal(found[1:], [left[0].items[1, :4], *left[1].items[1:, :4]])
+    assert free_lists.of(night, "some", asked, WIDE + 9)[1, WIDE + 5 :].tolist() == [-1] * 4
+
+
+def test_where_nobody_was_ranked_all_lists_are_empty(night):
+    free_lists.keep(night, "none", [])
+    assert (free_lists.of(night, "none", USERS, 4) == -1).all()

@@ -1,0 +1,109 @@
+"""What made a sample's lists change since last night: their free lists under one cause after another.
+
+Last night's stock was not kept: what readers were shown counts as having been on sale. An order learned with another
+seed would cost a training of its own, so chance has no share here. Not here: the shares (`balance.attribution`).
+"""
+
+from datetime import date
+from typing import Any, Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.balance.attribution import Path, attribute, own_events, shares
+from pipeline.models import recommendations
+from pipeline.record import JsonRecorder
+from pipeline.stages import desk, free_lists
+from pipeline.stages.fine_tune_recommendations import open_version, readable
+from pipeline.stages.gate import note_json
+from pipeline.stages.operating_point import cohort
+from pipeline.stages.scene import Scene
+from pipeline.stages.score_recommendations import CHAMPION, LONG, TONIGHT
+
+SURFACE: Literal["home"] = "home"  # its list is the head of the free one
+LEFT_OUT = "chance (an order learned with another seed costs a training)"
+
+
+def leave(recorder: JsonRecorder, scene: Scene, serves: str | None, lists: pa.Table) -> None:
+    """Note each cause's share of the churn, or why there is none to tell.
+
+    Args:
+        recorder: of the stage.
+        scene: of the night.
+        serves: version of the model that ranked tonight.
+        lists: rows of tonight's recommendations.
+    """
+    champion, since = readable(scene.night, desk.champion(scene.night, "recommendations")), scene.before.day
+    groups: dict[str, Any] = {}
+    if since is None:
+        told = "no baseline: there was no list before"
+    elif not (champion and serves):
+        told = "no model ranked on both nights"
+    else:
+        users = cohort(scene.night, scene.inputs.history(since).users, scene.policy.replay.attribution_users)
+        moved = attribute(path(scene, users, since, (champion, serves), lists), scene.policy.rbo_p)
+        idle = scene.idle(users)
+        some = {"all": np.ones(len(users), bool), "idle": idle, "active": ~idle}
+        groups = shares(moved, some, scene.night.shop.seed)
+        told = f"the free home lists of {len(users)} users; not told apart: {LEFT_OUT}"
+    recorder.metrics({f"churn/{cause}": mean for cause, (mean, _, _) in groups.get("all", {}).items()})
+    recorder.tags({"balance/attribution": told})
+    note_json(recorder, "attribution", groups)
+
+
+def path(scene: Scene, users: pa.Array, since: date, versions: tuple[str, str], lists: pa.Table) -> Path:
+    """The sample's lists under one cause after another; tonight's free ones are those that `score` left.
+
+    Args:
+        scene: of tonight.
+        users: user keys of the sample, ascending, with history on both nights.
+        since: the day of last night's lists.
+        versions: of the models that ranked last night and tonight.
+        lists: rows of tonight's recommendations.
+    """
+    inputs, settings, (champion, serves) = scene.inputs, scene.night.shop.recommender, versions
+    size, items = scene.policy.surfaces[SURFACE].size, len(inputs.space.ids)
+    shown = scene.before.shown(users, {SURFACE: size})[SURFACE].items
+    allowed = scene.facts.recommendable[:items] & inputs.space.listable
+    past = inputs.history(since)
+    now = scene.history.only(np.asarray(pc.index_in(past.users, scene.history.users)))
+    was_open = inputs.space.recommendable.copy()
+    was_open[shown[(shown >= 0) & (shown < items)]] = True
+    columns = np.flatnonzero(inputs.space.listable & (past.buyers_recent > 0) & was_open)
+    model, rows, texts, order = open_version(scene.night, inputs, champion)
+    before, after = (
+        inputs.known(one, columns, texts).reading(model, rows, texts, settings.history) for one in (past, now)
+    )
+    places = np.asarray(pc.index_in(users, past.users)).astype(np.int64)
+    yesterday, user = (
+        recommendations.rank_all(known, order, places, settings.candidates, LONG)
+        for known in (before, own_events(before, after, places))
+    )
+    tonight = free_lists.of(scene.night, TONIGHT, users, size)
+    last = free_lists.of(scene.night, CHAMPION, users, size) if champion != serves else tonight
+    return Path(
+        yesterday=yesterday[:, :size],
+        forced=_open(yesterday, allowed, size),
+        user=_open(user, allowed, size),
+        data=last,
+        model=tonight,
+        published=(shown, _published(scene, users, lists, size)),
+    )
+
+
+def _open(items: np.ndarray, allowed: np.ndarray, size: int) -> np.ndarray:
+    """The first places of each row that may be shown, in order: int [S, size], -1 pads."""
+    held = (items >= 0) & allowed[items]
+    order = np.argsort(~held, axis=1, kind="stable")[:, :size]
+    return np.where(np.take_along_axis(held, order, axis=1), np.take_along_axis(items, order, axis=1), -1)
+
+
+def _published(scene: Scene, users: pa.Array, lists: pa.Table, size: int) -> np.ndarray:
+    """Tonight's lists of the sample: int [S, size], -1 pads."""
+    rows = lists.filter((pc.field("surface") == SURFACE) & (pc.field("rank") <= size))
+    rows = rows.filter(pc.is_in(rows.column("user_key"), users))
+    items = np.full((len(users), size), -1, np.int64)
+    user = np.asarray(pc.index_in(rows.column("user_key"), users))
+    items[user, rows.column("rank").to_numpy() - 1] = np.asarray(pc.index_in(rows.column("item_id"), scene.before.ids))
+    return items
