@@ -4,11 +4,11 @@ Each day is published in a home of its own; then its rankings are lived through 
 points, and each list is held against what users took in the week after. Not here: drawing (`reports.backtest`).
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import cached_property
-from itertools import tee
+from itertools import pairwise, tee
 from math import isfinite, nan
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from pipeline.metrics import exposure, intervals
 from pipeline.policy import Bounds
 from pipeline.settings import Night, Shop
 from pipeline.stages import desk, evenings, free_lists, score_recommendations
+from pipeline.stages import operating_point as operating_points
 from pipeline.stages.before import Before
 from pipeline.stages.scene import Scene
 from pipeline.warehouse import snapshot
@@ -105,6 +106,16 @@ class Days:
         days = (self.last - self.first).days + 1
         return [Night(self.shop, self.first + timedelta(day), self.home) for day in range(days)]
 
+    @cached_property
+    def points(self) -> dict[date, Point]:
+        """The operating point that each published night took."""
+        root = self.nights[0].warehouse
+        found = {
+            one.day: operating_points.point_of(snapshot.open_snapshot(root, one.snapshot))
+            for one in snapshot.history(root)
+        }
+        return {day: point for day, point in found.items() if point}
+
     @property
     def afterwards(self) -> Night:
         """What is known a week after the last night; it is landed, and nothing is made of it."""
@@ -149,27 +160,36 @@ class Told:
 
     Attributes:
         shop: its name.
-        point: the operating point of the balanced lists.
+        points: the operating point of each night's balanced lists, oldest first.
         nights: a row a night and kind of list, `free` or `balanced`: day, kind, figures by name.
         totals: figures over all nights, by name.
-        chosen: which of the points that were lived through would be taken.
+        chosen: which of the fixed points that were lived through would be taken.
         replayed: what each of them gave.
+        bounds: by which it is chosen.
     """
 
     shop: str
-    point: Point
+    points: Sequence[Point]
     nights: pd.DataFrame
     totals: dict[str, float]
     chosen: Chosen
     replayed: list[Measured]
+    bounds: Bounds
+
+    @property
+    def words(self) -> str:
+        """The operating points in plain words."""
+        first, last = self.points[0], self.points[-1]
+        moves = sum(one != other for one, other in pairwise(self.points))
+        return first.words + (f"; after {moves} moves {last.words}" if moves else "")
 
     def goals(self) -> list[tuple[Goal, float, bool]]:
         """Each goal, its figure, and whether it is met."""
         return [(goal, self.totals.get(goal.name, nan), goal.is_met(self.totals)) for goal in GOALS]
 
-    def points(self, bounds: Bounds) -> list[dict[str, Any]]:
-        """The points that were lived through, as rows of the operating point's table."""
-        return operating_point.facts(self.replayed, self.chosen, bounds)
+    def front(self) -> list[dict[str, Any]]:
+        """The fixed points that were lived through, as rows of the operating point's table."""
+        return operating_point.facts(self.replayed, self.chosen, self.bounds)
 
     def figures(self) -> dict[str, float]:
         """Every figure by a flat name: the totals, and each night's."""
@@ -249,35 +269,43 @@ def run(days: Days, progress: Progress) -> Told:
     """
     days.publish(progress)
     beside: dict[date, Beside] = {}
-    return judge(days.shop, _evenings(days, beside, progress), beside)
+    return judge(days.shop, _evenings(days, beside, progress), beside, days.points)
 
 
-def judge(shop: Shop, nights: Iterator[Evening], beside: Mapping[date, Beside]) -> Told:
-    """Live nights through freely and under the policy's first point and its neighbours.
+def judge(shop: Shop, nights: Iterator[Evening], beside: Mapping[date, Beside], taken: Mapping[date, Point]) -> Told:
+    """Live nights through freely, under the points they took, and under the policy's first point and its neighbours.
 
     Args:
         shop: its policy and seed.
         nights: evenings, oldest first.
         beside: what each is judged by; there by the time its evening is.
+        taken: each night's point; a night without one stands where the policy begins.
     """
     policy, start, seed = shop.policy, Point.start(shop.policy), shop.seed
     points = operating_point.neighbours(start, operating_point.grid(policy))
-    streams = tee(nights, 1 + len(points))
-    lives = [free(streams[0], policy)]
-    lives += [balanced(stream, point, policy) for stream, point in zip(streams[1:], points, strict=True)]
+    ways = [lambda day: taken.get(day, start), *(lambda _day, point=point: point for point in points)]
+    as_is, *streams = tee(nights, 1 + len(ways))
+    lives = [free(as_is, policy), *(balanced(one, way, policy) for one, way in zip(streams, ways, strict=True))]
     tallies = [Tally() for _ in lives]
     for together in zip(*lives, strict=True):  # in step, so that one evening at a time is in memory
         for tally, lived in zip(tallies, together, strict=True):
             tally.add(lived, beside[lived.evening.day])
-    as_models, others = tallies[0], tallies[1:]
+    as_models, ours, *others = tallies
     measured = [_measured(point, one, as_models, seed) for point, one in zip(points, others, strict=True)]
-    ours = others[points.index(start)]
     rows = [
         pd.DataFrame(one.rows).assign(kind=kind, **_intervals(one, seed))
         for kind, one in ((FREE, as_models), (BALANCED, ours))
     ]
-    chosen = operating_point.choose(measured, start, policy.bounds)
-    return Told(shop.name, start, pd.concat(rows, ignore_index=True), _totals(as_models, ours, seed), chosen, measured)
+    bounds = operating_point.in_reach(policy.bounds, as_models.totals())
+    return Told(
+        shop=shop.name,
+        points=[taken.get(row["day"], start) for row in ours.rows],
+        nights=pd.concat(rows, ignore_index=True),
+        totals=_totals(as_models, ours, seed),
+        chosen=operating_point.choose(measured, start, bounds),
+        replayed=measured,
+        bounds=bounds,
+    )
 
 
 def _evenings(days: Days, beside: dict[date, Beside], progress: Progress) -> Iterator[Evening]:

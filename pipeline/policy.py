@@ -82,6 +82,9 @@ class Bounds(Section):
     exposure_high: float = Field(ge=1)
     parity_gap: Share = Field(description="largest gap between two groups of users in mean idle RBO")
     coherence_floor: Share = Field(description="mean X_u: how alike the surfaces of one user are")
+    harm: Share = Field(
+        description="no point is refused for calibration or exposure so little worse than the free lists'"
+    )
 
 
 class LayoutRules(Section):

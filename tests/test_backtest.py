@@ -12,6 +12,7 @@ import scipy.sparse as sp
 
 from pipeline import backtest, nightly
 from pipeline.backtest import GOALS, Beside, Days, Goal, judge
+from pipeline.balance.point import Point
 from pipeline.balance.replayed import Groups, accuracy, idle_rbo
 from pipeline.errors import ConfigError
 from pipeline.privacy.keys import VARIABLE
@@ -22,6 +23,7 @@ from tests.test_night import trial_shop
 
 SHOP = load_shop("grocer")
 NIGHTS, USERS, ITEMS = 4, 40, 70
+CALMER = Point(0.1, 0.9, 1, 3, 5)
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +36,7 @@ def beside():
 
 @pytest.fixture(scope="module")
 def told(beside):
-    return judge(SHOP, iter(evenings(NIGHTS)), beside)
+    return judge(SHOP, iter(evenings(NIGHTS)), beside, {DAY + timedelta(2): CALMER})
 
 
 def test_each_night_has_a_row_of_each_kind(told):
@@ -52,7 +54,9 @@ def test_totals_count_each_list_and_each_user_once(told, beside):
     overlap = np.concatenate([idle_rbo(night)[0] for night in lived])
     assert told.totals["free/idle_rbo"] == pytest.approx(overlap.mean())
     assert told.totals["free/idle_rbo_least"] == pytest.approx(overlap.min())
-    ours = list(backtest.balanced(evenings(NIGHTS), told.point, SHOP.policy))
+    taken = dict(zip((DAY + timedelta(night) for night in range(NIGHTS)), told.points, strict=True))
+    assert set(told.points) == {CALMER, Point.start(SHOP.policy)}
+    ours = list(backtest.balanced(evenings(NIGHTS), taken.get, SHOP.policy))
 
     def by_user(nights):
         found = [accuracy(night, beside[night.evening.day].truth)["ndcg@10"] for night in nights]
@@ -73,9 +77,9 @@ def test_totals_count_each_list_and_each_user_once(told, beside):
 
 def test_neighbours_of_the_point_are_lived_through_too_and_one_of_them_would_be_taken(told):
     points = [one.point for one in told.replayed]
-    assert told.point in points
+    assert Point.start(SHOP.policy) in points
     assert len(points) > 5
-    rows = told.points(SHOP.policy.bounds)
+    rows = told.front()
     assert sum(row["is_chosen"] for row in rows) == 1
     assert len(rows) >= len(points)
 

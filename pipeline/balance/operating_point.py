@@ -4,7 +4,7 @@ A night takes the most stable point that keeps every bound, at most one grid ste
 night's point stays and the night says so. Not here: replaying a point (`replay`), and what a point does to a list.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from itertools import product
 from typing import Any
@@ -111,6 +111,22 @@ def neighbours(point: Point, points: Sequence[Point]) -> list[Point]:
         points: the grid.
     """
     return [other for other, steps in zip(points, _steps(point, points), strict=True) if steps <= 1]
+
+
+def in_reach(bounds: Bounds, free: Mapping[str, float]) -> Bounds:
+    """The bounds, wider where the free lists break one: then it is not the balance that could keep it.
+
+    Args:
+        bounds: of the policy.
+        free: calibration_kl, exposure_low and exposure_high of the free lists.
+    """
+    worse = 1 + bounds.harm
+    reached = {
+        "calibration_max": np.fmax(bounds.calibration_max, free["calibration_kl"] * worse),
+        "exposure_low": np.fmin(bounds.exposure_low, free["exposure_low"] / worse),
+        "exposure_high": np.fmax(bounds.exposure_high, free["exposure_high"] * worse),
+    }
+    return bounds.model_copy(update={name: float(value) for name, value in reached.items()})
 
 
 def choose(measured: Sequence[Measured], yesterday: Point | None, bounds: Bounds) -> Chosen:

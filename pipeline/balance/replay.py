@@ -120,8 +120,8 @@ class Lived:
 Step = Callable[[Evening, str, Carried], Lists]
 
 
-def balanced(evenings: Iterable[Evening], point: Point, policy: Policy) -> Iterator[Lived]:
-    """Each night's lists under one operating point; evenings are consecutive, oldest first."""
+def balanced(evenings: Iterable[Evening], points: Callable[[date], Point], policy: Policy) -> Iterator[Lived]:
+    """Each night's lists under the operating point of its day; evenings are consecutive, oldest first."""
 
     def step(evening: Evening, surface: str, carried: Carried) -> Lists:
         state = _state(evening, carried)
@@ -134,7 +134,7 @@ def balanced(evenings: Iterable[Evening], point: Point, policy: Policy) -> Itera
             coherence.eligible(evening.facts, surface),
             standing,
             evening.category,
-            point,
+            points(evening.day),
             policy,
         )
         return _lists(surface, carried, made.items, state, made.budget, made.pinned, made.voluntary, made.forced)

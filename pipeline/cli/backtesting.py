@@ -75,11 +75,11 @@ def _report(told: "Told", shop: "Shop") -> "Report":
     return Report(
         shop=told.shop,
         provenance=shop.provenance,
-        point=told.point.words,
+        point=told.words,
         nights=told.nights,
         totals=told.totals,
         goals=[(goal.words, goal.asked, value, is_met) for goal, value, is_met in told.goals()],
-        points=told.points(shop.policy.bounds),
+        points=told.front(),
         least_accuracy=shop.policy.bounds.accuracy_lower,
     )
 

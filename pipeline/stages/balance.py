@@ -9,7 +9,6 @@ from typing import Any
 import pyarrow as pa
 
 from pipeline.balance.operating_point import facts
-from pipeline.balance.point import Point
 from pipeline.contracts.tables import (
     CART_RECOMMENDATIONS,
     CHANGE_LEDGER,
@@ -35,11 +34,11 @@ def run(night: Night, _item: str | None, recorder: JsonRecorder, progress: desk.
     """Take an operating point; stage the lists, what they are like and what changed in them."""
     scene = Scene(night)
     serves = desk.noted(night, "judgement")["recommendations"]["serves"]
-    taken = take(scene, serves, progress) if serves else unmeasured(Point.start(scene.policy))
+    taken = take(scene, serves, progress) if serves else unmeasured(scene.policy)
     words, point = Reasons.of(scene, serves), taken.chosen.point
     parts: dict[str, list[pa.Table]] = defaultdict(list)
     parts[CART_RECOMMENDATIONS.name].append(item_rows(scene, words))
-    points = facts(taken.measured, taken.chosen, scene.policy.bounds)
+    points = facts(taken.measured, taken.chosen, taken.bounds)
     parts[OPERATING_POINT.name].append(table.rows(points, OPERATING_POINT.schema))
     shared = core(scene, free_lists.read(night, score_recommendations.TONIGHT)) if serves else None
     done = 0

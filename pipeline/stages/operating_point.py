@@ -8,7 +8,8 @@ through (`balance.replay`), measuring them (`balance.replayed`) and choosing (`b
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
+from functools import partial
 from itertools import zip_longest
 
 import numpy as np
@@ -16,11 +17,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.balance import replay, replayed
-from pipeline.balance.operating_point import Chosen, Measured, choose, grid, neighbours
+from pipeline.balance.operating_point import Chosen, Measured, choose, grid, in_reach, neighbours
 from pipeline.balance.point import Point
 from pipeline.balance.replay import Evening
 from pipeline.contracts.tables import OPERATING_POINT
 from pipeline.features.history import bought_between
+from pipeline.policy import Bounds, Policy
 from pipeline.settings import Night
 from pipeline.stages import consenting, desk, score_cart, score_recommendations
 from pipeline.stages.blocks import Block
@@ -29,6 +31,7 @@ from pipeline.stages.fine_tune_recommendations import readable
 from pipeline.stages.free_lists import Free
 from pipeline.stages.scene import Scene
 from pipeline.tables.operating_point import POINT
+from pipeline.warehouse.snapshot import Snapshot
 
 
 @dataclass(frozen=True)
@@ -38,15 +41,17 @@ class Taken:
     Attributes:
         chosen: it, and why it is this one.
         measured: all points that were replayed.
+        bounds: by which it was chosen.
     """
 
     chosen: Chosen
     measured: tuple[Measured, ...]
+    bounds: Bounds
 
 
-def unmeasured(point: Point) -> Taken:
-    """A point that nothing was replayed for."""
-    return Taken(Chosen(point, True, (), None, ()), ())
+def unmeasured(policy: Policy) -> Taken:
+    """Where a shop stands for which nothing was replayed."""
+    return Taken(Chosen(Point.start(policy), True, (), None, ()), (), policy.bounds)
 
 
 def take(scene: Scene, version: str, progress: desk.Progress) -> Taken:
@@ -58,7 +63,7 @@ def take(scene: Scene, version: str, progress: desk.Progress) -> Taken:
         progress: called as (done, total) by points.
     """
     night, policy = scene.night, scene.policy
-    yesterday = _yesterday(scene) or Point.start(policy)
+    yesterday = point_of(scene.before.parent) or Point.start(policy)
     evenings, last = _evenings(scene, version)
     users, space = last.history.users, scene.inputs.space
     truth = bought_between(scene.inputs.lines, users, space, last.day, night.day)
@@ -68,19 +73,23 @@ def take(scene: Scene, version: str, progress: desk.Progress) -> Taken:
     reach = neighbours(yesterday, grid(policy))
     measured = []
     for done, point in enumerate(reach, start=1):
-        lived = list(replay.balanced(evenings, point, policy))
+        lived = list(replay.balanced(evenings, partial(_always, point), policy))
         measured.append(replayed.measure(point, lived, truth, free, who, night.shop.seed))
         progress(done, len(reach))
-    return Taken(choose(measured, yesterday, policy.bounds), tuple(measured))
+    bounds = in_reach(policy.bounds, replayed.figures(alone[-1], who))
+    return Taken(choose(measured, yesterday, bounds), tuple(measured), bounds)
 
 
-def _yesterday(scene: Scene) -> Point | None:
-    """The point that last night's lists were made by."""
-    parent = scene.before.parent
-    if parent is None or OPERATING_POINT.name not in parent.manifest.tables:
+def _always(point: Point, _day: date) -> Point:
+    return point
+
+
+def point_of(snapshot: Snapshot | None) -> Point | None:
+    """The point that a night's lists were made by, if there was any."""
+    if snapshot is None or OPERATING_POINT.name not in snapshot.manifest.tables:
         return None
-    (row,) = parent.table(OPERATING_POINT.name).filter(pc.field("is_chosen")).to_pylist()
-    return Point(*(row[name] for name in POINT))
+    rows = snapshot.table(OPERATING_POINT.name).filter(pc.field("is_chosen")).to_pylist()
+    return Point(*(rows[0][name] for name in POINT)) if rows else None
 
 
 def _evenings(scene: Scene, version: str) -> tuple[list[Evening], Scene]:

@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.balance.operating_point import AXES, Measured, choose, grid, neighbours
+from pipeline.balance.operating_point import AXES, Measured, choose, grid, in_reach, neighbours
 from pipeline.balance.point import Point
 from pipeline.policy import Bounds, load_policy
 
 POLICY = load_policy("default")
 BOUNDS = Bounds(
     accuracy_lower=0.99, personalisation_floor=0.3, calibration_max=1.5, exposure_low=0.8, exposure_high=1.25,
-    parity_gap=0.05, coherence_floor=0.5,
+    parity_gap=0.05, coherence_floor=0.5, harm=0.05,
 )  # fmt: skip
 POINTS = grid(POLICY)
 
@@ -41,7 +41,7 @@ def test_a_neighbour_differs_in_one_value_by_one_step():
     near = neighbours(middle, POINTS)
     assert middle in near
     # Two ways on each axis of three values, one on each axis of two.
-    assert len(near) == 1 + 2 + 2 + 2 + 1 + 1
+    assert len(near) == 1 + 2 + 2 + 1 + 1 + 1
     for other in near:
         assert sum(getattr(other, axis) != getattr(middle, axis) for axis in AXES) <= 1
     assert Point(0.1, 0.5, 1, 3, 3) in near
@@ -109,6 +109,22 @@ def test_nothing_feasible_keeps_last_nights_point_and_says_what_it_breaks():
 def test_each_bound_is_held_and_what_was_not_measured_keeps_none(given, bound):
     assert measured(point(1), **given).broken(BOUNDS) == (bound,)
     assert measured(point(1)).broken(BOUNDS) == ()
+
+
+@pytest.mark.parametrize(
+    ("free", "wider"),
+    [
+        ({}, {}),
+        ({"calibration_kl": 2.0}, {"calibration_max": 2.1}),
+        ({"exposure_high": 1.4}, {"exposure_high": 1.47}),
+        ({"exposure_low": 0.42}, {"exposure_low": 0.4}),
+        ({"exposure_low": math.nan, "calibration_kl": math.nan}, {}),
+    ],
+)
+def test_a_bound_that_free_lists_break_is_as_wide_as_a_little_harm_to_them(free, wider):
+    kept = {"calibration_kl": 0.5, "exposure_low": 0.9, "exposure_high": 1.1}
+    found = in_reach(BOUNDS, kept | free).model_dump()
+    assert found == pytest.approx(BOUNDS.model_dump() | wider)
 
 
 def drawn(random):

@@ -21,7 +21,7 @@ def new_ones(before, after):
 
 
 def test_every_list_follows_the_one_of_the_night_before():
-    nights = list(balanced(evenings(4), POINT, POLICY))
+    nights = list(balanced(evenings(4), lambda _day: POINT, POLICY))
     assert [one.surface for one in nights[0].lists] == list(SIZES)
     for before, after in pairwise(nights):
         for first, second in zip(before.lists, after.lists, strict=True):
@@ -33,7 +33,7 @@ def test_every_list_follows_the_one_of_the_night_before():
 
 @pytest.mark.parametrize("seed", range(2))
 def test_budgets_floors_and_the_week_hold_along_the_chain(seed):
-    nights = list(balanced(evenings(9, seed, users=24), POINT, POLICY))
+    nights = list(balanced(evenings(9, seed, users=24), lambda _day: POINT, POLICY))
     for place, size in enumerate(SIZES.values()):
         spent = []
         for night in nights:
@@ -69,7 +69,9 @@ def test_more_budget_is_less_like_the_night_before_and_more_like_the_model():
     wanted = list(free(drawn, POLICY))[-1].shown("home")
     alike = []
     for budget in (0, 1, 2):
-        home = list(balanced(drawn, Point(0.0, 0.0, budget, 5, 3), free_week))[-1].shown("home")
+        home = list(balanced(drawn, lambda _day, budget=budget: Point(0.0, 0.0, budget, 5, 3), free_week))[-1].shown(
+            "home"
+        )
         alike.append(np.mean([len(set(a) & set(b)) for a, b in zip(home, wanted, strict=True)]))
     assert alike[0] < alike[1] < alike[2]
 
@@ -81,7 +83,7 @@ def test_lists_go_to_the_users_and_items_of_a_later_night():
         users=pa.array(["a new one", *keys(40).to_pylist()[5:]]),
         ids=pa.array([*reversed(first.ids.to_pylist()), "another"]),
     )
-    (night,) = balanced([first], POINT, POLICY)
+    (night,) = balanced([first], lambda _day: POINT, POLICY)
     home = night.lists[0]
     carried = Carried(first.users, first.ids, home.after, home.spent + 1, np.arange(40)).to(later)
     assert (carried.items[0] == -1).all()
@@ -97,5 +99,5 @@ def test_lists_go_to_the_users_and_items_of_a_later_night():
 
 
 def test_a_replay_is_the_same_again():
-    one, other = (list(balanced(evenings(4, 5), POINT, POLICY)) for _ in range(2))
+    one, other = (list(balanced(evenings(4, 5), lambda _day: POINT, POLICY)) for _ in range(2))
     assert all((a.after == b.after).all() for a, b in zip(one[-1].lists, other[-1].lists, strict=True))

@@ -20,7 +20,7 @@ GROUPS = Groups(np.arange(ITEMS) % 2, np.arange(1.0, ITEMS + 1), np.arange(USERS
 
 @pytest.fixture(scope="module")
 def nights():
-    return list(balanced(evenings(5), POINT, POLICY))
+    return list(balanced(evenings(5), lambda _day: POINT, POLICY))
 
 
 @pytest.fixture(scope="module")
