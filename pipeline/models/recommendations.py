@@ -178,14 +178,13 @@ class Lesson:
         return Candidates.joined(parts), np.concatenate(hits)
 
 
-def learn(lessons: Iterable[Lesson], count: int, seed: int, threads: int) -> Order:
-    """The order of candidates.
+def taught(lessons: Iterable[Lesson], count: int, seed: int) -> tuple[Candidates, np.ndarray]:
+    """What an order is learned from: candidates, and which of them were taken.
 
     Args:
         lessons: weeks, the most telling first; of later ones only as many users are heard as are still wanted.
         count: candidates a way names.
-        seed: of the drawing.
-        threads: part of what makes two runs equal.
+        seed: of the drawing of users.
     """
     parts, hits, left, offset = [], [], TAUGHT, 0
     for lesson in lessons:
@@ -196,7 +195,7 @@ def learn(lessons: Iterable[Lesson], count: int, seed: int, threads: int) -> Ord
         offset += len(lesson.known.history.users)
         if not left:
             break
-    return Order.learn(Candidates.joined(parts), np.concatenate(hits), seed, threads)
+    return Candidates.joined(parts), np.concatenate(hits)
 
 
 def rank(known: Knowledge, order: Order, users: np.ndarray, count: int, k: int) -> Lists:

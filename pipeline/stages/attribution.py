@@ -1,7 +1,8 @@
 """What made a sample's lists change since last night: their free lists under one cause after another.
 
-Last night's stock was not kept: what readers were shown counts as having been on sale. An order learned with another
-seed would cost a training of its own, so chance has no share here. Not here: the shares (`balance.attribution`).
+Last night's stock was not kept: what readers were shown counts as having been on sale. Chance is what an order learned
+with another seed changes; a transformer of another seed would cost a training. Not here: the shares
+(`balance.attribution`).
 """
 
 from datetime import date
@@ -13,16 +14,16 @@ import pyarrow.compute as pc
 
 from pipeline.balance.attribution import Path, attribute, own_events, shares
 from pipeline.models import recommendations
+from pipeline.models.order import Order
 from pipeline.record import JsonRecorder
 from pipeline.stages import desk, free_lists
-from pipeline.stages.fine_tune_recommendations import open_version, readable
+from pipeline.stages.fine_tune_recommendations import CHANCE, NAME, open_version, readable
 from pipeline.stages.gate import note_json
 from pipeline.stages.operating_point import cohort
 from pipeline.stages.scene import Scene
-from pipeline.stages.score_recommendations import CHAMPION, LONG, TONIGHT
+from pipeline.stages.score_recommendations import CHAMPION, LONG, TONIGHT, by_order
 
 SURFACE: Literal["home"] = "home"  # its list is the head of the free one
-LEFT_OUT = "chance (an order learned with another seed costs a training)"
 
 
 def leave(recorder: JsonRecorder, scene: Scene, serves: str | None, lists: pa.Table) -> None:
@@ -46,7 +47,8 @@ def leave(recorder: JsonRecorder, scene: Scene, serves: str | None, lists: pa.Ta
         idle = scene.idle(users)
         some = {"all": np.ones(len(users), bool), "idle": idle, "active": ~idle}
         groups = shares(moved, some, scene.night.shop.seed)
-        told = f"the free home lists of {len(users)} users; not told apart: {LEFT_OUT}"
+        told = f"the free home lists of {len(users)} users"
+        told += "" if "seed" in moved else "; not told apart: chance, as a model of an earlier night serves"
     recorder.metrics({f"churn/{cause}": mean for cause, (mean, _, _) in groups.get("all", {}).items()})
     recorder.tags({"balance/attribution": told})
     note_json(recorder, "attribution", groups)
@@ -88,8 +90,18 @@ def path(scene: Scene, users: pa.Array, since: date, versions: tuple[str, str], 
         user=_open(user, allowed, size),
         data=last,
         model=tonight,
+        seed=_by_chance(scene, serves, np.asarray(pc.index_in(users, scene.history.users)), size),
         published=(shown, _published(scene, users, lists, size)),
     )
+
+
+def _by_chance(scene: Scene, serves: str, users: np.ndarray, size: int) -> np.ndarray | None:
+    """Tonight's lists by the order of another seed; None where the model that serves was not trained tonight."""
+    if desk.noted(scene.night, f"measured-{NAME}")["challenger"] != serves:
+        return None
+    other = Order.from_dict(desk.noted(scene.night, CHANCE))
+    blocks = by_order(scene.inputs, scene.history, serves, users.astype(np.int64), other)
+    return np.concatenate([lists.items[:, :size] for lists in blocks])
 
 
 def _open(items: np.ndarray, allowed: np.ndarray, size: int) -> np.ndarray:

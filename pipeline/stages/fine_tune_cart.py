@@ -28,7 +28,7 @@ def learn(
     taught = _lesson(inputs, cut.tune_end, (cut.tune_end - cut.fit_end).days, model, rows, texts)
     if not len(taught.users):
         return None
-    order = recommendations.learn([taught], settings.candidates, shop.seed, shop.threads)
+    order = Order.learn(*recommendations.taught([taught], settings.candidates, shop.seed), shop.seed, shop.threads)
     del taught
     judged = _lesson(inputs, cut.day, shop.holdout_days, model, rows, texts)
     if not len(judged.users):

@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from pipeline.features.history import History
 from pipeline.models import recommendations
-from pipeline.models.order import blocks
+from pipeline.models.order import Order, blocks
 from pipeline.models.recommendations import Lists
 from pipeline.settings import Night
 from pipeline.stages import consenting, desk, free_lists
@@ -48,10 +48,20 @@ def ranked(inputs: RankingInputs, version: str, served: np.ndarray, progress: de
         progress(int(np.searchsorted(served, lists.users[-1])) + 1, len(served))
 
 
-def by_order(inputs: RankingInputs, history: History, version: str, users: np.ndarray) -> Iterator[Lists]:
-    """Blocks of users (places in a history) by a kept version's learned order, among what may be listed tonight."""
+def by_order(
+    inputs: RankingInputs, history: History, version: str, users: np.ndarray, other: Order | None = None
+) -> Iterator[Lists]:
+    """Blocks of users (places in a history) ranked among what may be listed tonight.
+
+    Args:
+        inputs: of the night.
+        history: what is known of users.
+        version: of the model.
+        users: int [B] places, ascending.
+        other: another order than the version's own.
+    """
     settings = inputs.night.shop.recommender
     model, rows, texts, order = open_version(inputs.night, inputs, version)
     known = inputs.counted(history, texts, listed_tonight=True).reading(model, rows, texts, settings.history)
     for block in blocks(users):
-        yield recommendations.rank(known, order, block, settings.candidates, LONG)
+        yield recommendations.rank(known, other or order, block, settings.candidates, LONG)

@@ -9,7 +9,7 @@ import scipy.sparse as sp
 from pipeline.features.history import History
 from pipeline.models import recommendations
 from pipeline.models.order import Candidates, Order, blocks
-from pipeline.models.recommendations import SOURCES, Days, Knowledge, Lesson
+from pipeline.models.recommendations import SOURCES, Days, Knowledge, Lesson, taught
 from pipeline.models.ways import candidates
 
 EVERYBODY = np.arange(40)
@@ -25,7 +25,7 @@ def bought(known: Knowledge) -> sp.csr_matrix:
 
 @pytest.fixture
 def order(known: Knowledge, bought: sp.csr_matrix) -> Order:
-    return recommendations.learn([Lesson(known, EVERYBODY, bought)], COUNT, 0, 1)
+    return Order.learn(*taught([Lesson(known, EVERYBODY, bought)], COUNT, 0), 0, 1)
 
 
 def test_days_tell_sales_of_late_and_when_a_user_took_an_item(shoppers: History) -> None:
@@ -99,13 +99,13 @@ def test_the_newest_lesson_is_heard_first_and_no_more_users_than_wanted(
     monkeypatch.setattr(recommendations, "TAUGHT", 30)
     found, hit = Lesson(known, EVERYBODY, bought).taught(COUNT, 30, 0)
     assert len(np.unique(found.user)) == 30 and hit.sum() == 30
-    one = recommendations.learn([Lesson(known, EVERYBODY, bought)], COUNT, 0, 1)
+    one = Order.learn(*taught([Lesson(known, EVERYBODY, bought)], COUNT, 0), 0, 1)
 
     def lessons() -> Iterator[Lesson]:
         yield Lesson(known, EVERYBODY, bought)
         raise AssertionError("nobody is left to hear")
 
-    assert recommendations.learn(lessons(), COUNT, 0, 1).as_dict() == one.as_dict()
+    assert Order.learn(*taught(lessons(), COUNT, 0), 0, 1).as_dict() == one.as_dict()
 
 
 def test_each_source_alone_ranks_each_item_once(known: Knowledge) -> None:
