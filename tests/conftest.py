@@ -19,6 +19,7 @@ from hypothesis import HealthCheck, settings
 _home = tempfile.mkdtemp(prefix="shopkeel-airflow-")
 atexit.register(shutil.rmtree, _home, ignore_errors=True)
 os.environ.update(AIRFLOW_HOME=_home, AIRFLOW__CORE__LOAD_EXAMPLES="False")
+os.environ.pop("COLUMNS", None)  # a test worker's, which the command line would keep for good
 
 DAY = date(2017, 3, 19)  # past a change of the clocks and the first campaigns
 
