@@ -362,6 +362,10 @@ def _audiences(notes: Notes) -> list[dict[str, Any]]:
     ]
 
 
+def _by_number(one: dict[str, Any]) -> tuple[int, str]:
+    return len(one["promise"].partition("_")[0]), one["promise"]  # G2 before G11
+
+
 def _balance(notes: Notes) -> dict[str, Any]:
     """What changed in lists, for whom, why, at what price and by which rule; empty before the balance."""
     noted = notes.file("balance", "balance")
@@ -373,7 +377,7 @@ def _balance(notes: Notes) -> dict[str, Any]:
         "causes": causes | {one["cause"]: CAUSES.get(one["cause"], one["cause"]) for one in noted["sample"]},
         "states": STATES,
         "attribution": notes.of("balance", "tags").get("balance/attribution", ""),
-        "promises": notes.file("audit", "promises"),
+        "promises": sorted(notes.file("audit", "promises"), key=_by_number),
     }
 
 
