@@ -1,8 +1,9 @@
 """The pretrained parts of a bare ranking: titles as vectors of the tuned encoder, and the transformer over them."""
 
+import copy
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -153,27 +154,47 @@ def transformer(lines: Lines, later: Lines, texts: np.ndarray, seed: int, progre
         seed: of all drawing.
         progress: called as (step, done, total).
     """
-    counts = np.bincount(lines.item, minlength=len(texts)).astype(np.float64)
+    counts = np.bincount(lines.item, minlength=len(texts))
     rows = np.where(counts > 0, np.cumsum(counts > 0), 0)
-    batches = sequential.Batches(rows, texts, counts, RECOMMENDER.negatives, seed)
-    some = np.sort(np.random.default_rng(seed).permutation(len(later))[:VALID_USERS])
     torch.manual_seed(seed)
-    model = sequential.Sequential(int(rows.max()), texts.shape[1], RECOMMENDER)
+    model = Transformer(sequential.Sequential(int(rows.max()), texts.shape[1], RECOMMENDER), rows, texts)
+    some = np.sort(np.random.default_rng(seed).permutation(len(later))[:VALID_USERS])
+    return _trained(model, lines, later.only(some), seed, partial(progress, "train the transformer"), warm=False)
+
+
+def carried_on(model: Transformer, lines: Lines, later: Lines, seed: int, progress: Progress) -> Transformer:
+    """The model trained on with what has come since, unless that foretells others' newest items no better.
+
+    Args:
+        model: trained.
+        lines: what to learn from.
+        later: lines whose newest basket it has not seen, to stop by.
+        seed: of all drawing.
+        progress: called as (step, done, total).
+    """
+    return _trained(copy.deepcopy(model), lines, later, seed, partial(progress, "carry the transformer on"), warm=True)
+
+
+def _trained(
+    kept: Transformer, lines: Lines, later: Lines, seed: int, progress: Callable[[int, int], None], *, warm: bool
+) -> Transformer:
     fit = sequential.windows(lines, RECOMMENDER.history)
-    valid = sequential.windows(later.only(some), RECOMMENDER.history, target_age=1)
+    valid = sequential.windows(later, RECOMMENDER.history, target_age=1)
     if not (len(fit) and len(valid)):
-        return Transformer(model, rows, texts)  # too little to learn from: its opinion will count for nothing
+        return kept  # too little to learn from: its opinion will count for nothing
+    counts = np.bincount(lines.item, minlength=len(kept.texts)).astype(np.float64)
+    batches = sequential.Batches(kept.rows, kept.texts, counts, RECOMMENDER.negatives, seed)
     with tempfile.TemporaryDirectory() as folder:
         model = sequential.train(
-            model,
+            kept.model,
             fit,
             valid,
             batches,
             RECOMMENDER,
-            warm=False,
+            warm=warm,
             folder=Path(folder),
             seed=seed,
             recorder=JsonRecorder(Path(folder) / "notes"),
-            progress=partial(progress, "train the transformer"),
+            progress=progress,
         )
-    return Transformer(model, rows, texts)
+    return replace(kept, model=model)

@@ -130,6 +130,8 @@ def rank(
             measure(joined(popular), users),
         )
     now = bench.sequences.without_last(1)
+    others = np.setdiff1d(np.arange(len(now)), judges)
+    model = neural.carried_on(model, now.lines.only(others), now.lines.only(judges), seed, progress)
     latest = Linear.learn(now.lines, bench.items, LINEAR_ITEMS)
     final = _ways(now, bench.items, alike, habits, model, latest)
     write(order, final, bench.users, K, out, progress)
