@@ -15,13 +15,12 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from pipeline.errors import ConfigError, Refused
-from pipeline.policy import Section
 from pipeline.privacy.keys import load_secret, user_key
 from pipeline.reports import export
+from pipeline.section import Section, read
 from pipeline.settings import Night
 from pipeline.warehouse import snapshot as snapshots
 from pipeline.warehouse.snapshot import Snapshot
@@ -87,15 +86,7 @@ def load(path: Path) -> Orders:
     Raises:
         ConfigError: it is not readable, or a key is missing, unknown or wrong.
     """
-    try:
-        loaded = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-        orders = Orders.model_validate(loaded)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "orders"
-        raise ConfigError(f"{path}: {where}: {first['msg']}; mend this key") from error
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigError(f"{path}: not readable ({str(error).splitlines()[0]}); mend the file") from error
+    orders = read(path, Orders, "orders")
     found = [
         order.model_copy(update={"addresses": path.parent / order.addresses}) if order.addresses else order
         for order in orders.exports

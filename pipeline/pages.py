@@ -9,7 +9,8 @@ from typing import Annotated, Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
-from pipeline.policy import Section, load_section
+from pipeline.policy import load_section
+from pipeline.section import Section
 
 Module = Literal[
     "buy_again", "your_categories", "new_for_you", "complements", "offers", "top_rated", "shop_favourites", "continue"

@@ -6,27 +6,18 @@ how lists are made by it (`balance`), and the other settings of a shop (`setting
 
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Literal, Self, TypeVar
+from typing import Annotated, Literal, Self
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from pipeline.errors import ConfigError
+from pipeline.section import Read, Section, read
 
 SURFACES = ("home", "category", "product", "cart", "email", "ad")
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=0)]
 Positive = Annotated[int, Field(gt=0)]
-
-
-class Section(BaseModel):
-    """A frozen part of the settings that refuses keys it does not know."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-Read = TypeVar("Read", bound=Section)
 
 
 class Surface(Section):
@@ -162,11 +153,4 @@ def load_section(kind: str, folder: str, section: type[Read], name: str) -> Read
     path = Path(name) if name.endswith((".yaml", ".yml")) else known.get(name)
     if path is None or not path.is_file():
         raise ConfigError(f"{kind} '{name}': unknown; choose one of {', '.join(known)} or give a .yaml path")
-    try:
-        return section.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or kind
-        raise ConfigError(f"{path}: {where}: {first['msg']}; mend this key") from error
-    except (yaml.YAMLError, ValueError) as error:
-        raise ConfigError(f"{path}: not readable YAML ({str(error).splitlines()[0]}); mend the file") from error
+    return read(path, section, kind)

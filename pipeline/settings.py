@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
-import yaml
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from pipeline.errors import ConfigError
 from pipeline.pages import Pages, load_pages
-from pipeline.policy import Policy, Section, load_policy
+from pipeline.policy import Policy, load_policy
+from pipeline.section import Section, read
 
 
 class Training(Section):
@@ -292,18 +292,7 @@ def load_shop(name: str) -> Shop:
     path = Path(name) if name.endswith((".yaml", ".yml")) else known_shops().get(name)
     if path is None or not path.is_file():
         raise ConfigError(f"shop '{name}': unknown; choose one of {', '.join(known_shops())} or give a .yaml path")
-    try:
-        loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, ValueError) as error:  # an impossible date is a ValueError
-        raise ConfigError(f"{path}: not readable YAML ({str(error).splitlines()[0]}); mend the file") from error
-    if not isinstance(loaded, dict):
-        raise ConfigError(f"{path}: expected a mapping of settings; see the built-in grocer.yaml for the layout")
-    try:
-        return Shop.model_validate(_located(loaded, path.parent))
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "settings"
-        raise ConfigError(f"{path}: {where}: {first['msg']}; mend this key") from error
+    return read(path, Shop, "settings", _located)
 
 
 def _located(loaded: dict[str, Any], folder: Path) -> dict[str, Any]:

@@ -107,8 +107,8 @@ def test_keys_that_do_not_go_together_are_refused(write: Write, changes: dict[st
         (b"rbo_p: [0.9", "not readable YAML"),
         (b"rbo_p: \xff\xfe", "not readable YAML"),
         (b"a: !!python/object/apply:os.system ['true']", "not readable YAML"),
-        (b"", "policy: Input should be a valid dictionary"),
-        (b"- 1", "policy: Input should be a valid dictionary"),
+        (b"", "expected a mapping, key: value, of policy"),
+        (b"- 1", "expected a mapping"),
     ],
 )
 def test_a_file_that_is_no_policy_is_refused(tmp_path: Path, text: bytes, words: str) -> None:
