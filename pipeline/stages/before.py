@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date
 from functools import cached_property
 from pathlib import Path
 
@@ -123,26 +123,10 @@ class Before:
         inside = (pc.field(columns[0]) >= low) & (pc.field(columns[0]) <= high)
         rows = pq.read_table(path, columns=[c for c in columns if c in there], filters=inside, partitioning=None)
         rows = rows.filter(pc.is_in(rows.column(columns[0]), users))
-        if (
-            "kept_since" in columns and "kept_since" not in there
-        ):  # a snapshot from before it was noted says its own day
+        if "kept_since" in columns and "kept_since" not in there:  # a snapshot of old, which says its own day
             rows = rows.append_column("kept_since", pa.array([self.day] * len(rows), pa.date32()))
         return rows
 
     def _path(self, table: Table) -> Path | None:
         there = self.parent is not None and table.name in self.parent.manifest.tables
         return self.parent.path(table.name) if self.parent and there else None
-
-
-def idle(since: date | None, day: date, arrived: pa.Table, users: pa.Array) -> np.ndarray:
-    """Who had no event after one day and up to another: bool [B].
-
-    Args:
-        since: the day of last night's lists; none was before the first night.
-        day: business day.
-        arrived: user_key and ds of events.
-        users: whom to ask about.
-    """
-    after = since or day - timedelta(1)
-    late = arrived.filter((pc.field("ds") > after) & (pc.field("ds") <= day))
-    return ~np.asarray(pc.is_in(users, late.column("user_key").combine_chunks()))

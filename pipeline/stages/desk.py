@@ -113,12 +113,13 @@ def landed(connection: Backend, night: Night, feed: str) -> ir.Table | None:
     return partitions.landed(connection, night.feeds, feed, night.day)
 
 
-def active_since(night: Night, day: date) -> pa.Array:
-    """Users of whom an event arrived after a day and by the business day, sorted; everybody else is idle."""
+def active_since(night: Night, day: date, upto: date | None = None) -> pa.Array:
+    """Users of whom an event arrived after a day and by the business day, or another, sorted; all others are idle."""
     events = landed(connect(night), night, "events")
     if events is None:
         return pa.array([], pa.string())
-    since = events.filter(events.ds > ibis.literal(day)).select("user_key").distinct().order_by("user_key")
+    late = events.filter((events.ds > ibis.literal(day)) & (events.ds <= ibis.literal(upto or night.day)))
+    since = late.select("user_key").distinct().order_by("user_key")
     return since.to_pyarrow().column("user_key").combine_chunks()
 
 

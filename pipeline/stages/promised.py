@@ -30,8 +30,6 @@ def world(night: Night, points: pa.Table, parent: Snapshot | None) -> World:
     """What happened, as of the night."""
     scene, last_day = Scene(night), parent.manifest.day if parent else None
     _everyone, readable = consenting.users(night, "consent_personalisation")
-    arrived = scene.arrived
-    late = arrived.filter(pc.field("ds") > pa.scalar(last_day, pa.date32())) if last_day else arrived
     goods = scene.inputs.catalogue.select(["item_id"]).append_column("shelf", scene.shelf_names)
     fit = pa.array(scene.facts.recommendable[: len(goods)])
     lines = desk.lines(night).select("user_key", "item_id", "basket_id", "ds").filter(ibis._.ds <= night.day)
@@ -39,7 +37,7 @@ def world(night: Night, points: pa.Table, parent: Snapshot | None) -> World:
     return World(
         day=night.day,
         last_day=last_day,
-        active=set(late.column("user_key").to_pylist()) & set(readable.to_pylist()),
+        active=set(scene.active.to_pylist()) & set(readable.to_pylist()),
         readable=set(readable.to_pylist()),
         items=goods.append_column("recommendable", fit).to_pandas(),
         lines=lines.to_pyarrow().to_pandas(),

@@ -4,7 +4,7 @@ Not here: which lists come of it (`balance.surface`), and writing them (`stages.
 """
 
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, timedelta
 from functools import cached_property
 
 import numpy as np
@@ -21,7 +21,7 @@ from pipeline.models.cart import Complements
 from pipeline.policy import Policy
 from pipeline.settings import Night
 from pipeline.stages import consenting, desk, score_cart
-from pipeline.stages.before import Before, idle
+from pipeline.stages.before import Before
 from pipeline.stages.ranking_inputs import RankingInputs
 
 TOP_SHELVES = 3  # a category page is of one of so many
@@ -119,17 +119,13 @@ class Scene:
         return consenting.users(self.night, "consent_personalisation", "consent_ad_personalization")
 
     @cached_property
-    def arrived(self) -> pa.Table:
-        """user_key and ds of events since last night's lists."""
-        events = desk.landed(desk.connect(self.night), self.night, "events")
-        if events is None:
-            return pa.table({"user_key": pa.array([], pa.string()), "ds": pa.array([], pa.date32())})
-        since = self.before.day or self.day
-        return events.filter(events.ds >= since).select("user_key", "ds").distinct().to_pyarrow()
+    def active(self) -> pa.Array:
+        """Who did anything since last night's lists; before the first night, on the day."""
+        return desk.active_since(self.night, self.before.day or self.day - timedelta(1), self.day)
 
     def idle(self, users: pa.Array) -> np.ndarray:
         """Who did nothing since last night's lists: bool [B]."""
-        return idle(self.before.day, self.day, self.arrived, users)
+        return ~np.asarray(pc.is_in(users, self.active))
 
     def of(self, users: pa.Array, *, personal: bool) -> "Company":
         """A block of users; of whom nothing may be read nothing is."""

@@ -2,12 +2,11 @@
 
 from datetime import date
 
-import numpy as np
 import pyarrow as pa
 import pytest
 
 from pipeline.contracts.tables import CART_RECOMMENDATIONS, EXPERIENCE, RECOMMENDATIONS
-from pipeline.stages.before import Before, idle
+from pipeline.stages.before import Before
 from pipeline.warehouse.commit import Requirements, commit
 from pipeline.warehouse.snapshot import current
 from pipeline.warehouse.staging import Staging
@@ -83,11 +82,3 @@ def test_a_first_night_has_nothing_before():
     shown = before.shown(USERS, SIZES)
     assert not shown["home"].known.any()
     assert not shown["home"].spent.any()
-
-
-def test_idle_is_who_did_nothing_since_last_nights_lists():
-    days = [DAY, date(2017, 4, 1), date(2017, 4, 2)]
-    arrived = pa.table({"user_key": USERS[:3], "ds": pa.array(days)})
-    assert idle(DAY, date(2017, 4, 1), arrived, USERS).tolist() == [True, False, True, True]
-    assert idle(None, DAY, arrived, USERS).tolist() == [False, True, True, True]
-    np.testing.assert_array_equal(idle(DAY, date(2017, 4, 2), arrived, USERS), [True, False, False, True])

@@ -112,5 +112,6 @@ def test_who_is_active_is_who_an_event_arrived_of_whenever_it_happened(night, mo
     monkeypatch.setattr(desk, "landed", lambda *_: ibis.memtable(pa.table(table)))
     assert desk.active_since(night, ago(1)).to_pylist() == ["late", "today"]
     assert desk.active_since(night, DAY).to_pylist() == []
+    assert desk.active_since(night, ago(5), ago(1)).to_pylist() == ["idle", "late"]
     monkeypatch.setattr(desk, "landed", lambda *_: None)
     assert desk.active_since(night, ago(1)).to_pylist() == []
