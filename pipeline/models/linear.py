@@ -45,7 +45,8 @@ class Linear:
         past, after = past[:, places], after[:, places]
         gram = (past.T @ past).toarray().astype(np.float32)
         gram[np.diag_indices(len(places))] += RIDGE
-        weights = scipy.linalg.solve(gram, (past.T @ after).toarray().astype(np.float32), assume_a="pos")
+        wanted = (past.T @ after).toarray().astype(np.float32)
+        weights = scipy.linalg.solve(gram, wanted, assume_a="pos", overwrite_a=True, overwrite_b=True)
         np.fill_diagonal(weights, 0)
         return cls(places, weights)
 

@@ -4,8 +4,9 @@ The last item of a line is what lists are judged by and is never read. The one b
 hyper-parameters; then the ways are counted again with it.
 """
 
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,16 @@ LINEAR_ITEMS = 15_000  # more would not fit in memory
 EVER = 1_000_000  # of all a user took
 K = 50
 POPULAR = "popularity/taken"
+
+
+@dataclass(frozen=True)
+class Split:
+    """What is known, int [U] what came next, and the users whose next item judges the order and teaches it."""
+
+    before: Sequences
+    target: np.ndarray
+    judges: np.ndarray
+    teachers: np.ndarray
 
 
 def ndcg(lists: Lists, target: np.ndarray, among: np.ndarray) -> float:
@@ -102,44 +113,59 @@ def rank(
         before.lines, bench.sequences.without_last(1).lines.only(teachers), texts, seed, progress
     )
 
+    make = partial(_ways, items=bench.items, alike=alike, habits=habits)
+    order, figures = _order(bench, Split(before, target, judges, teachers), model, make, seed, threads, progress)
+    now = bench.sequences.without_last(1)
+    others = np.setdiff1d(np.arange(len(now)), judges)
+    model = neural.carried_on(model, now.lines.only(others), now.lines.only(judges), seed, progress)
+    final = make(now, model=model, weights=Linear.learn(now.lines, bench.items, LINEAR_ITEMS))
+    write(order, final, bench.users, K, out, progress)
+    return figures
+
+
+def _order(
+    bench: Bench,
+    split: Split,
+    model: Transformer,
+    make: Callable[..., Joined],
+    seed: int,
+    threads: int,
+    progress: Progress,
+) -> tuple[Order, dict[str, dict[str, float]]]:
+    """The learned order, and what it, its parts and its lists for the new do among the judges.
+
+    What it learns from is some gigabytes, which are free again when it is done.
+    """
+    before, target, judges = split.before, split.target, split.judges
     learned = Linear.learn(before.lines, bench.items, LINEAR_ITEMS)
 
     def build(sequences: Sequences, new: np.ndarray) -> Joined:
-        return _ways(sequences, bench.items, alike, habits, *cold.blind(model, learned, new))
-
-    ways = build(before, np.zeros(bench.items, bool))
-    judged = propose(ways, judges, "validate", progress)
+        blind, weights = cold.blind(model, learned, new)
+        return make(sequences, model=blind, weights=weights)
 
     def hits(found: Candidates) -> np.ndarray:
         return np.asarray(found.item == target[found.user])
 
-    taught = propose(ways, teachers, "teach", progress, hits)
-
     def measure(lists: Lists, users: np.ndarray = judges) -> dict[str, float]:
         return {"ndcg@10": ndcg(lists, target, users)}
 
+    ways = build(before, np.zeros(bench.items, bool))
+    judged = propose(ways, judges, "validate", progress)
+    taught = propose(ways, split.teachers, "teach", progress, hits)
     order = Order.learn(taught, hits(taught), seed, threads)
     figures = {"fused": measure(order.lists(judged, K))}
     figures |= ablation(taught, judged, hits, measure, K, seed, threads)
     figures |= alone(ways, judges, measure, K)
     for name, asked, users in cold.slices(build, before, target, judges, bench.items):
-        popular = [best(asked.scores(block)[POPULAR], block, K) for block in blocks(users)]
-        fused = order.lists(propose(asked, users, name, progress), K)
-        figures[f"{name}: fused"], figures[f"{name}: popularity"] = (
-            measure(fused, users),
-            measure(joined(popular), users),
-        )
-    now = bench.sequences.without_last(1)
-    others = np.setdiff1d(np.arange(len(now)), judges)
-    model = neural.carried_on(model, now.lines.only(others), now.lines.only(judges), seed, progress)
-    latest = Linear.learn(now.lines, bench.items, LINEAR_ITEMS)
-    final = _ways(now, bench.items, alike, habits, model, latest)
-    write(order, final, bench.users, K, out, progress)
-    return figures
+        popular = joined([best(asked.scores(block)[POPULAR], block, K) for block in blocks(users)])
+        figures[f"{name}: fused"] = measure(order.lists(propose(asked, users, name, progress), K), users)
+        figures[f"{name}: popularity"] = measure(popular, users)
+    return order, figures
 
 
 def _ways(
     sequences: Sequences,
+    *,
     items: int,
     alike: Mapping[str, sp.csr_matrix],
     habits: Habits,
