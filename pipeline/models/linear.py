@@ -46,7 +46,7 @@ class Linear:
         gram = (past.T @ past).toarray().astype(np.float32)
         gram[np.diag_indices(len(places))] += RIDGE
         wanted = (past.T @ after).toarray().astype(np.float32)
-        weights = scipy.linalg.solve(gram, wanted, assume_a="pos", overwrite_a=True, overwrite_b=True)
+        weights = scipy.linalg.solve(gram, wanted, assume_a="pos", overwrite_a=True)
         np.fill_diagonal(weights, 0)
         return cls(places, weights)
 
