@@ -92,6 +92,12 @@ def nightly() -> None:
         return run_stage(tonight(), "balance")
 
     @task
+    def place() -> dict[str, Any]:
+        from pipeline.nightly import run_stage
+
+        return run_stage(tonight(), "place")
+
+    @task
     def audit() -> dict[str, Any]:
         from pipeline.nightly import run_stage
 
@@ -121,6 +127,7 @@ def nightly() -> None:
             table=["recommendations", "cart_recommendations", "ad_audiences", "user_profiles", "page_layouts"]
         )
         >> balance()
+        >> place()
         >> audit()
         >> publish()
         >> report()

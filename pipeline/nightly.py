@@ -39,6 +39,7 @@ STAGES = (
     Stage("judge"),
     Stage("score", ("recommendations", "cart_recommendations", "ad_audiences", "user_profiles", "page_layouts")),
     Stage("balance"),
+    Stage("place"),
     Stage("audit"),
     Stage("publish"),
     Stage("report"),

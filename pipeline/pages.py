@@ -15,7 +15,9 @@ from pipeline.section import Section
 Module = Literal[
     "buy_again", "your_categories", "new_for_you", "complements", "offers", "top_rated", "shop_favourites", "continue"
 ]
+Surface = Literal["home", "category", "product", "cart", "email", "ad"]
 MODULES: tuple[Module, ...] = get_args(Module)
+ADS: Module = "offers"  # the module in which ads stand on a page
 TOP_CATEGORY: Module = "your_categories"
 
 
@@ -60,11 +62,21 @@ class Pages(Section):
     category: Page
     product: Page
     cart: Page
+    ads: dict[Surface, Annotated[int, Field(gt=0)]] = Field(
+        default={}, description="ad slots of a surface; on a page they stand inside the module offers"
+    )
 
     @property
     def surfaces(self) -> dict[str, Page]:
         """Pages by surface."""
         return {"home": self.home, "category": self.category, "product": self.product, "cart": self.cart}
+
+    @model_validator(mode="after")
+    def _ads_have_their_module(self) -> Self:
+        for name in self.ads:
+            if name in self.surfaces and ADS not in self.surfaces[name].modules:
+                raise ValueError(f"ads.{name}: {ADS} is no module of this page, and ads stand inside it")
+        return self
 
     @model_validator(mode="after")
     def _top_category_stands(self) -> Self:

@@ -104,6 +104,13 @@ class SegmentSettings(Section):
         return self
 
 
+class CampaignSettings(Section):
+    """What one campaign may cost, in hundredths of the currency."""
+
+    budget: float | None = Field(default=None, ge=0, description="for all its contacts, those made so far too")
+    cost_per_contact: float | None = Field(default=None, ge=0, description="that of the shop when left out")
+
+
 class AudienceSettings(Section):
     """The response model and the audiences made of it."""
 
@@ -119,6 +126,14 @@ class AudienceSettings(Section):
     just_bought_days: int = Field(default=0, ge=0, description="who bought all of a campaign's few goods lately rests")
     sensitive: tuple[str, ...] = Field(default=(), description="widest categories that no audience may be about")
     segments: tuple[SegmentSettings, ...] = ()
+    campaigns: dict[str, CampaignSettings] = Field(
+        default={}, description="by campaign id, or segment:NAME; those left out may contact all who are worth it"
+    )
+
+    def cost_of(self, campaign: str) -> float:
+        """Cost of one contact of a campaign, in hundredths of the currency."""
+        own = self.campaigns.get(campaign, CampaignSettings()).cost_per_contact
+        return self.cost_per_contact if own is None else own
 
     @model_validator(mode="after")
     def _in_order(self) -> "AudienceSettings":

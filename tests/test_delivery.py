@@ -30,12 +30,14 @@ def publish(night: Night) -> None:
     """Campaign 18 holds all users, 40 of them held out; 26 is withheld."""
     people = [
         {"campaign_id": "18", "rank": rank, "user_key": KEYS[name], "propensity": 0.5, "expected_value_cents": 1.0,
-         "decile": 1, "is_holdout": name in HELD, "in_since": DAY, "reason": "=shops often"}
+         "decile": 1, "is_holdout": name in HELD, "is_planned": False, "in_since": DAY, "reason": "=shops often"}
         for rank, name in enumerate(USERS, 1)
     ]  # fmt: skip
     told = [
         {"campaign_id": name, "campaign_name": "C", "starts_on": DAY, "ends_on": DAY, "size": 360, "min_size": 100,
-         "expected_responses": 1.0, "is_published": name == "18", "withheld_reason": None if name == "18" else "small"}
+         "expected_responses": 1.0, "is_published": name == "18", "withheld_reason": None if name == "18" else "small",
+         "cost_per_contact_cents": 5.0, "spent_cents": 0.0, "planned": 0, "planned_cost_cents": 0.0,
+         "planned_responses": 0.0, "planned_value_cents": 0.0, "plan_reason": "its budget is spent"}
         for name in ("18", "26")
     ]  # fmt: skip
     staging = Staging.open(night.warehouse, DAY, "night", fresh=True)

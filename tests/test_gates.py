@@ -19,11 +19,12 @@ DAY, NOON = date(2017, 11, 30), datetime(2017, 11, 30, 17, tzinfo=UTC)
 KEYS = [f"{number:032x}" for number in range(4)]
 LANDED = {"ds": DAY, "source": "shop"}
 NAMES = (
-    "recommendations", "cart_recommendations", "ad_audiences", "ad_audience_summary", "user_profiles", "page_layouts",
+    "recommendations", "cart_recommendations", "ad_audiences", "ad_audience_summary", "ad_experiments", "user_profiles",
+    "page_layouts", "ad_placements",
 )  # fmt: skip
 WHY = "You often buy it"
 PROMISED = ("G1_replacements", "G2_overlap", "G3_week", "G4_devices", "G5_contract", "G6_layouts", "G11_freshness",
-            "causes", "experience", "change_ledger")  # fmt: skip
+            "causes", "experience", "change_ledger", "ad_placements")  # fmt: skip
 AFFINITY = [{"name": "Dairy", "share": 0.5, "baskets": 3}]
 
 
@@ -175,6 +176,7 @@ def table_rows() -> dict[str, list[dict]]:
                 "expected_value_cents": 12.0,
                 "decile": 1,
                 "is_holdout": False,
+                "is_planned": True,
                 "in_since": DAY,
                 "reason": WHY,
             }
@@ -193,6 +195,16 @@ def table_rows() -> dict[str, list[dict]]:
                 "left": 100,
                 "flapped": 2,
                 "last_overlap": 0.9,
+                "cost_per_contact_cents": 5.0,
+                "budget_cents": 2000.0,
+                "spent_cents": 500.0,
+                "planned": 140,
+                "planned_cost_cents": 700.0,
+                "planned_responses": 0.7,
+                "planned_value_cents": 900.0,
+                "measured_uplift": 0.1,
+                "measured_uplift_low": 0.05,
+                "measured_uplift_high": 0.15,
                 "expected_responses": 0.8,
                 "expected_responses_low": 0.1,
                 "expected_responses_high": 2.0,
@@ -209,7 +221,40 @@ def table_rows() -> dict[str, list[dict]]:
                 "expected_responses": 0.0,
                 "is_published": False,
                 "withheld_reason": "too small",
+                "cost_per_contact_cents": 5.0,
+                "spent_cents": 0.0,
+                "planned": 0,
+                "planned_cost_cents": 0.0,
+                "planned_responses": 0.0,
+                "planned_value_cents": 0.0,
+                "plan_reason": "its audience is withheld",
+                "uplift_reason": "nobody was contacted",
             },
+        ],
+        "ad_experiments": [
+            {
+                "campaign_id": "c1",
+                "user_key": key,
+                "is_holdout": False,
+                "contact_propensity": 0.95,
+                "enrolled_on": DAY,
+            }
+            for key in KEYS
+        ],
+        "ad_placements": [
+            {
+                "user_key": key,
+                "surface": "home",
+                "slot": slot,
+                "campaign_id": campaign,
+                "item_id": f"i{slot}",
+                "reason": WHY,
+                "kept_since": DAY,
+                "change_cause": "kept",
+                "is_fallback": campaign is None,
+            }
+            for key in KEYS
+            for slot, campaign in ((1, "c1"), (2, None))
         ],
         "user_profiles": [
             {
@@ -364,7 +409,17 @@ DEFECTS = [
     ("ad_audience_summary", {"min_size": 99}, 2, BETWEEN),
     ("ad_audience_summary", {"smallest_difference": 1}, 1, PAIR),
     ("ad_audience_summary", {"flapped": 101}, 1, PAIR),
+    ("ad_audience_summary", {"planned": 151}, 1, PAIR),
+    ("ad_audience_summary", {"planned_cost_cents": 2001.0}, 1, PAIR),
+    ("ad_audience_summary", {"plan_reason": None}, 2, NULL),
+    ("ad_audiences", {"is_holdout": True, "is_planned": True}, 1, IN_SET),
     ("ad_audiences", {"expected_value_cents": -1.0}, 3, BETWEEN),
+    ("ad_audience_summary", {"uplift_reason": None}, 2, NULL),
+    ("ad_experiments", {"contact_propensity": 1.0}, 1, BETWEEN),
+    ("ad_experiments", {"user_key": KEYS[0]}, 2, UNIQUE),
+    ("ad_placements", {"item_id": "i2"}, 2, UNIQUE),
+    ("ad_placements", {"campaign_id": None}, 1, NULL),
+    ("ad_placements", {"change_cause": "whim"}, 1, IN_SET),
     ("user_profiles", {"embedding": [1.0]}, 1, "unique_value_count"),
     ("user_profiles", {"price_band": "gold"}, 1, IN_SET),
     ("user_profiles", {"segment": "vip"}, 1, IN_SET),

@@ -59,6 +59,7 @@ def test_the_stages_are_these_in_this_order():
         Stage("judge"),
         Stage("score", ("recommendations", "cart_recommendations", "ad_audiences", "user_profiles", "page_layouts")),
         Stage("balance"),
+        Stage("place"),
         Stage("audit"),
         Stage("publish"),
         Stage("report"),

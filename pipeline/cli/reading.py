@@ -1,4 +1,4 @@
-"""Commands that read published tables: tables, path, show, audience, deliver."""
+"""Commands that read published tables: tables, path, show, audience, deliver, plan."""
 
 import json
 import re
@@ -140,6 +140,29 @@ def deliver(
     rows = [(name, facts.get("rows", ""), facts.get("refused", "written")) for name, facts in told["files"].items()]
     print_table(("file", "rows", "outcome"), rows, right=("rows",))
     typer.echo(told["folder"])
+
+
+@app.command(rich_help_panel=PANEL, epilog="Example: shopkeel plan --out plan.xlsx")
+def plan(
+    to: Annotated[Path, typer.Option("--out", help="The file to write: csv, xlsx, parquet or json by its name.")],
+    shop: ShopOption = "grocer",
+    snapshot: SnapshotOption = None,
+) -> None:
+    """Write the night's plan: whom to contact by which campaign, under its budget and the cap of contacts a user."""
+    from pipeline.reports.export import FORMATS, export_plan
+    from pipeline.warehouse.snapshot import pinned
+
+    chosen = next((known for known in FORMATS if known == to.suffix.removeprefix(".")), None)
+    if chosen is None:
+        raise ConfigError(f"--out '{to}': name it .{', .'.join(FORMATS)}")
+    night = a_night(shop)
+    with pinned(night.warehouse, snapshot) as source:
+        told = export_plan(source, chosen, to)
+    worth = sum(row["planned_value_cents"] for row in told) / 100
+    rows = [(row["campaign_id"], f"{row['planned']:,}", row["plan_reason"] or "") for row in told]
+    print_table(("campaign", "contacts", "why none"), rows, right=("contacts",))
+    count = sum(row["planned"] for row in told)
+    typer.echo(f"{count:,} contacts worth {worth:,.2f} {night.shop.currency}, costs taken off, in {to}")
 
 
 def pin(night: Night, snapshot: str | None) -> "Snapshot":

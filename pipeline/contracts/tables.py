@@ -21,18 +21,29 @@ CART_RECOMMENDATIONS = Table(
 AD_AUDIENCES = Table(
     "ad_audiences", "one campaign and rank", "Whom to contact for each live campaign, likeliest first.",
     (c.campaign_id, c.rank, c.user_key, c.propensity, c.uplift, c.expected_value_cents, c.decile, c.is_holdout,
-     c.in_since, c.reason),
+     c.is_planned, c.in_since, c.reason),
     ("campaign_id", "rank"), ("campaign_id", "rank"), MARKETING,
-    ("user_key", "propensity", "expected_value_cents", "decile", "is_holdout", "in_since", "reason"),
+    ("user_key", "propensity", "expected_value_cents", "decile", "is_holdout", "is_planned", "in_since", "reason"),
 )
 AD_AUDIENCE_SUMMARY = Table(
     "ad_audience_summary", "one live campaign", "What to expect of each audience, and why one is withheld.",
     (c.campaign_id, c.campaign_name, c.campaign_kind, c.starts_on, c.ends_on, c.size, c.expected_responses,
      c.expected_responses_low, c.expected_responses_high, c.is_published, c.withheld_reason, c.platforms_ok,
      c.nearest_campaign_id, c.nearest_overlap, c.min_size, c.smallest_difference, c.entered, c.left, c.last_overlap,
-     c.flapped, c.top_reasons),
+     c.flapped, c.cost_per_contact_cents, c.budget_cents, c.spent_cents, c.planned, c.planned_cost_cents,
+     c.planned_responses, c.planned_value_cents, c.plan_reason, c.measured_uplift, c.measured_uplift_low,
+     c.measured_uplift_high, c.uplift_reason, c.top_reasons),
     ("campaign_id",), ("campaign_id",), MARKETING,
-    ("campaign_name", "starts_on", "ends_on", "size", "expected_responses", "is_published", "min_size"),
+    ("campaign_name", "starts_on", "ends_on", "size", "expected_responses", "is_published", "min_size",
+     "cost_per_contact_cents", "spent_cents", "planned", "planned_cost_cents", "planned_responses",
+     "planned_value_cents"),
+)
+AD_EXPERIMENTS = Table(
+    "ad_experiments", "one campaign and user",
+    "Who was drawn to be contacted or held out, when a campaign's audience was first published.",
+    (c.campaign_id, c.user_key, c.is_holdout, c.contact_propensity, c.enrolled_on),
+    ("campaign_id", "user_key"), ("campaign_id", "user_key"), MARKETING,
+    ("is_holdout", "contact_propensity", "enrolled_on"),
 )
 USER_PROFILES = Table(
     "user_profiles", "one user", "Who each user is as a shopper, with the evidence.",
@@ -80,6 +91,13 @@ PAGE_LAYOUTS = Table(
     ("user_key", "surface", "slot"), ("user_key", "surface", "slot"), PERSONALISATION,
     ("module", "is_anchor", "value_source", "kept_since", "change_cause", "moves_7d"),
 )
+AD_PLACEMENTS = Table(
+    "ad_placements", "one user, surface and ad slot", "Which campaign and item stands in each ad slot.",
+    (c.user_key, c.surface, c.slot, c.campaign_id, c.item_id, c.propensity, c.reason, c.kept_since, c.change_cause,
+     c.is_fallback),
+    ("user_key", "surface", "slot"), ("user_key", "surface", "slot"), MARKETING,
+    ("item_id", "reason", "kept_since", "change_cause", "is_fallback"),
+)
 RUN_STATUS = Table(
     "run_status", "one published table", "What the night produced, and why a table is empty.",
     (c.table_name, c.status, c.rows, c.status_reason), ("table_name",), ("table_name",), PLATFORM, ("status", "rows"),
@@ -88,7 +106,8 @@ RUN_STATUS = Table(
 TABLES: dict[str, Table] = {
     table.name: table
     for table in (
-        RECOMMENDATIONS, CART_RECOMMENDATIONS, AD_AUDIENCES, AD_AUDIENCE_SUMMARY, USER_PROFILES, PAGE_LAYOUTS,
+        RECOMMENDATIONS, CART_RECOMMENDATIONS, AD_AUDIENCES, AD_AUDIENCE_SUMMARY, AD_EXPERIMENTS, USER_PROFILES,
+        PAGE_LAYOUTS, AD_PLACEMENTS,
         EXPERIENCE, CHANGE_LEDGER, OPERATING_POINT, RUN_STATUS,
     )
 }

@@ -123,9 +123,12 @@ def _mend(wish: Wish, others: np.ndarray, k: int) -> np.ndarray:
             return audience
         may_add = turn < ROUNDS
         if small_more.any():
-            audience = _without_or_with_more(audience, others[int(small_more.argmax())], wish, by_worth, k, may_add)
+            mended = _without_or_with_more(audience, others[int(small_more.argmax())], wish, by_worth, k, may_add)
         else:
-            audience = _with_or_without_more(audience, others[int(small_fewer.argmax())], wish, by_worth, k, may_add)
+            mended = _with_or_without_more(audience, others[int(small_fewer.argmax())], wish, by_worth, k, may_add)
+        if np.array_equal(mended, audience):  # another that is small itself and shares nobody cannot be got away from
+            return audience
+        audience = mended
     raise AssertionError("unreachable: late turns only take users out")
 
 

@@ -9,7 +9,7 @@ import json
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime, time
+from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any, Literal
 
@@ -48,17 +48,55 @@ def export_audience(
     """
     _demand_published(snapshot, campaign)
     rows = _audience(snapshot, campaign, include_holdout)
-    with _whole(campaign, out) as partial:
+    write(rows, file_format, out, snapshot.manifest.day, f"audience {campaign}")
+    return len(rows)
+
+
+def export_plan(snapshot: Snapshot, file_format: Format, out: Path) -> list[dict[str, Any]]:
+    """Write the rows of all audiences that the night's plan contacts, and return what the summary says of each plan.
+
+    Raises:
+        ConfigError: a folder that does not exist, more rows than a sheet holds, or a snapshot older than plans are.
+    """
+    source = dataset.dataset(snapshot.path(AD_AUDIENCES.name))
+    if "is_planned" not in source.schema.names:
+        raise ConfigError(f"snapshot {snapshot.id}: an older release made it, without a plan; run another night")
+    rows = source.to_table(filter=dataset.field("is_planned"))
+    write(
+        rows.sort_by([("campaign_id", "ascending"), ("rank", "ascending")]),
+        file_format,
+        out,
+        snapshot.manifest.day,
+        "plan",
+    )
+    columns = ["campaign_id", "planned", "planned_value_cents", "plan_reason"]
+    told: list[dict[str, Any]] = snapshot.table(AD_AUDIENCE_SUMMARY.name, columns=columns).to_pylist()
+    return told
+
+
+def write(rows: pa.Table, file_format: Format, out: Path, day: date, what: str) -> None:
+    """Write rows to a file that appears whole or not at all.
+
+    Args:
+        rows: what to write.
+        file_format: csv and xlsx hold neutralised text; parquet and json hold rows as is.
+        out: the file.
+        day: business day, stamped where a format asks for a time.
+        what: the rows are, for messages.
+
+    Raises:
+        ConfigError: a folder that does not exist, or more rows than a sheet holds.
+    """
+    with _whole(what, out) as partial:
         if file_format == "csv":
             _write_csv(rows, partial)
         elif file_format == "xlsx":
-            _write_xlsx(rows, partial, datetime.combine(snapshot.manifest.day, time()))
+            _write_xlsx(rows, partial, datetime.combine(day, time()))
         elif file_format == "json":
             lines = (json.dumps(row, default=str, ensure_ascii=False) for row in rows.to_pylist())
             partial.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
         else:
             pq.write_table(rows, partial, compression="zstd")
-    return len(rows)
 
 
 def export_to_platform(
@@ -96,7 +134,7 @@ def export_to_platform(
             f"an assumed match rate of {match_rate:.0%}; widen the campaign or hand over more addresses"
         )
     header = platforms.HEADERS[platform]
-    with _whole(campaign, out) as partial:
+    with _whole(f"audience {campaign}", out) as partial:
         partial.write_text("".join(f"{line}\n" for line in ([header] if header else []) + hashes), encoding="utf-8")
     return len(hashes)
 
@@ -120,10 +158,10 @@ def _audience(snapshot: Snapshot, campaign: str, include_holdout: bool) -> pa.Ta
 
 
 @contextmanager
-def _whole(campaign: str, out: Path) -> Iterator[Path]:
+def _whole(what: str, out: Path) -> Iterator[Path]:
     """A place to write to that becomes the file at the end, or is gone."""
     if not out.parent.is_dir():
-        raise ConfigError(f"audience {campaign}: folder {out.parent} does not exist; create it or choose another --out")
+        raise ConfigError(f"{what}: folder {out.parent} does not exist; create it or choose another --out")
     partial = out.with_name(f".{out.name}.{os.getpid()}.part")
     try:
         yield partial

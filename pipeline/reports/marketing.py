@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.contracts.tables import AD_AUDIENCE_SUMMARY, AD_AUDIENCES, USER_PROFILES
+from pipeline.contracts.tables import AD_AUDIENCE_SUMMARY, AD_AUDIENCES, AD_PLACEMENTS, USER_PROFILES
 from pipeline.privacy.floors import PLATFORM_FLOORS
 from pipeline.record import FILES, last_values
 from pipeline.reports.drawing import BLUE, MUTED, STYLE, Drawing, Plot, new_figure, write
@@ -42,6 +42,7 @@ class Card:
         bands: price bands with their share of the audience and of all shoppers.
         categories: likewise, those that set the audience apart most.
         platforms: name, floor and whether the matched audience reaches it.
+        placed: ad slots that it stands in, and shoppers who see it there.
     """
 
     told: Mapping[str, Any]
@@ -52,6 +53,7 @@ class Card:
     bands: Sequence[tuple[str, float, float]]
     categories: Sequence[tuple[str, float, float]]
     platforms: Sequence[tuple[str, int, bool]]
+    placed: tuple[int, int]
 
 
 def render(night: Night) -> Path | None:
@@ -76,11 +78,13 @@ def read_cards(source: Snapshot) -> list[Card]:
     )
     profiles = source.table(USER_PROFILES.name, ["user_key", "price_band", "category_affinities"])
     traits = Traits.of(profiles)
+    ads = source.table(AD_PLACEMENTS.name, ["campaign_id", "user_key"])
     cards = []
     for told in source.table(AD_AUDIENCE_SUMMARY.name).to_pylist():
         mine = rows.filter(pc.equal(rows.column("campaign_id"), told["campaign_id"]))
         contacted = mine.filter(pc.invert(mine.column("is_holdout")))
         users = contacted.column("user_key").combine_chunks()
+        seen = ads.filter(pc.equal(ads.column("campaign_id"), told["campaign_id"])).column("user_key")
         cards.append(
             Card(
                 told,
@@ -91,6 +95,7 @@ def read_cards(source: Snapshot) -> list[Card]:
                 traits.bands(users),
                 traits.categories(users),
                 [(name, floor, name in (told["platforms_ok"] or [])) for name, floor in PLATFORM_FLOORS.items()],
+                (len(seen), len(seen.unique())),
             )
         )
     return sorted(cards, key=lambda card: (not card.told["is_published"], -card.told["expected_responses"]))
@@ -203,6 +208,7 @@ def _page(night: Night, published: str, cards: Sequence[Card], plots: Sequence[P
         undefined=jinja2.StrictUndefined,
     )  # fmt: skip
     environment.filters["percent"] = lambda share: f"{share * 100:.0f} %"
+    environment.filters["money"] = lambda cents: f"{cents / 100:,.0f} {night.shop.currency}"
     reached = [card for card in cards if card.told["is_published"]]
     return environment.get_template("marketing.html.j2").render(
         night=night,
@@ -214,5 +220,6 @@ def _page(night: Night, published: str, cards: Sequence[Card], plots: Sequence[P
         plots=plots,
         people=len({key for card in reached for key in card.users.to_pylist()}),
         responses=sum(card.told["expected_responses"] for card in reached),
-        worth=sum(card.worth_cents for card in reached) / 100,
+        planned=sum(card.told["planned"] for card in reached),
+        planned_cost=sum(card.told["planned_cost_cents"] for card in reached),
     )

@@ -30,7 +30,8 @@ STAGES = {
     "judge": "judge the models", "score-recommendations": "rank for every user",
     "score-cart_recommendations": "rank what completes carts", "score-ad_audiences": "make audiences",
     "score-user_profiles": "make profiles", "score-page_layouts": "make page layouts",
-    "balance": "balance the lists", "audit": "judge the staged tables", "publish": "publish",
+    "balance": "balance the lists", "place": "fill the ad slots", "audit": "judge the staged tables",
+    "publish": "publish",
 }  # fmt: skip
 STATES = {
     "new": "had no list last night", "active": "acted since last night", "idle": "did nothing since last night",

@@ -20,7 +20,10 @@ QUIET = "no list changed since the night before"
 def run(night: Night, _item: str | None, recorder: JsonRecorder, progress: desk.Progress) -> dict[str, Any]:
     """Stage run_status, recount the promises, run all expectations, and note the verdict that publish asks for."""
     desk.note(night, "verdict", {"passed": False})
-    facts = {name: desk.noted(night, f"scored-{name}") for name in SCORED} | {"balance": desk.noted(night, "balanced")}
+    facts = {name: desk.noted(night, f"scored-{name}") for name in SCORED} | {
+        "balance": desk.noted(night, "balanced"),
+        "place": desk.noted(night, "placed"),
+    }
     rows = {table: count for scored in facts.values() for table, count in scored["rows"].items()}
     fallbacks = {name: scored["fallback"] for name, scored in facts.items() if "fallback" in scored}
     empties = {table: scored["empty"] for scored in facts.values() if "empty" in scored for table in scored["rows"]}

@@ -1,6 +1,7 @@
 """Opening what the audit of audiences reads, and refusing the night where their promise does not hold."""
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 
 import pyarrow as pa
 
@@ -33,6 +34,22 @@ def require(breaches: Sequence[str]) -> None:
         raise Refused(f"audit refused {len(breaches)}: {'; '.join(breaches)}. Run the night again from score")
 
 
+def _room(night: Night) -> dict[str, int] | None:
+    """Contacts that each user may still get, counted from the feed; None where the shop has no cap."""
+    settings = night.shop.audiences
+    if settings.contact_cap is None:
+        return None
+    everyone, _consenting = consenting.users(night, *CONSENTS)
+    room = dict.fromkeys(everyone.to_pylist(), settings.contact_cap)
+    contacts = desk.landed(desk.connect(night), night, "contacts")
+    if contacts is not None:
+        after = night.day - timedelta(settings.contact_days)
+        sends = contacts.filter((contacts.contact_kind == "send") & (contacts.ds > after)).select("user_key")
+        for key in sends.to_pyarrow().column("user_key").to_pylist():
+            room[key] = room.get(key, settings.contact_cap) - 1
+    return room
+
+
 def breaches_of(night: Night, frames: Mapping[str, pa.Table]) -> list[str]:
     """What is promised of the staged audiences and does not hold, a sentence each."""
     before = desk.parent(night)
@@ -45,4 +62,5 @@ def breaches_of(night: Night, frames: Mapping[str, pa.Table]) -> list[str]:
         min_size=settings.min_size,
         holdout_share=settings.holdout_share,
         salt=holdout_salt(night),
+        room=_room(night),
     )

@@ -7,9 +7,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.audit.finding import Finding
+from pipeline.audit.placements import placements
 from pipeline.audit.promises import promises
 from pipeline.audit.recount import Budget, World
 from pipeline.contracts.tables import OPERATING_POINT
+from pipeline.feeds import partitions
 from pipeline.settings import Night
 from pipeline.stages import consenting, desk
 from pipeline.stages.scene import Scene
@@ -23,7 +25,21 @@ def frame(night: Night, staged: Mapping[str, pa.Table], also: Sequence[Finding])
     parent = desk.parent(night)
     tonight = {name: staged[name] for name in JUDGED}
     last = {name: parent.table(name) for name in JUDGED if parent and name in parent.manifest.tables}
-    return promises(tonight, last, world(night, staged[OPERATING_POINT.name], parent), also)
+    seen = world(night, staged[OPERATING_POINT.name], parent)
+    pages = night.shop.pages
+    ads = placements(
+        staged, seen, _goods(night), {str(name): count for name, count in pages.ads.items()}, pages.surfaces
+    )
+    return promises(tonight, last, seen, [*also, ads])
+
+
+def _goods(night: Night) -> dict[str, list[str]]:
+    """Item ids of each campaign."""
+    rows = desk.landed(desk.connect(night), night, "campaigns")
+    if rows is None:
+        return {}
+    found = partitions.latest(rows, "campaign_id").select("campaign_id", "target_item_ids").to_pyarrow()
+    return {row["campaign_id"]: row["target_item_ids"] or [] for row in found.to_pylist()}
 
 
 def world(night: Night, points: pa.Table, parent: Snapshot | None) -> World:

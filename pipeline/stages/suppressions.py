@@ -9,15 +9,21 @@ NARROW = 10  # goods up to which a campaign is about things one may just have bo
 SEPARATOR = " > "
 
 
+def room(inputs: ResponseInputs) -> np.ndarray | None:
+    """Sends that each user may still get under the shop's cap: int [U]; None where it has none."""
+    settings, today, contacts = inputs.night.shop.audiences, inputs.today, inputs.contacts
+    if settings.contact_cap is None:
+        return None
+    recent = ~contacts.responded & (contacts.day > today - settings.contact_days) & (contacts.day <= today)
+    sent = np.bincount(contacts.user[recent], minlength=len(inputs.lines.users))
+    return np.maximum(settings.contact_cap - sent, 0)
+
+
 def resting(inputs: ResponseInputs, campaign: Campaign) -> np.ndarray:
     """Who was contacted as often as the cap allows, or has just bought what the campaign is about: bool [U]."""
     settings, today = inputs.night.shop.audiences, inputs.today
-    users = len(inputs.lines.users)
-    rests = np.zeros(users, bool)
-    if settings.contact_cap is not None:
-        contacts = inputs.contacts
-        recent = ~contacts.responded & (contacts.day > today - settings.contact_days) & (contacts.day <= today)
-        rests |= np.bincount(contacts.user[recent], minlength=users) >= settings.contact_cap
+    users, left = len(inputs.lines.users), room(inputs)
+    rests = np.zeros(users, bool) if left is None else left == 0
     targets = campaign.targets[campaign.targets >= 0]
     if settings.just_bought_days and 0 < len(targets) <= NARROW:
         lines = inputs.lines

@@ -8,7 +8,7 @@ import pyarrow as pa
 NO_INPUT = {"review_sentiment": "reviews", "item_sentiment": "reviews", "answers": "documents"}
 
 # The feed without which a table is empty whatever its model says.
-NEEDS = {"ad_audiences": "campaigns", "ad_audience_summary": "campaigns"}
+NEEDS = dict.fromkeys(("ad_audiences", "ad_audience_summary", "ad_experiments", "ad_placements"), "campaigns")
 
 
 def rows(

@@ -17,7 +17,7 @@ def drawn(name, keys):
 
 def rows(campaigns):
     return [
-        {"campaign_id": name, "user_key": key, "is_holdout": held}
+        {"campaign_id": name, "user_key": key, "is_holdout": held, "is_planned": not held}
         for name, keys in campaigns.items()
         for key, held in zip(keys, drawn(name, keys), strict=True)
     ]
@@ -26,17 +26,19 @@ def rows(campaigns):
 def summary(staged):
     names = {row["campaign_id"] for row in staged} | {"26"}
     return [
-        {"campaign_id": name, "is_published": name != "26",
-         "size": sum(row["campaign_id"] == name and not row["is_holdout"] for row in staged)}
+        {"campaign_id": name, "is_published": name != "26", "budget_cents": None, "spent_cents": 100.0,
+         "cost_per_contact_cents": 10.0,
+         "size": sum(row["campaign_id"] == name and not row["is_holdout"] for row in staged),
+         "planned": sum(row["campaign_id"] == name and row["is_planned"] for row in staged)}
         for name in sorted(names)
     ]  # fmt: skip
 
 
-def audit(staged, told=None, last=None, consenting=KEYS, min_size=K):
+def audit(staged, told=None, last=None, consenting=KEYS, min_size=K, room=None):
     tables = [pa.Table.from_pylist(part) for part in (staged, summary(staged) if told is None else told)]
     return breaches(
         *tables, None if last is None else pa.Table.from_pylist(last), consenting,
-        min_size=min_size, holdout_share=SHARE, salt=SALT,
+        min_size=min_size, holdout_share=SHARE, salt=SALT, room=room,
     )  # fmt: skip
 
 
@@ -71,7 +73,7 @@ def test_a_single_row_taken_out_is_found_by_last_night_even_when_the_summary_agr
 def test_every_flag_turned_is_found(good):
     for place, row in enumerate(good):
         turned = [*good]
-        turned[place] = row | {"is_holdout": not row["is_holdout"]}
+        turned[place] = row | {"is_holdout": not row["is_holdout"], "is_planned": row["is_holdout"]}
         assert f"audience {row['campaign_id']}: its hold-out is not the one that was drawn" in audit(turned)
 
 
@@ -83,7 +85,7 @@ def test_every_user_without_consent_is_found(good):
 
 def test_rows_of_a_withheld_audience_are_found(good):
     told = [row | {"is_published": row["is_published"] and row["campaign_id"] != "17"} for row in summary(good)]
-    assert audit(good, told) == ["audience 17: withheld, and yet 40 users stand in ad_audiences"]
+    assert "audience 17: withheld, and yet 40 users stand in ad_audiences" in audit(good, told)
 
 
 def test_an_audience_nobody_sums_up_is_found(good):
@@ -94,3 +96,45 @@ def test_small_audiences_and_telling_siblings_are_found(good):
     assert [one for one in audit(good, min_size=35) if one.startswith("audience 17:")]
     siblings = rows({"17": KEYS[:40], "18": KEYS[:41]})
     assert [one for one in audit(siblings) if one.startswith("audiences 17 and 18:")]
+
+
+def test_whom_the_plan_may_not_contact_is_found(good):
+    place = next(at for at, row in enumerate(good) if row["is_holdout"])
+    turned = [*good]
+    turned[place] = good[place] | {"is_planned": True}
+    assert "plan of 17: it contacts users whom the audience does not" in audit(turned)
+
+
+def test_every_planned_flag_turned_is_found(good):
+    told = summary(good)
+    for place, row in enumerate(good):
+        turned = [*good]
+        turned[place] = row | {"is_planned": not row["is_planned"]}
+        assert any(one.startswith(f"plan of {row['campaign_id']}:") for one in audit(turned, told))
+
+
+def test_a_plan_beyond_its_budget_is_found(good):
+    told = [row | {"budget_cents": 100.0 + 10 * row["planned"]} for row in summary(good)]
+    assert audit(good, told) == []
+    told[0]["budget_cents"] -= 1
+    assert [one for one in audit(good, told) if "plan of 17: it comes to" in one]
+
+
+def test_a_plan_beyond_the_cap_is_found(good):
+    assert audit(good, room=dict.fromkeys(KEYS, 2)) == []
+    (found,) = audit(good, room=dict.fromkeys(KEYS, 1))
+    both = {row["user_key"] for row in good if row["campaign_id"] == "17" and row["is_planned"]} & {
+        row["user_key"] for row in good if row["campaign_id"] == "18" and row["is_planned"]
+    }
+    assert found == f"plan: {len(both)} users are contacted more often than the cap allows"
+    assert audit(good, room={})
+
+
+def test_a_plan_that_tells_of_a_few_is_found(good):
+    place = next(at for at, row in enumerate(good) if row["is_planned"])
+    turned = [*good]
+    turned[place] = good[place] | {"is_planned": False}
+    found = audit(turned)
+    assert [one for one in found if "1 users are in one of them alone" in one]
+    last = [row | {"is_planned": place % 3 == 0 and row["is_planned"]} for place, row in enumerate(good)]
+    assert [one for one in audit(good, last=last) if "plan of 17 of last night" in one]

@@ -125,3 +125,13 @@ def test_audience_writes_the_file_and_says_how_many(shopkeel, snapshot, tmp_path
     with (tmp_path / "a.csv").open(newline="", encoding="utf-8") as file:
         assert [row["rank"] for row in csv.DictReader(file)] == ["1", "3"]
     assert shopkeel("audience", "18", "--include-holdout", "--out", tmp_path / "a.csv").stdout.startswith("3 users")
+
+
+def test_plan_writes_who_is_planned_and_says_what_for(shopkeel, snapshot, tmp_path):
+    result = shopkeel("plan", "--out", tmp_path / "plan.csv")
+    assert result.exit_code == 0
+    assert "18" in result.stdout
+    assert f"costs taken off, in {tmp_path / 'plan.csv'}" in result.stdout
+    with (tmp_path / "plan.csv").open(newline="", encoding="utf-8") as file:
+        assert {row["is_planned"] for row in csv.DictReader(file)} <= {"True"}
+    assert "name it .csv" in shopkeel("plan", "--out", tmp_path / "plan.doc").stderr

@@ -79,7 +79,7 @@ def test_mapped_tasks_run_over_the_stages_items(dag):
 
 
 def test_publish_is_behind_every_gate(dag):
-    assert {"ingest", "features", "judge", "score", "balance", "audit"} <= upstream(dag, "publish")
+    assert {"ingest", "features", "judge", "score", "balance", "place", "audit"} <= upstream(dag, "publish")
 
 
 def test_no_task_runs_after_a_failed_one(dag):

@@ -153,3 +153,12 @@ def test_hysteresis_holds_who_is_in_and_asks_more_of_who_is_not(values, data):
 def test_thresholds_in_the_wrong_order_are_refused(leave):
     with pytest.raises(ValueError, match="not lower than"):
         stays_or_enters(np.zeros(1), np.zeros(1, bool), 6.0, leave)
+
+
+def test_beside_an_audience_that_erasure_made_too_small_nothing_is_published_and_it_comes_to_an_end():
+    users, k = 40, 5
+    few = np.arange(users) < k - 1
+    rest = ~few
+    assert guard([Wish(rest, rest, np.ones(users))], few[None, :], k) == [None]
+    both = guard([Wish(few | rest, few | rest, np.ones(users))], few[None, :], k)
+    assert both[0] is not None

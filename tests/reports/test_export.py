@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from pipeline.contracts.tables import TABLES
 from pipeline.errors import ConfigError, DataError, Refused
 from pipeline.reports import export
-from pipeline.reports.export import FORMATS, FORMULA_STARTS, export_audience, neutral
+from pipeline.reports.export import FORMATS, FORMULA_STARTS, export_audience, export_plan, neutral
 from pipeline.warehouse.commit import Requirements, commit
 from pipeline.warehouse.snapshot import Snapshot, open_snapshot
 from pipeline.warehouse.staging import Staging
@@ -35,6 +35,7 @@ def publish(root: Path, reasons: list[str], holdout: int = 1) -> Snapshot:
             "decile": 1,
             "expected_value_cents": -1.5,
             "is_holdout": rank == holdout,
+            "is_planned": rank != holdout and campaign == "18",
             "in_since": DAY,
             "reason": reason,
         }
@@ -52,6 +53,12 @@ def publish(root: Path, reasons: list[str], holdout: int = 1) -> Snapshot:
             "expected_responses": 1.0,
             "is_published": campaign != "26",
             "withheld_reason": "61 users, under 100" if campaign == "26" else None,
+            "cost_per_contact_cents": 5.0,
+            "spent_cents": 0.0,
+            "planned": 1,
+            "planned_cost_cents": 5.0,
+            "planned_responses": 0.5,
+            "planned_value_cents": 40.0,
         }
         for campaign in ("17", "18", "26")
     ]
@@ -183,3 +190,13 @@ def test_csv_survives_any_text(tmp_path_factory, texts):
     export._write_csv(pa.table({"reason": texts}), out)
     header, *rows = read(out)
     assert (header, rows) == (["reason"], [[neutral(text)] for text in texts])
+
+
+def test_the_plan_holds_the_planned_rows_of_all_campaigns_alone(tmp_path):
+    source = publish(tmp_path, ["a", "b", "=c"], holdout=2)
+    told = export_plan(source, "csv", tmp_path / "plan.csv")
+    with (tmp_path / "plan.csv").open(newline="", encoding="utf-8") as file:
+        rows = [(row["campaign_id"], row["rank"], row["reason"]) for row in csv.DictReader(file)]
+    assert rows == [("18", "1", "a"), ("18", "3", "'=c")]
+    assert [row["campaign_id"] for row in told] == ["17", "18", "26"]
+    assert not (tmp_path / ".plan.csv").exists()

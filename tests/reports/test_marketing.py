@@ -8,7 +8,7 @@ from itertools import pairwise
 import pyarrow as pa
 import pytest
 
-from pipeline.contracts.tables import AD_AUDIENCE_SUMMARY, AD_AUDIENCES, USER_PROFILES
+from pipeline.contracts.tables import AD_AUDIENCE_SUMMARY, AD_AUDIENCES, AD_PLACEMENTS, USER_PROFILES
 from pipeline.record import JsonRecorder
 from pipeline.reports import marketing
 from pipeline.settings import Night, load_shop
@@ -25,7 +25,8 @@ AUDIENCES = {"18": (KEYS[:120], 20), "19": (KEYS[60:200], 20)}
 def people():
     return [
         {"campaign_id": name, "rank": rank, "user_key": key, "propensity": 0.5 if rank <= 60 else 0.1,
-         "expected_value_cents": 100.0, "decile": 1, "is_holdout": rank <= held, "in_since": DAY, "reason": "Shops"}
+         "expected_value_cents": 100.0, "decile": 1, "is_holdout": rank <= held, "is_planned": rank > held,
+         "in_since": DAY, "reason": "Shops"}
         for name, (keys, held) in AUDIENCES.items()
         for rank, key in enumerate(keys, 1)
     ]  # fmt: skip
@@ -37,6 +38,10 @@ def told(name, published=True, **more):
         "ends_on": DAY, "size": 100, "expected_responses": {"18": 30.0}.get(name, 20.0), "expected_responses_low": 9.0,
         "expected_responses_high": 40.0, "is_published": published, "min_size": 100, "platforms_ok": ["google", "meta"],
         "top_reasons": ["Shops often & <likes> tea"], "withheld_reason": None if published else "fewer than 100 users",
+        "cost_per_contact_cents": 5.0, "budget_cents": 1000.0, "spent_cents": 100.0, "planned": 100 if published else 0,
+        "planned_cost_cents": 500.0, "planned_responses": 20.0, "planned_value_cents": 9_000.0,
+        "plan_reason": None if published else "its audience is withheld",
+        "uplift_reason": "its hold-out is drawn tonight",
     } | more  # fmt: skip
 
 
@@ -47,6 +52,16 @@ def profiles():
          "segment_cause": "kept", "basket_cuts": [1.0], "axes": "a",
          "category_affinities": [{"name": "TEA" if n < 120 else "SOAP", "share": 1.0, "baskets": 2}]}
         for n, key in enumerate(KEYS)
+    ]  # fmt: skip
+
+
+def placements():
+    """Campaign 18 stands before 30 users, before ten of them twice; the shop's own pick before one."""
+    return [
+        {"user_key": KEYS[n % 30], "surface": "ad" if n < 30 else "home", "slot": 1, "item_id": "i",
+         "campaign_id": "18" if n < 40 else None, "reason": "Spring", "kept_since": DAY, "change_cause": "kept",
+         "is_fallback": n == 40}
+        for n in range(41)
     ]  # fmt: skip
 
 
@@ -64,6 +79,7 @@ def publish(tmp_path):
             AD_AUDIENCES: people() if rows is None else rows,
             AD_AUDIENCE_SUMMARY: summary,
             USER_PROFILES: profiles(),
+            AD_PLACEMENTS: placements(),
         }
         for table, each in frames.items():
             staging.write(table, pa.Table.from_pylist(each, table.schema))
@@ -106,6 +122,10 @@ def test_the_page_says_it_in_words(publish):
     assert "to contact 100 responses 30 9 to 40" in words
     assert "7 entered, 3 left (1 within a week of entering); 90 % of both nights" in words
     assert "First night of this audience" in words
+    assert "Contact 100 for 5 USD: about 20 responses, worth 90 USD with costs taken off. 1 USD of a budget" in words
+    assert "The plan contacts 200 times for 10 USD" in words
+    assert words.count("In the shop it stands in 40 ad slots, before 30 shoppers.") == words.count("ad slots") == 1
+    assert "Not known: its hold-out is drawn tonight." in words
     assert "Fewer than 100 users." in words
     assert "Shops often & <likes> tea" in words
     assert "Tiktok: needs 1,000 matched" in words
@@ -150,3 +170,14 @@ def test_what_was_not_published_has_no_page(tmp_path):
     night = Night(load_shop("grocer"), DAY, tmp_path)
     JsonRecorder(night.record).tags({"status": "refused"})
     assert marketing.render(night) is None
+
+
+def test_a_measured_effect_is_told_of_a_hundred(publish):
+    known = {
+        "uplift_reason": None,
+        "measured_uplift": 0.0312,
+        "measured_uplift_low": 0.01,
+        "measured_uplift_high": 0.052,
+    }
+    words = text(marketing.render(publish(summary=[told("18", **known)])).read_text(encoding="utf-8"))
+    assert "Of a hundred contacted, 3.1 buy the campaign's goods who would not have otherwise (1.0 to 5.2)." in words

@@ -1,8 +1,10 @@
 """A night whose staged audiences break their promise is refused."""
 
+from dataclasses import replace
 from datetime import date
 from types import SimpleNamespace
 
+import ibis
 import pyarrow as pa
 import pytest
 
@@ -26,8 +28,12 @@ def night(tmp_path, monkeypatch):
 
 def frames(night, keys):
     drawn = is_holdout(pa.array(keys), "18", night.shop.audiences.holdout_share, stage.holdout_salt(night)).to_pylist()
-    rows = {"campaign_id": ["18"] * len(keys), "user_key": keys, "is_holdout": drawn}
-    told = {"campaign_id": ["18"], "is_published": [True], "size": [drawn.count(False)]}
+    planned = [not held for held in drawn]
+    rows = {"campaign_id": ["18"] * len(keys), "user_key": keys, "is_holdout": drawn, "is_planned": planned}
+    told = {
+        "campaign_id": ["18"], "is_published": [True], "size": [drawn.count(False)], "planned": [sum(planned)],
+        "budget_cents": [None], "spent_cents": [0.0], "cost_per_contact_cents": [5.0],
+    }  # fmt: skip
     return {AD_AUDIENCES.name: pa.table(rows), AD_AUDIENCE_SUMMARY.name: pa.table(told)}
 
 
@@ -58,3 +64,16 @@ def test_last_night_is_looked_at(night, monkeypatch):
     monkeypatch.setattr(stage.desk, "parent", lambda night: before)
     with pytest.raises(Refused, match="18 of last night: 1 users are in one of them alone"):
         judge(night, KEYS)
+
+
+def test_contacts_under_the_cap_are_counted_from_the_feed(night, monkeypatch):
+    sends = [(KEYS[0], "send", 31), (KEYS[0], "send", 1), (KEYS[0], "response", 31), (KEYS[1], "send", 2)]
+    rows = [{"user_key": key, "contact_kind": kind, "ds": date(2017, 3, day)} for key, kind, day in sends]
+    feed = ibis.memtable(pa.Table.from_pylist(rows))
+    monkeypatch.setattr(stage.desk, "landed", lambda *_: feed)
+    shop = night.shop.model_copy(
+        update={"audiences": night.shop.audiences.model_copy(update={"contact_cap": 2, "contact_days": 30})}
+    )
+    room = stage._room(replace(night, shop=shop))
+    assert [room[key] for key in KEYS[:3]] == [1, 1, 2]
+    assert stage._room(night) is None

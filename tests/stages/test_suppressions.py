@@ -68,3 +68,9 @@ def test_who_has_just_bought_all_of_a_few_goods_rests():
 )
 def test_a_campaign_about_what_is_sensitive_is_named(items, barred, found):
     assert suppressions.sensitive(inputs(sensitive=barred), about(*items)) == found
+
+
+def test_room_is_what_the_cap_leaves():
+    contacts = [(0, TODAY, 0), (0, TODAY - 1, 0), (0, TODAY, 0), (1, TODAY, 0), (2, TODAY - 30, 0), (2, TODAY, 1)]
+    assert suppressions.room(inputs([], contacts, contact_cap=2, contact_days=30)).tolist() == [0, 1, 2]
+    assert suppressions.room(inputs([], contacts)) is None

@@ -10,7 +10,9 @@ import pytest
 
 from pipeline.contracts.tables import AD_AUDIENCE_SUMMARY, AD_AUDIENCES
 from pipeline.features.responses import NAMES
+from pipeline.models import membership
 from pipeline.models.audiences import ResponseModel
+from pipeline.models.uplift import Effect
 from pipeline.tables import audiences as table
 
 DAY = date(2017, 3, 5)
@@ -37,20 +39,31 @@ def features():
     return np.random.default_rng(2).normal(size=(USERS, len(NAMES)))
 
 
-POLICY = table.Policy(
-    day=DAY, cost_cents=20.0, enter_above=1.0 + 1e-9, leave_below=1.0, holdout_share=0.1, salt="s", min_size=100,
+POLICY = membership.Policy(
+    day=DAY, enter_above=1.0 + 1e-9, leave_below=1.0, holdout_share=0.1, salt="s", min_size=100,
     match_rate=0.5, seed=7,
 )  # fmt: skip
 NOBODY = np.zeros(USERS, bool)
-BEGINS = table.Run(0.0, 1.0, NOBODY)
+BEGINS = membership.Run(0.0, 1.0, NOBODY)
+UNTOLD = Effect("nobody was contacted")
+PURSE = membership.Purse(20.0)
 
 
 @pytest.fixture
 def score(model, features):
-    def made(campaign=None, rows=features, allowed=~NOBODY, is_open=~NOBODY, policy=POLICY, run=BEGINS):
-        return table.score(
+    def made(
+        campaign=None,
+        rows=features,
+        allowed=~NOBODY,
+        is_open=~NOBODY,
+        policy=POLICY,
+        run=BEGINS,
+        purse=PURSE,
+        effect=UNTOLD,
+    ):
+        return membership.score(
             {**CAMPAIGN, **(campaign or {})}, KEYS, rows, model, policy, value_cents=1000.0, allowed=allowed,
-            is_open=is_open, run=run,
+            is_open=is_open, run=run, purse=purse, effect=effect,
         )  # fmt: skip
 
     return made
@@ -59,7 +72,7 @@ def score(model, features):
 @pytest.fixture
 def build(model, score):
     def made(campaign=None, last=None, **changes):
-        given = {name: changes.pop(name) for name in ("rows", "allowed", "is_open", "run") if name in changes}
+        given = {name: changes.pop(name) for name in ("rows", "allowed", "is_open", "run", "purse") if name in changes}
         policy = replace(POLICY, **changes)
         one = score(campaign, policy=policy, **given)
         return table.settle([one], {} if last is None else {one.id: last}, model, policy)[0]
@@ -105,8 +118,25 @@ def test_deciles_are_tenths_of_the_audience(build):
     assert counts.max() - counts.min() <= 1
 
 
-def test_uplift_is_never_claimed(build):
+def test_no_uplift_is_claimed_where_none_can_be_told(build):
     assert rows(build()).column("uplift").null_count == len(rows(build()))
+    told = summary(build())["spring"]
+    assert (told["measured_uplift"], told["uplift_reason"]) == (None, UNTOLD.reason)
+    assert summary(build(min_size=1000))["spring"]["uplift_reason"] == "its audience is withheld"
+
+
+def test_an_effect_that_is_told_stands_beside_each_user(model, score):
+    each = np.linspace(-0.1, 0.3, USERS).round(6)
+    known = membership.score(
+        CAMPAIGN, KEYS, score().features, model, POLICY, value_cents=1000.0, allowed=~NOBODY, is_open=~NOBODY,
+        run=BEGINS, purse=PURSE, effect=Effect(None, (0.1, 0.05, 0.15)), uplift=each,
+    )  # fmt: skip
+    (audience,) = table.settle([known], {}, model, POLICY)
+    of_user = dict(zip(KEYS.to_pylist(), each.tolist(), strict=True))
+    made = rows(audience)
+    assert [of_user[key] for key in made.column("user_key").to_pylist()] == made.column("uplift").to_pylist()
+    told = summary(audience)["spring"]
+    assert [told[name] for name in (*table.MEASURED, "uplift_reason")] == [0.1, 0.05, 0.15, None]
 
 
 def test_the_holdout_is_the_same_whoever_else_may_be_contacted(build):
@@ -146,7 +176,7 @@ def test_the_minimum_is_of_those_contacted(build):
 
 
 def test_when_nobody_is_worth_a_contact_the_audience_is_empty_and_withheld(build):
-    audience = build(cost_cents=10_000)
+    audience = build(purse=membership.Purse(10_000))
     assert (audience.size, len(rows(audience))) == (0, 0)
     told = summary(audience)["spring"]
     assert (told["is_published"], told["expected_responses"], told["expected_responses_high"]) == (False, 0, 0)
@@ -237,7 +267,7 @@ def test_siblings_differ_by_nobody_or_by_many(model, score, features):
 
 def test_an_audience_that_would_tell_of_a_few_is_withheld_and_says_so(model, score):
     policy, place = replace(POLICY, min_size=150, holdout_share=0.0), np.arange(USERS)
-    last = table.Members(place < 200, NOBODY, np.full(USERS, np.datetime64(DAY)))
+    last = membership.Members(place < 200, NOBODY, NOBODY, np.full(USERS, np.datetime64(DAY)))
     # Five must go; with the 145 that would have to leave with them, too few stay.
     one = score(rows=np.zeros((USERS, len(NAMES))), allowed=(place >= 5) & (place < 200), policy=policy)
     made = table.settle([one], {"spring": last}, model, policy)[0]
@@ -256,7 +286,7 @@ def test_last_night_is_read_from_what_was_published_by_an_older_release_too(buil
 
 def test_a_campaign_that_has_run_has_fewer_responses_to_expect(build, features, model):
     reached = np.arange(USERS) % 2 == 0
-    late = build(run=table.Run(0.6, 0.3, reached), cost_cents=0.0)
+    late = build(run=membership.Run(0.6, 0.3, reached), purse=membership.Purse(0.0))
     chance = dict(zip(KEYS.to_pylist(), model.propensity(features, np.full(USERS, "A", object)), strict=True))
     told = dict(zip(late.users.to_pylist(), late.propensity, strict=True))
     for place, key in enumerate(KEYS.to_pylist()):
@@ -271,3 +301,56 @@ def test_what_is_about_a_sensitive_category_reaches_nobody_and_says_so(score, mo
     made = table.settle([one], {}, model, POLICY)[0]
     assert len(rows(made)) == 0
     assert made.withheld == "it is about a sensitive category, drug"
+
+
+def test_without_budget_and_cap_all_worth_it_are_planned(build):
+    made, told = rows(build()), summary(build())["spring"]
+    planned = made.filter(made.column("is_planned"))
+    assert len(planned) == told["planned"] == told["size"]
+    assert not any(planned.column("is_holdout").to_pylist())
+    assert told["planned_cost_cents"] == 20 * len(planned)
+    assert told["planned_value_cents"] == pytest.approx(sum(planned.column("expected_value_cents").to_pylist()), abs=1)
+    assert (told["budget_cents"], told["plan_reason"]) == (None, None)
+
+
+def test_a_budget_counts_what_was_sent_and_takes_the_worthiest(build):
+    budget = membership.Purse(20.0, budget_cents=3000.0, sent=30)
+    made, told = rows(build(purse=budget, min_size=20)), summary(build(purse=budget, min_size=20))["spring"]
+    planned = made.filter(made.column("is_planned")).column("rank").to_pylist()
+    open_to = made.filter(pc.invert(made.column("is_holdout"))).column("rank").to_pylist()
+    assert planned == open_to[:120]
+    assert (told["spent_cents"], told["planned"], told["planned_cost_cents"]) == (600, 120, 2400)
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"purse": membership.Purse(20.0, 100.0, 5)}, "its budget is spent"),
+        ({"purse": membership.Purse(20.0, 500.0)}, "fewer than 100 users"),
+        ({"min_size": 1000}, "its audience is withheld"),
+    ],
+)
+def test_a_plan_for_nobody_says_why(build, changes, why):
+    audience = build(**changes)
+    assert not any(rows(audience).column("is_planned").to_pylist())
+    told = summary(audience)["spring"]
+    assert (told["planned"], told["planned_value_cents"]) == (0, 0)
+    assert why in told["plan_reason"]
+
+
+def test_siblings_share_users_as_the_room_for_contacts_allows(model, score, features):
+    policy = replace(POLICY, min_size=20)
+    scored = [score({"campaign_id": "one"}), score({"campaign_id": "two"}, rows=-features)]
+    room = np.arange(USERS) % 2
+    made = table.settle(scored, {}, model, policy, room)
+    planned = [set(a.users.filter(pa.array(a.planned)).to_pylist()) for a in made]
+    assert all(len(one) >= 20 for one in planned)
+    assert not planned[0] & planned[1]
+    assert planned[0] | planned[1] <= set(KEYS.filter(pa.array(room == 1)).to_pylist())
+
+
+def test_last_nights_plan_is_read_again(build):
+    first = build(purse=membership.Purse(20.0, 3000.0))
+    planned = set(first.users.filter(pa.array(first.planned)).to_pylist())
+    assert set(KEYS.filter(pa.array(again(first).planned)).to_pylist()) == planned
+    assert not table.last_night(rows(first).drop_columns(["is_planned"]), KEYS, DAY)["spring"].planned.any()

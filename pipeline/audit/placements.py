@@ -1,0 +1,65 @@
+"""Ad slots counted again: ads of the plan, of their campaign's goods, where they may stand, and nothing shown twice."""
+
+from collections.abc import Collection, Mapping
+
+import pandas as pd
+import pyarrow as pa
+
+from pipeline.audit.finding import Finding, counted
+from pipeline.audit.recount import LIST, World
+
+PROMISE = "ad_placements"
+OFFERS = "offers"
+
+
+def placements(
+    tables: Mapping[str, pa.Table],
+    world: World,
+    goods: Mapping[str, Collection[str]],
+    slots: Mapping[str, int],
+    pages: Collection[str],
+) -> Finding:
+    """Hold each placement against the plan, the contract between surfaces and the layouts.
+
+    Args:
+        tables: ad_placements, ad_audiences, recommendations and page_layouts as staged.
+        world: what happened.
+        goods: item ids of each campaign.
+        slots: ad slots of each surface.
+        pages: surfaces that have a layout.
+    """
+    rows = tables["ad_placements"].to_pandas()
+    if not len(rows):
+        return Finding(PROMISE, 0, 0, None, "No input: no ad stands anywhere.")
+    own = rows.campaign_id.isna()
+    groups = rows.groupby(LIST)
+    offers = tables["page_layouts"].to_pandas().query("module == @OFFERS")
+    planned = tables["ad_audiences"].to_pandas().query("is_planned")
+    lists = tables["recommendations"].to_pandas().query("surface == 'ad'")
+    sold = pd.MultiIndex.from_tuples(
+        [(name, item) for name, items in goods.items() for item in items], names=["c", "i"]
+    )
+    broken = {
+        "barred": world.barred(rows) != "",
+        "without consent": ~rows.user_key.isin(rows.user_key if world.ads is None else list(world.ads)),
+        "out of the plan": ~own & ~_among(rows, planned, "campaign_id", "user_key"),
+        "other goods": ~own & ~pd.MultiIndex.from_frame(rows[["campaign_id", "item_id"]]).isin(sold),
+        "in no list of ads": own & ~_among(rows, lists, "user_key", "item_id"),
+        "no such slot": rows.slot > rows.surface.map(dict(slots)).fillna(0),
+        "a gap or a repeat": (groups.slot.rank(method="first") != rows.slot)
+        | rows.duplicated([*LIST, "item_id"], keep=False)
+        | (~own & rows.duplicated([*LIST, "campaign_id"], keep=False)),
+        "not on the page": rows.surface.isin(list(pages)) & ~_among(rows, offers, *LIST),
+    }
+    found = pd.DataFrame(broken)
+    named = ", ".join(found.columns[found.any()])
+    words = "Ads are planned, of the campaign's goods and what their surface may show" + (
+        f" (not: {named})" if named else ""
+    )
+    return counted(PROMISE, len(rows), int(found.any(axis=1).sum()), float(found.any(axis=1).mean()), words)
+
+
+def _among(rows: pd.DataFrame, others: pd.DataFrame, *columns: str) -> pd.Series:
+    """Which rows agree with any of the others in some columns."""
+    keys = pd.MultiIndex.from_frame(others[list(columns)])
+    return pd.Series(pd.MultiIndex.from_frame(rows[list(columns)]).isin(keys), rows.index)
