@@ -30,7 +30,7 @@ def test_a_file_is_read_and_its_places_are_put_beside_it(tmp_path: Path) -> None
     ("text", "words"),
     [
         ("size: many", r"size: .* valid integer.*; mend this key"),
-        ("size: 3\nsise: 4", r"sise: .*not permitted; mend this key"),
+        ("size: 3\nwidth: 4", r"width: .*not permitted; mend this key"),
         ("{}", r"size: .*required; mend this key"),
         ("- 3", "expected a mapping, key: value, of shelf; mend the file"),
         ("size: [3", r"not readable YAML \(.*\); mend the file"),
