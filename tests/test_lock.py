@@ -68,5 +68,5 @@ def test_weights_are_pinned_by_hash():
     weights = [line for line in lines if not line.startswith("#")]
     assert weights
     for line in weights:
-        assert re.fullmatch(r"[a-z0-9-]+==[0-9.]+ --hash=sha256:[0-9a-f]{64}", line), line
+        assert re.fullmatch(r"[a-z0-9-]+==[0-9.]+( ; [a-z_0-9 =\"]+)? --hash=sha256:[0-9a-f]{64}", line), line
         assert line.split("==")[0] not in PINNED

@@ -97,7 +97,12 @@ def folder(store: Path, name: str, version: str) -> Path:
 
 def config(path: Path) -> dict[str, Any]:
     """The JSON configuration beside a model's weights."""
-    loaded: dict[str, Any] = json.loads((path / CONFIG).read_text(encoding="utf-8"))
+    return read_json(path / CONFIG)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object."""
+    loaded: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return loaded
 
 

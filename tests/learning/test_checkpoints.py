@@ -82,3 +82,22 @@ def test_the_embedded_encoder_is_installed_and_loads(tiny_bert, tmp_path):
     config = json.loads((folder / "config.json").read_text())
     assert (config["hidden_size"], config["num_hidden_layers"]) == (384, 6)
     assert json.loads((folder / "LICENCE.json").read_text())["licence"] == "Apache-2.0"
+
+
+def test_weights_that_must_be_converted_are(carried, tmp_path, monkeypatch):
+    def convert(source, target):
+        (target / "config.json").write_text(source.read_text())
+
+    known = replace(checkpoints.EMBEDDED["toy"], convert=convert)
+    monkeypatch.setattr(checkpoints, "EMBEDDED", {"toy": known})
+    folder = checkpoints.resolve("embedded:toy", tmp_path / "home")
+    assert sorted(path.name for path in folder.iterdir()) == ["LICENCE.json", "config.json"]
+    assert (folder / "config.json").read_text() == "weights"
+
+
+def test_a_machine_without_a_package_prepares_the_others(carried, tmp_path, monkeypatch):
+    gone = replace(checkpoints.EMBEDDED["toy"], package="no_such_package_of_weights")
+    monkeypatch.setattr(checkpoints, "EMBEDDED", checkpoints.EMBEDDED | {"gone": gone})
+    assert list(checkpoints.prepare(tmp_path)) == ["toy"]
+    assert not checkpoints.is_at_hand("embedded:gone")
+    assert checkpoints.is_at_hand("path:/anywhere")
