@@ -142,6 +142,27 @@ class AudienceSettings(Section):
         return self
 
 
+class SentimentSettings(Section):
+    """How reviews are read: by which encoder, how it is tuned, and what is made of it (`models.sentiment`)."""
+
+    checkpoint: str = Field(default="", description="as the encoder's, which it is when left out")
+    max_tokens: int = Field(default=96, gt=4, le=512)
+    trained_layers: int = Field(default=6, gt=0, description="top layers that are tuned; the others stay pretrained")
+    floor: float = Field(
+        default=0.35, ge=0, le=1, description="share of good reviews under which an item surely lies to be suppressed"
+    )
+    min_reviews: int = Field(default=10, gt=0, description="reviews under which no item is suppressed")
+    training: Training = Training(
+        steps=2000,
+        warm_steps=200,
+        batch_size=32,
+        learning_rate=1e-4,
+        warm_learning_rate=2e-5,
+        eval_steps=50,
+        patience=2,
+    )
+
+
 class Thresholds(Section):
     """What judge asks of a challenger; without these it refuses."""
 
@@ -179,6 +200,7 @@ class Shop(Section):
     recommender: RecommenderSettings
     cart: CartSettings
     audiences: AudienceSettings
+    sentiment: SentimentSettings = SentimentSettings()
     thresholds: Thresholds | None = None
     policy: Policy = Field(
         default="default", validate_default=True, description="the balance policy: a built-in name, or a .yaml path"

@@ -5,6 +5,18 @@ One file a group of commands. Nothing heavy is imported here: a command imports 
 
 from pipeline.cli.app import app, main
 
-from pipeline.cli import nights, reading, snapshots, keeping, erasing, ranking, backtesting, machine  # isort: skip  (help lists them in this order)
+from pipeline.cli import nights, reading, snapshots, keeping, erasing, ranking, reviewing, backtesting, machine  # isort: skip  (help lists them in this order)
 
-__all__ = ["app", "backtesting", "erasing", "keeping", "machine", "main", "nights", "ranking", "reading", "snapshots"]
+__all__ = [
+    "app",
+    "backtesting",
+    "erasing",
+    "keeping",
+    "machine",
+    "main",
+    "nights",
+    "ranking",
+    "reading",
+    "reviewing",
+    "snapshots",
+]

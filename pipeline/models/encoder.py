@@ -52,10 +52,7 @@ class Encoder(torch.nn.Module):
 
     def vectors(self, tokens: dict[str, torch.Tensor]) -> torch.Tensor:
         """Unit vectors [B, H] of tokenised texts."""
-        hidden = self.body(**tokens).last_hidden_state
-        mask = tokens["attention_mask"].unsqueeze(-1).to(hidden.dtype)
-        pooled = (hidden * mask).sum(1) / mask.sum(1).clamp(min=1e-9)
-        return torch.nn.functional.normalize(pooled, dim=-1)
+        return torch.nn.functional.normalize(pooled(self.body, tokens), dim=-1)
 
     def forward(
         self, tokens: dict[str, torch.Tensor], texts: torch.Tensor, return_loss: bool = True
@@ -96,6 +93,13 @@ class Encoder(torch.nn.Module):
         """Write weights, configuration and tokenizer as a Hugging Face directory."""
         self.body.save_pretrained(folder)
         self.tokenizer.save_pretrained(folder)
+
+
+def pooled(body: torch.nn.Module, tokens: dict[str, torch.Tensor]) -> torch.Tensor:
+    """Mean over each text's tokens of the last layer: [B, H]."""
+    hidden = body(**tokens).last_hidden_state
+    mask = tokens["attention_mask"].unsqueeze(-1).to(hidden.dtype)
+    return (hidden * mask).sum(1) / mask.sum(1).clamp(min=1e-9)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,205 @@
+"""A pretrained encoder that tells classes of texts apart: a linear head over its mean-pooled tokens, tuned together.
+
+The head begins as the logistic regression over the frozen encoder, which is also the baseline that tuning is held to
+(Kumar et al. 2022, https://arxiv.org/abs/2202.10054). Token embeddings stay as pretrained: few reviews say little about
+rare words, and a wide vocabulary would take most of a step. What is kept is what was tuned; the rest is the
+checkpoint's.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+from transformers import AutoModel, AutoTokenizer
+
+from pipeline.learning import harness
+from pipeline.models.encoder import pooled
+from pipeline.models.word_counts import linear
+from pipeline.record import Recorder
+from pipeline.settings import Training
+
+BATCH = 64
+TAIL = 0.25  # of the tokens of a text too long are its last: opinions stand at both ends (Sun et al. 2019)
+DROPOUT = 0.1
+EPOCHS, WARM_EPOCHS = 2, 1
+EFFORT = 20_000_000  # token-layers of a training run at most: about 20 minutes on two cores
+FROZEN_PENALTY = 1.0
+
+
+class TextClassifier(torch.nn.Module):
+    """The encoder, its head, and `forward` as the cross-entropy of a batch."""
+
+    def __init__(self, folder: Path, classes: int, max_tokens: int) -> None:
+        """Load a Hugging Face directory in float32, with a head of zeros."""
+        super().__init__()
+        self.tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        self.body = AutoModel.from_pretrained(
+            folder, local_files_only=True, add_pooling_layer=False, dtype=torch.float32
+        )
+        self.head = torch.nn.Linear(self.body.config.hidden_size, classes)
+        torch.nn.init.zeros_(self.head.weight)
+        torch.nn.init.zeros_(self.head.bias)
+        self.max_tokens = max_tokens
+
+    def tune_top(self, layers: int) -> None:
+        """Leave the top layers and the head trainable."""
+        self.body.requires_grad_(False)
+        for layer in self.body.encoder.layer[-layers:]:
+            layer.requires_grad_(True)
+
+    @property
+    def trained_layers(self) -> int:
+        """How many layers are trainable."""
+        return sum(next(layer.parameters()).requires_grad for layer in self.body.encoder.layer)
+
+    def ids(self, texts: Sequence[str]) -> list[list[int]]:
+        """Token ids of texts; of one too long the first and the last."""
+        if not texts:
+            return []
+        room = self.max_tokens - 2
+        tail = int(room * TAIL)
+        found = self.tokenizer(list(texts), add_special_tokens=False, verbose=False)["input_ids"]
+        kept = [row if len(row) <= room else [*row[: room - tail], *row[-tail:]] for row in found]
+        return [[self.tokenizer.cls_token_id, *row, self.tokenizer.sep_token_id] for row in kept]
+
+    def padded(self, rows: Sequence[Sequence[int]]) -> dict[str, torch.Tensor]:
+        """Ids and mask of tokenised texts, padded to the longest."""
+        longest = max(len(row) for row in rows)
+        ids = torch.full((len(rows), longest), self.tokenizer.pad_token_id, dtype=torch.long)
+        mask = torch.zeros_like(ids)
+        for place, row in enumerate(rows):
+            ids[place, : len(row)] = torch.tensor(row)
+            mask[place, : len(row)] = 1
+        return {"input_ids": ids, "attention_mask": mask}
+
+    def forward(
+        self, tokens: dict[str, torch.Tensor], truth: torch.Tensor, return_loss: bool = True
+    ) -> dict[str, torch.Tensor]:
+        """Cross-entropy of a batch.
+
+        Args:
+            tokens: ids and mask of B texts.
+            truth: [B] classes.
+            return_loss: read by the Trainer, which then takes the loss in evaluation too.
+        """
+        states = torch.nn.functional.dropout(pooled(self.body, tokens), DROPOUT, self.training)
+        return {"loss": torch.nn.functional.cross_entropy(self.head(states), truth)}
+
+    @torch.inference_mode()
+    def states(self, texts: Sequence[str], progress: Callable[[int, int], None] | None = None) -> np.ndarray:
+        """Mean-pooled last layer of texts: float32 [N, H]; batched by length, so that little is padded."""
+        device = harness.device()
+        self.to(device).eval()
+        rows = self.ids(texts)
+        order = sorted(range(len(rows)), key=lambda place: (len(rows[place]), place))
+        out = np.zeros((len(rows), self.body.config.hidden_size), np.float32)
+        for start in range(0, len(order), BATCH):
+            places = order[start : start + BATCH]
+            tokens = {name: value.to(device) for name, value in self.padded([rows[i] for i in places]).items()}
+            out[places] = pooled(self.body, tokens).float().cpu().numpy()
+            if progress:
+                progress(start + len(places), len(order))
+        return out
+
+    def head_of(self, states: np.ndarray) -> np.ndarray:
+        """Logits of pooled states: float64 [N, C]."""
+        weight, bias = (value.detach().cpu().double().numpy() for value in (self.head.weight, self.head.bias))
+        return np.asarray(states.astype(np.float64) @ weight.T + bias)
+
+    def logits(self, texts: Sequence[str], progress: Callable[[int, int], None] | None = None) -> np.ndarray:
+        """Score of each class, higher is likelier: float64 [N, C]."""
+        return self.head_of(self.states(texts, progress))
+
+    def fit_head(self, states: np.ndarray, truth: np.ndarray, seed: int) -> None:
+        """Make the head a logistic regression over pooled states, in their own scale."""
+        mean, deviation = states.mean(0).astype(np.float64), states.std(0).astype(np.float64) + 1e-6
+        scaled = (states - mean) / deviation
+        weights, bias = linear(scaled, truth, self.head.out_features, "logistic", FROZEN_PENALTY / len(mean), seed)
+        weights = weights / deviation[:, None]
+        with torch.no_grad():
+            self.head.weight.copy_(torch.from_numpy(weights.T))
+            self.head.bias.copy_(torch.from_numpy(bias - mean @ weights))
+
+    def save(self, folder: Path) -> None:
+        """Write what was tuned as safetensors."""
+        tuned = {name: value for name, value in self.named_parameters() if value.requires_grad}
+        save_file(
+            {name: value.detach().cpu().contiguous() for name, value in tuned.items()}, folder / "encoder.safetensors"
+        )
+
+    def read(self, folder: Path) -> None:
+        """Take over what `save` wrote."""
+        tuned = load_file(folder / "encoder.safetensors")
+        unknown = self.load_state_dict(tuned, strict=False).unexpected_keys
+        if unknown:
+            raise ValueError(f"{folder}: weights of another encoder ({unknown[0]})")
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """Texts and their classes, int [N]."""
+
+    texts: Sequence[str]
+    truth: np.ndarray
+
+    def only(self, places: np.ndarray) -> "Labelled":
+        """Some of them."""
+        return Labelled([self.texts[place] for place in places], self.truth[places])
+
+
+def effort(tokens: int, layers: int, trained: int) -> int:
+    """Token-layers of a pass: forward through all layers, backward at twice the cost through those that are trained."""
+    return tokens * (layers + 2 * trained)
+
+
+def tune(
+    model: TextClassifier,
+    fit: Labelled,
+    valid: Labelled,
+    rates: Training,
+    *,
+    warm: bool,
+    folder: Path,
+    seed: int,
+    recorder: Recorder,
+    progress: Callable[[int, int], None] | None = None,
+) -> TextClassifier:
+    """Tune and return the model at its best validation loss.
+
+    Steps are as many as EPOCHS passes over the texts take, as EFFORT allows, and as `rates` says at most.
+    """
+
+    def rows(part: Labelled) -> list[dict[str, Any]]:
+        return [
+            {"input_ids": ids, "truth": int(truth)}
+            for ids, truth in zip(model.ids(part.texts), part.truth, strict=True)
+        ]
+
+    def collate(batch: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        tokens = model.padded([row["input_ids"] for row in batch])
+        return {"tokens": tokens, "truth": torch.tensor([row["truth"] for row in batch])}
+
+    examples = rows(fit)
+    steps = -(-len(examples) // rates.batch_size)
+    one_pass = effort(
+        sum(len(row["input_ids"]) for row in examples), len(model.body.encoder.layer), model.trained_layers
+    )
+    passes = min(WARM_EPOCHS if warm else EPOCHS, EFFORT / max(one_pass, 1))
+    total = max(1, min(int(steps * passes), rates.warm_steps if warm else rates.steps))
+    plan = rates.model_copy(update={"steps": total, "warm_steps": total, "eval_steps": max(1, min(total, steps // 2))})
+    return harness.fine_tune(
+        model,
+        examples,
+        rows(valid),
+        collate,
+        settings=plan,
+        warm=warm,
+        folder=folder,
+        seed=seed,
+        recorder=recorder,
+        progress=progress,
+    )

@@ -1,0 +1,173 @@
+"""Texts as weighted counts of words and characters, with a linear model over them: a strong, quick reader of sentiment.
+
+TF-IDF with sublinear counts over words (one and two) and characters (one to three, across spaces or not), and logistic
+regression or a linear support vector machine. Which counts and how strong a penalty is chosen on texts held out of the
+fit. Kept as safetensors and JSON: terms, their rarity, and weights.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Literal
+
+import numpy as np
+import scipy.sparse as sp
+from safetensors.numpy import load_file, save_file
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.svm import LinearSVC
+
+from pipeline.learning import champions
+from pipeline.metrics import classification
+
+Kind = Literal["logistic", "margin"]
+PENALTIES: Mapping[Kind, tuple[float, ...]] = MappingProxyType(
+    {"logistic": (2.0, 8.0, 32.0), "margin": (0.1, 0.3, 1.0)}
+)
+WORDS: dict[str, Any] = {"analyzer": "word", "ngram_range": (1, 2), "token_pattern": r"(?u)\b\w+\b|[!?]"}
+PIECES: dict[str, Any] = {"analyzer": "char_wb", "ngram_range": (2, 5)}
+CHARACTERS: dict[str, Any] = {"analyzer": "char", "ngram_range": (1, 3)}
+VIEWS: Mapping[str, tuple[dict[str, Any], ...]] = MappingProxyType(
+    {"words": (WORDS,), "words and pieces": (WORDS, PIECES), "characters": (CHARACTERS,)}
+)
+MIN_TEXTS = 2  # a term of one text teaches nothing
+MAX_TERMS = 200_000
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Fitted counting.
+
+    Attributes:
+        view: one of VIEWS.
+        parts: a vectorizer each.
+    """
+
+    view: str
+    parts: tuple[TfidfVectorizer, ...]
+
+    @classmethod
+    def learn(cls, texts: Sequence[str], view: str) -> "Counts":
+        """Terms and their rarity among some texts."""
+        least = MIN_TEXTS if len(texts) > MIN_TEXTS * 10 else 1
+        parts = [
+            TfidfVectorizer(sublinear_tf=True, min_df=least, max_features=MAX_TERMS, dtype=np.float32, **how).fit(texts)
+            for how in VIEWS[view]
+        ]
+        return cls(view, tuple(parts))
+
+    def of(self, texts: Sequence[str]) -> sp.csr_matrix:
+        """Weighted counts: CSR [N, F], each part's rows of unit length."""
+        return sp.csr_matrix(sp.hstack([part.transform(texts) for part in self.parts]))
+
+
+@dataclass(frozen=True)
+class WordModel:
+    """A fitted linear model.
+
+    Attributes:
+        kind: logistic regression or support vector machine.
+        counts: what it reads.
+        weights: float64 [F, C].
+        intercept: float64 [C].
+        penalty: the inverse strength that was chosen.
+    """
+
+    kind: Kind
+    counts: Counts
+    weights: np.ndarray
+    intercept: np.ndarray
+    penalty: float
+
+    def logits(self, texts: Sequence[str]) -> np.ndarray:
+        """Score of each class, higher is likelier: float64 [N, C]."""
+        return np.asarray(self.counts.of(texts) @ self.weights + self.intercept)
+
+    def save(self, folder: Path) -> None:
+        """Write safetensors and JSON, under names of their own."""
+        arrays = {"weights": self.weights.astype(np.float32), "intercept": self.intercept}
+        arrays |= {f"idf.{place}": part.idf_.astype(np.float32) for place, part in enumerate(self.counts.parts)}
+        save_file({name: np.ascontiguousarray(value) for name, value in arrays.items()}, folder / "words.safetensors")
+        champions.write_json(
+            folder / "words.json",
+            {
+                "kind": self.kind,
+                "view": self.counts.view,
+                "penalty": self.penalty,
+                "terms": [part.get_feature_names_out().tolist() for part in self.counts.parts],
+            },
+        )
+
+
+def load(folder: Path) -> WordModel:
+    """What `WordModel.save` wrote."""
+    arrays, config = load_file(folder / "words.safetensors"), champions.read_json(folder / "words.json")
+    parts = []
+    for place, (how, terms) in enumerate(zip(VIEWS[config["view"]], config["terms"], strict=True)):
+        part = TfidfVectorizer(sublinear_tf=True, dtype=np.float32, vocabulary=terms, **how)
+        part.idf_ = arrays[f"idf.{place}"]
+        parts.append(part)
+    counts = Counts(config["view"], tuple(parts))
+    weights = arrays["weights"].astype(np.float64)
+    return WordModel(config["kind"], counts, weights, arrays["intercept"], config["penalty"])
+
+
+def learn(
+    fit: Sequence[str],
+    fit_class: np.ndarray,
+    valid: Sequence[str],
+    valid_class: np.ndarray,
+    classes: int,
+    kind: Kind,
+    seed: int,
+) -> WordModel:
+    """Choose counts and penalty by macro-F1 on held-out texts.
+
+    Args:
+        fit: texts to learn from.
+        fit_class: int [N] of each, every class among them.
+        valid: texts to choose by.
+        valid_class: int [V].
+        classes: how many there are.
+        kind: of linear model.
+        seed: of its solver.
+
+    Returns:
+        The best of them, fitted to `fit` alone.
+    """
+    best, found = -1.0, None
+    for view in VIEWS:
+        counts = Counts.learn(fit, view)
+        rows, judged = counts.of(fit), counts.of(valid)
+        for penalty in PENALTIES[kind]:
+            weights, intercept = linear(rows, fit_class, classes, kind, penalty, seed)
+            given = np.asarray(judged @ weights + intercept).argmax(1)
+            score = classification.macro_f1(valid_class, given)
+            if score > best:
+                best, found = score, WordModel(kind, counts, weights, intercept, penalty)
+    if found is None:
+        raise ValueError("no counts to choose among")
+    return found
+
+
+def again(model: WordModel, texts: Sequence[str], truth: np.ndarray, classes: int, seed: int) -> WordModel:
+    """The same choices fitted to more texts."""
+    counts = Counts.learn(texts, model.counts.view)
+    weights, intercept = linear(counts.of(texts), truth, classes, model.kind, model.penalty, seed)
+    return WordModel(model.kind, counts, weights, intercept, model.penalty)
+
+
+def linear(
+    rows: sp.csr_matrix | np.ndarray, truth: np.ndarray, classes: int, kind: Kind, penalty: float, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Fit a linear model: weights [F, C] and intercepts [C]; of two classes each gets half the log-odds."""
+    if kind == "logistic":
+        model = LogisticRegression(C=penalty, max_iter=500, random_state=seed)
+    else:
+        model = LinearSVC(C=penalty, max_iter=5000, random_state=seed)
+    model.fit(rows, truth)
+    weights, intercept = np.asarray(model.coef_, np.float64).T, np.asarray(model.intercept_, np.float64)
+    if classes == 2:
+        return np.hstack([-weights, weights]) / 2, np.array([-intercept[0], intercept[0]]) / 2
+    return weights, intercept

@@ -1,0 +1,85 @@
+"""The encoder with a head: how long texts are cut, loss and head against plain sums, tuning that learns, keeping it."""
+
+import numpy as np
+import pytest
+import torch
+from sklearn.linear_model import LogisticRegression
+
+from pipeline.models import text_classifier
+from pipeline.models.text_classifier import Labelled, TextClassifier
+from pipeline.record import JsonRecorder
+from pipeline.settings import Training
+
+TEXTS = ["good fresh tea", "stale and bad tea", "tea", "a bad cup, a bad box, a bad day and a bad tea again"]
+RATES = Training(
+    steps=30, warm_steps=2, batch_size=8, learning_rate=3e-3, warm_learning_rate=1e-3, eval_steps=5, patience=3
+)
+
+
+@pytest.fixture
+def model(tiny_bert):
+    torch.manual_seed(0)
+    return TextClassifier(tiny_bert, 2, 12)
+
+
+def test_a_text_too_long_keeps_both_its_ends(model):
+    short, long = model.ids(["one two three", " ".join(f"{n}" for n in range(30))])
+    whole = model.tokenizer(" ".join(f"{n}" for n in range(30)), add_special_tokens=False).input_ids
+    assert short == model.tokenizer("one two three").input_ids
+    assert long == [short[0], *whole[:8], *whole[-2:], short[-1]]
+
+
+def test_states_do_not_depend_on_what_stands_beside(model):
+    together = model.states(TEXTS)
+    alone = np.concatenate([model.states([text]) for text in TEXTS])
+    assert np.allclose(together, alone, atol=1e-5)
+    assert model.states([]).shape == (0, 32)
+
+
+def test_the_head_becomes_the_regression_over_states(model):
+    states, truth = np.random.default_rng(0).normal(5, 3, (60, 32)).astype(np.float32), np.arange(60) % 2
+    model.fit_head(states, truth, 0)
+    scaled = (states - states.mean(0)) / (states.std(0) + 1e-6)
+    plain = LogisticRegression(C=text_classifier.FROZEN_PENALTY / 32, max_iter=500).fit(scaled, truth)
+    logits = model.head_of(states)
+    assert np.allclose(logits[:, 1] - logits[:, 0], plain.decision_function(scaled), atol=1e-3)
+
+
+def test_the_loss_is_the_cross_entropy_of_the_logits(model):
+    model.eval().fit_head(model.states(TEXTS), np.array([1, 0, 1, 0]), 0)
+    truth = torch.tensor([1, 0, 0, 0])
+    loss = model(model.padded(model.ids(TEXTS)), truth)["loss"].item()
+    logits = model.logits(TEXTS)
+    chance = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+    assert loss == pytest.approx(-np.log(chance[np.arange(4), truth.numpy()]).mean(), abs=1e-4)
+
+
+def test_tuning_learns_keeps_the_rest_and_is_kept_whole(model, tiny_bert, tmp_path):
+    texts = [f"{word} tea {n}" for n in range(16) for word in ("good", "bad")]
+    part = Labelled(texts, np.tile([1, 0], 16))
+    before = {name: value.clone() for name, value in model.named_parameters()}
+    model.tune_top(1)
+    model = text_classifier.tune(
+        model,
+        part,
+        part,
+        RATES,
+        warm=False,
+        folder=tmp_path / "run",
+        seed=0,
+        recorder=JsonRecorder(tmp_path / "notes"),
+    )
+    moved = {name for name, value in model.named_parameters() if not torch.equal(value, before[name])}
+    assert moved
+    assert all(name.startswith(("body.encoder.layer.1.", "head.")) for name in moved)
+    assert model.trained_layers == 1
+    kept = tmp_path / "kept"
+    kept.mkdir()
+    model.save(kept)
+    again = TextClassifier(tiny_bert, 2, 12)
+    again.read(kept)
+    assert np.array_equal(again.logits(texts), model.logits(texts))
+
+
+def test_effort_counts_the_way_back_through_what_is_trained():
+    assert text_classifier.effort(100, 12, 6) == 100 * (12 + 12)
