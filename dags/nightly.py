@@ -117,15 +117,14 @@ def nightly() -> None:
 
         return run_stage(tonight(), "report")
 
+    lists = ["recommendations", "cart_recommendations"]
     (
         ingest()
         >> features()
         >> encoder()
-        >> fine_tune.expand(model=["recommendations", "audiences"])
+        >> fine_tune.expand(model=["recommendations", "audiences", "sentiment"])
         >> judge()
-        >> score.expand(
-            table=["recommendations", "cart_recommendations", "ad_audiences", "user_profiles", "page_layouts"]
-        )
+        >> score.expand(table=[*lists, "ad_audiences", "user_profiles", "page_layouts", "review_sentiment"])
         >> balance()
         >> place()
         >> audit()

@@ -152,6 +152,9 @@ class SentimentSettings(Section):
         default=0.35, ge=0, le=1, description="share of good reviews under which an item surely lies to be suppressed"
     )
     min_reviews: int = Field(default=10, gt=0, description="reviews under which no item is suppressed")
+    taught: int = Field(default=10_000, gt=0, description="newest reviews that teach, at most")
+    judged: int = Field(default=1_000, gt=0, description="reviews after them that judge, at most")
+    fresh_share: float = Field(default=0.02, ge=0, description="more reviews than taught the champion, to train again")
     training: Training = Training(
         steps=2000,
         warm_steps=200,
@@ -171,6 +174,11 @@ class Thresholds(Section):
     encoder_min_recall_gain: float = Field(description="recall@10 over the champion encoder, absolute")
     audiences_min_auc_gain: float = Field(description="AUC over recency-frequency regression, absolute")
     audiences_max_calibration_error: float = Field(gt=0, le=1)
+    sentiment_min_accuracy_gain: float = Field(default=0, description="over the commonest polarity, absolute")
+    sentiment_max_calibration_error: float = Field(default=0.1, gt=0, le=1)
+    sentiment_max_flip_rate: float = Field(
+        default=0.05, ge=0, le=1, description="reviews that the champion reads right and the challenger wrong"
+    )
 
 
 class Shop(Section):
@@ -246,6 +254,12 @@ class Shop(Section):
     def zone(self) -> ZoneInfo:
         """The shop's time zone: a business day is a local day."""
         return ZoneInfo(self.timezone)
+
+    @property
+    def reader(self) -> SentimentSettings:
+        """How reviews are read, by a checkpoint that is named."""
+        named = self.sentiment.checkpoint or self.encoder.checkpoint
+        return self.sentiment.model_copy(update={"checkpoint": named})
 
     @property
     def policy_hash(self) -> str:

@@ -14,6 +14,7 @@ SOURCES = sorted([*PACKAGE.rglob("*.py"), *(ROOT / "dags").glob("*.py")])
 LONGEST = 450
 
 NIGHT = "files in, pure functions, files out: the whole night of tests/test_night.py runs it"
+REVIEWS = "the night of tests/test_landing_night.py runs it on real reviews"
 # Modules without a test file of their own, and where they are tested instead.
 ELSEWHERE = {
     "audit/agreement.py": "tests/audit/test_promises.py tampers with each table",
@@ -26,6 +27,7 @@ ELSEWHERE = {
     "stages/features.py": NIGHT,
     "stages/fine_tune_cart.py": NIGHT,
     "stages/fine_tune_recommendations.py": NIGHT,
+    "stages/fine_tune_sentiment.py": REVIEWS,
     "stages/ingest.py": NIGHT,
     "stages/layout_inputs.py": NIGHT,
     "stages/operating_point.py": NIGHT,
@@ -35,10 +37,12 @@ ELSEWHERE = {
     "stages/ranking_inputs.py": NIGHT,
     "stages/reasons.py": NIGHT,
     "stages/report.py": NIGHT,
+    "stages/review_inputs.py": REVIEWS,
     "stages/response_inputs.py": NIGHT,
     "stages/scene.py": NIGHT,
     "stages/score_cart.py": NIGHT,
     "stages/score_recommendations.py": NIGHT,
+    "stages/score_sentiment.py": REVIEWS,
     "tracking/client.py": "tests/test_tracking.py ships through it",
     "tracking/note.py": "tests/test_tracking.py ships through it",
     "tracking/registry.py": "tests/test_tracking.py ships through it",

@@ -41,6 +41,11 @@ class Facts:
     has_top_category: np.ndarray | None = None
     snapshot: Mapping[str, np.ndarray] | None = None
 
+    @property
+    def showable(self) -> np.ndarray:
+        """Bool [I]: may be listed for anybody, and is not under the sentiment floor."""
+        return self.recommendable if self.disliked is None else self.recommendable & ~self.disliked
+
 
 @dataclass(frozen=True)
 class Shown:
@@ -175,13 +180,12 @@ def eligible(facts: Facts, surface: str) -> tuple[np.ndarray, sp.csr_matrix]:
     Returns:
         bool [I] items that may be shown, and bool CSR [U, I] of those that may not be shown to a user.
     """
-    items = facts.recommendable if facts.disliked is None else facts.recommendable & ~facts.disliked
     days = np.where(facts.replenishable, 0, facts.just_bought_days)
     barred = facts.age.copy()
     barred.data = barred.data <= np.maximum(days, facts.rest_days[surface])[barred.indices]
     barred.data &= facts.age.data > 0
     barred.eliminate_zeros()
-    return items, barred
+    return facts.showable, barred
 
 
 @dataclass(frozen=True)

@@ -98,6 +98,20 @@ AD_PLACEMENTS = Table(
     ("user_key", "surface", "slot"), ("user_key", "surface", "slot"), MARKETING,
     ("item_id", "reason", "kept_since", "change_cause", "is_fallback"),
 )
+REVIEW_SENTIMENT = Table(
+    "review_sentiment", "one review, question or answer", "What each review says of its item.",
+    (c.review_id, c.user_key, c.item_id, c.reviewed_on, c.review_kind, c.language, c.polarity, c.polarity_probability,
+     c.stars, c.expected_stars, c.model_version),
+    ("review_id",), ("review_id",), PERSONALISATION,
+    ("user_key", "item_id", "reviewed_on", "review_kind", "polarity"),
+)
+ITEM_SENTIMENT = Table(
+    "item_sentiment", "one item and aspect", "What reviews say of each item, as a whole and by what they speak of.",
+    (c.item_id, c.aspect, c.mentions, c.positive_mentions, c.negative_mentions, c.share_positive, c.share_positive_low,
+     c.share_positive_high, c.trend, c.evidence, c.is_suppressed),
+    ("item_id", "aspect"), ("item_id", "aspect"), PERSONALISATION,
+    ("mentions", "positive_mentions", "negative_mentions", "evidence", "is_suppressed"),
+)
 RUN_STATUS = Table(
     "run_status", "one published table", "What the night produced, and why a table is empty.",
     (c.table_name, c.status, c.rows, c.status_reason), ("table_name",), ("table_name",), PLATFORM, ("status", "rows"),
@@ -108,7 +122,7 @@ TABLES: dict[str, Table] = {
     for table in (
         RECOMMENDATIONS, CART_RECOMMENDATIONS, AD_AUDIENCES, AD_AUDIENCE_SUMMARY, AD_EXPERIMENTS, USER_PROFILES,
         PAGE_LAYOUTS, AD_PLACEMENTS,
-        EXPERIENCE, CHANGE_LEDGER, OPERATING_POINT, RUN_STATUS,
+        EXPERIENCE, CHANGE_LEDGER, OPERATING_POINT, REVIEW_SENTIMENT, ITEM_SENTIMENT, RUN_STATUS,
     )
 }
 

@@ -6,7 +6,7 @@ Loss: InfoNCE over in-batch negatives (van den Oord et al. 2018; MultipleNegativ
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -171,14 +171,21 @@ def partner_hits(vectors: np.ndarray, pairs: np.ndarray, k: int = 10) -> np.ndar
     return ((scores > own[:, None]).sum(1) < k).astype(np.float64)
 
 
+class Reader(Protocol):
+    """What makes a row of numbers of a text."""
+
+    def encode(self, texts: Sequence[str]) -> np.ndarray:
+        """Rows [N, H]."""
+
+
 class EmbeddingCache:
-    """Text vectors by content hash under one encoder version; only unseen texts are encoded."""
+    """What a model of one version makes of texts, by content hash; only unseen texts are read."""
 
     def __init__(self, root: Path, version: str) -> None:
-        """Open (or start) the cache of one encoder version."""
+        """Open (or start) the cache of one version."""
         self.path = root / version / "vectors.parquet"
 
-    def vectors(self, hashes: list[str], texts: list[str], encoder: Callable[[], Encoder]) -> np.ndarray:
+    def vectors(self, hashes: list[str], texts: list[str], encoder: Callable[[], Reader]) -> np.ndarray:
         """Vectors [N, H] of texts; `encoder` is loaded only when something is missing."""
         known = self._read()
         missing = [i for i, name in enumerate(hashes) if name not in known]

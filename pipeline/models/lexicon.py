@@ -31,6 +31,11 @@ def scores(texts: Sequence[str]) -> np.ndarray:
     return np.array([score(text) for text in texts], np.float64)
 
 
+def opinions(language: str) -> frozenset[str]:
+    """The words for and against of a language, `en` or `zh`."""
+    return frozenset(_lists(language)["good"]) | frozenset(_lists(language)["bad"])
+
+
 def cuts(score: np.ndarray, truth: np.ndarray, classes: int, order: Sequence[int]) -> np.ndarray:
     """Cuts of the score between neighbouring classes, so that each class gets the share it has: [C - 1].
 

@@ -26,6 +26,9 @@ VALID_SHARE, VALID_MOST = 0.12, 1000  # of the texts choose and weigh, and teach
 LEAST = 30  # labelled texts, and two classes, below which nothing is learned
 EVIDENCE = 1.0  # of a prior by which weights stay near those of the start
 START = 0.5
+DIGITS = 5
+
+POLARITIES = ("negative", "neutral", "positive")
 
 Progress = Callable[[str, int, int], None]
 
@@ -82,6 +85,7 @@ class Sentiment:
         encoder: tuned.
         words: fitted.
         mix: of their scores.
+        learned: texts that it was taught by.
     """
 
     classes: list[str]
@@ -89,6 +93,7 @@ class Sentiment:
     encoder: TextClassifier
     words: WordModel
     mix: Mix
+    learned: int = 0
 
     def probabilities(self, texts: Sequence[str], encoded: np.ndarray | None = None) -> np.ndarray:
         """Calibrated probability of each class: float64 [N, C].
@@ -102,6 +107,15 @@ class Sentiment:
         scores = [self.encoder.logits(texts) if encoded is None else encoded, self.words.logits(texts)]
         return np.asarray(softmax(self.mix.logits(scores), axis=1))
 
+    def encode(self, texts: Sequence[str]) -> np.ndarray:
+        """The same, rounded: a text's row does not depend on what stands beside it."""
+        return np.round(self.probabilities(texts), DIGITS)
+
+    def glance(self, texts: Sequence[str]) -> np.ndarray:
+        """The same by the counts alone, for many short pieces: float64 [N, C]."""
+        counts = Mix(self.mix.weights[1:], self.mix.level)
+        return np.asarray(softmax(counts.logits([self.words.logits(texts)]), axis=1))
+
     def save(self, folder: Path) -> None:
         """Write safetensors and JSON."""
         self.encoder.save(folder)
@@ -113,6 +127,7 @@ class Sentiment:
                 "classes": self.classes,
                 "checkpoint": self.checkpoint,
                 "max_tokens": self.encoder.max_tokens,
+                "learned": self.learned,
                 "weights": self.mix.weights.tolist(),
                 "level": self.mix.level.tolist(),
             },
@@ -126,7 +141,15 @@ def load(folder: Path, home: Path) -> Sentiment:
     encoder = TextClassifier(body, len(config["classes"]), config["max_tokens"])
     encoder.read(folder)
     mix = Mix(np.array(config["weights"]), np.array(config["level"]))
-    return Sentiment(config["classes"], config["checkpoint"], encoder.eval(), word_counts.load(folder), mix)
+    words, checkpoint = word_counts.load(folder), config["checkpoint"]
+    return Sentiment(config["classes"], checkpoint, encoder.eval(), words, mix, config["learned"])
+
+
+def polarities(classes: Sequence[str], chance: np.ndarray) -> np.ndarray:
+    """Probability of each of POLARITIES from those of the stars: float64 [N, 3]; three stars are neutral."""
+    stars = np.array([int(name) for name in classes])
+    places = [stars <= 2, stars == 3, stars >= 4]
+    return np.stack([chance[:, place].sum(1) for place in places], axis=1)
 
 
 @dataclass(frozen=True)
@@ -215,4 +238,4 @@ def learn(
     mix = Mix.learn([encoder.logits(valid.texts), sought.logits(valid.texts)], valid.truth)
     recorder.params({"sentiment.mix": mix.weights.tolist(), "sentiment.counts": sought.counts.view})
     words = word_counts.again(sought, lesson.all.texts, lesson.all.truth, len(classes), seed)
-    return Sentiment(classes, settings.checkpoint, encoder, words, mix)
+    return Sentiment(classes, settings.checkpoint, encoder, words, mix, len(lesson.all.truth))

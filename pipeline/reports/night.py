@@ -27,9 +27,11 @@ GATES = {"ingest": "Feeds", "features": "Features", "audit": "Staged tables"}
 STAGES = {
     "ingest": "land and clean the feeds", "features": "build features", "encoder": "tune the text encoder",
     "fine_tune-recommendations": "train the recommender", "fine_tune-audiences": "train the response model",
+    "fine_tune-sentiment": "train the reader of reviews",
     "judge": "judge the models", "score-recommendations": "rank for every user",
     "score-cart_recommendations": "rank what completes carts", "score-ad_audiences": "make audiences",
     "score-user_profiles": "make profiles", "score-page_layouts": "make page layouts",
+    "score-review_sentiment": "read reviews",
     "balance": "balance the lists", "place": "fill the ad slots", "audit": "judge the staged tables",
     "publish": "publish",
 }  # fmt: skip
@@ -49,8 +51,10 @@ VERDICTS = {
 }
 TABLE_STATES = {"produced": "as asked", "fallback": "fallback", "empty": "empty", "no_input": "no input"}
 ENCODERS = {"frozen": "as pretrained", "champion": "champion", "challenger": "tuned tonight"}
-BESIDE = {"encoder": "loss-encoder", "recommendations": "fusion", "audiences": "reliability"}  # the model's table
-FIGURES = {"encoder": (), "recommendations": ("recall", "ndcg", "gains", "loss-recommendations"), "audiences": ()}
+BESIDE = {"encoder": "loss-encoder", "recommendations": "fusion", "audiences": "reliability",
+          "sentiment": "loss-sentiment"}  # the model's table  # fmt: skip
+FIGURES = {"encoder": (), "recommendations": ("recall", "ndcg", "gains", "loss-recommendations"), "audiences": (),
+           "sentiment": ()}  # fmt: skip
 PLATFORMS = {"linkedin": "LinkedIn", "tiktok": "TikTok"}
 SEGMENTS = {
     "light": "users who buy least", "middle": "users in between", "heavy": "users who buy most",
@@ -223,11 +227,11 @@ def _rows(notes: Notes, table: str) -> list[dict[str, Any]]:
 def _models(notes: Notes, drawn: Mapping[str, plots.Plot]) -> list[dict[str, Any]]:
     """Each model that was trained: verdict, measures with intervals, and how it was trained."""
     judged = {one["model"]: one for one in notes.file("judge", "judgement")}
-    measures = {"encoder": _encoder, "recommendations": _recommender, "audiences": _response}
+    measures = {"encoder": _encoder, "recommendations": _recommender, "audiences": _response, "sentiment": _reader}
     models = []
     for name, measure in measures.items():
         stage = name if name == "encoder" else f"fine_tune-{name}"
-        if stage not in notes.stages:
+        if stage not in notes.stages or (name == "sentiment" and name not in judged):
             continue
         verdict = judged.get(name, {})
         models.append(
@@ -277,6 +281,16 @@ def _response(metrics: Mapping[str, float]) -> list[dict[str, Any]]:
         "auc/response": "AUC of the response model", "auc/recency_frequency": "AUC of recency and frequency",
         "gain/auc": "gain in AUC", "calibration/ece": "calibration error", "calibration/brier": "Brier score",
         "response/rate": "responses per send",
+    }  # fmt: skip
+    return [_row(words, {"value": _spread(metrics, name)}) for name, words in rows.items() if name in metrics]
+
+
+def _reader(metrics: Mapping[str, float]) -> list[dict[str, Any]]:
+    rows = {
+        "accuracy/sentiment": "accuracy of the reader", "accuracy/words": "accuracy by its word counts alone",
+        "accuracy/champion": "accuracy of the champion", "accuracy/commonest": "accuracy of the commonest polarity",
+        "f1/sentiment": "macro-F1 of the reader", "calibration/ece": "calibration error",
+        "flips/rate": "read right by the champion, wrong now",
     }  # fmt: skip
     return [_row(words, {"value": _spread(metrics, name)}) for name, words in rows.items() if name in metrics]
 

@@ -44,7 +44,8 @@ RANKERS = {  # who: words, colour, marker
     "transformer": ("transformer alone", PURPLE, "D"),
     "popularity": ("popularity", RED, "v"),
 }
-MODELS = {"encoder": "text encoder", "recommendations": "recommender", "audiences": "response model"}
+MODELS = {"encoder": "text encoder", "recommendations": "recommender", "audiences": "response model",
+          "sentiment": "reader of reviews"}  # fmt: skip
 
 
 def draw_all(record: Path) -> list[Plot]:

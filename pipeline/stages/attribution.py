@@ -67,7 +67,7 @@ def path(scene: Scene, users: pa.Array, since: date, versions: tuple[str, str], 
     inputs, settings, (champion, serves) = scene.inputs, scene.night.shop.recommender, versions
     size, items = scene.policy.surfaces[SURFACE].size, len(inputs.space.ids)
     shown = scene.before.shown(users, {SURFACE: size})[SURFACE].items
-    allowed = scene.facts.recommendable[:items] & inputs.space.listable
+    allowed = scene.facts.showable[:items] & inputs.space.listable
     past = inputs.history(since)
     now = scene.history.only(np.asarray(pc.index_in(past.users, scene.history.users)))
     was_open = inputs.space.recommendable.copy()

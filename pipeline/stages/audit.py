@@ -13,7 +13,14 @@ from pipeline.stages.gate import judge_frames, note_json
 from pipeline.tables import run_status
 from pipeline.warehouse.staging import Staging
 
-SCORED = ("recommendations", "cart_recommendations", "ad_audiences", "user_profiles", "page_layouts")
+SCORED = (
+    "recommendations",
+    "cart_recommendations",
+    "ad_audiences",
+    "user_profiles",
+    "page_layouts",
+    "review_sentiment",
+)
 QUIET = "no list changed since the night before"
 
 

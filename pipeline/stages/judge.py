@@ -22,6 +22,9 @@ def run(night: Night, _item: str | None, recorder: JsonRecorder, progress: desk.
         judge_recommendations(desk.noted(night, "measured-recommendations"), limits),
         judge_audiences(desk.noted(night, "measured-audiences"), limits),
     ]
+    read = desk.noted(night, "measured-sentiment")
+    if "no_input" not in read:
+        judgements.append(judge_sentiment(read, limits))
     facts = [judgement.as_dict() for judgement in judgements]
     note_json(recorder, "judgement", facts)
     recorder.tags({f"verdict/{judgement.model}": judgement.verdict for judgement in judgements})
@@ -64,3 +67,24 @@ def judge_audiences(facts: dict[str, Any], limits: Thresholds) -> Judgement:
     if champion:
         return Judgement("audiences", "kept", challenger, champion, champion, words)
     return Judgement("audiences", "refused", challenger, champion, None, words)
+
+
+def judge_sentiment(facts: dict[str, Any], limits: Thresholds) -> Judgement:
+    """The reader of reviews against the commonest polarity and the champion, and its calibration."""
+    challenger, champion = facts.get("challenger"), facts.get("champion")
+    if challenger is None:
+        why = facts["kept"] if champion else facts["refused"]
+        return Judgement("sentiment", "kept" if champion else "refused", champion or "", champion, champion, why)
+    gain, low, high = facts["gain"]
+    words = (
+        f"accuracy {facts['accuracy']:.3f}, {gain:+.3f} [{low:+.3f}, {high:+.3f}] over the commonest polarity; "
+        f"calibration error {facts['ece']:.3f}"
+    )
+    if champion:
+        words += f"; {facts['flips']:.1%} of reviews that the champion reads right are read wrong"
+    good = gain > limits.sentiment_min_accuracy_gain and facts["ece"] <= limits.sentiment_max_calibration_error
+    if good and not (champion and facts["flips"] > limits.sentiment_max_flip_rate):
+        return Judgement("sentiment", "promoted", challenger, champion, challenger, words)
+    if champion:
+        return Judgement("sentiment", "kept", challenger, champion, champion, words)
+    return Judgement("sentiment", "refused", challenger, champion, None, words)

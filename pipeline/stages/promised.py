@@ -47,7 +47,7 @@ def world(night: Night, points: pa.Table, parent: Snapshot | None) -> World:
     scene, last_day = Scene(night), parent.manifest.day if parent else None
     _everyone, readable = consenting.users(night, "consent_personalisation")
     goods = scene.inputs.catalogue.select(["item_id"]).append_column("shelf", scene.shelf_names)
-    fit = pa.array(scene.facts.recommendable[: len(goods)])
+    fit = pa.array(scene.facts.showable[: len(goods)])
     lines = desk.lines(night).select("user_key", "item_id", "basket_id", "ds").filter(ibis._.ds <= night.day)
     (point,) = points.filter(pc.field("is_chosen")).to_pylist()
     return World(

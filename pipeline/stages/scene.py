@@ -96,7 +96,14 @@ class Scene:
         ]
         nobody = sp.csr_matrix((0, len(recommendable)), dtype=np.float32)
         baskets = _wider(self.history.baskets, self._gone)
-        return coherence.gather(self.policy, recommendable, baskets, nobody, np.maximum(self.shelf, 0))
+        shelf = np.maximum(self.shelf, 0)
+        return coherence.gather(self.policy, recommendable, baskets, nobody, shelf, self.disliked)
+
+    @property
+    def disliked(self) -> np.ndarray | None:
+        """Items under the sentiment floor tonight: bool [I]; None where the shop hands over no reviews."""
+        named = desk.noted(self.night, "scored-review_sentiment")["disliked"]
+        return None if named is None else np.asarray(pc.is_in(self.before.ids, pa.array(named, pa.string())))
 
     @cached_property
     def complements(self) -> Complements:

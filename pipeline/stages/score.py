@@ -6,7 +6,15 @@ from pipeline.errors import ConfigError
 from pipeline.learning import harness
 from pipeline.record import JsonRecorder
 from pipeline.settings import Night
-from pipeline.stages import desk, score_audiences, score_cart, score_layouts, score_profiles, score_recommendations
+from pipeline.stages import (
+    desk,
+    score_audiences,
+    score_cart,
+    score_layouts,
+    score_profiles,
+    score_recommendations,
+    score_sentiment,
+)
 from pipeline.warehouse.staging import Staging
 
 TABLES = {
@@ -15,6 +23,7 @@ TABLES = {
     "ad_audiences": score_audiences.run,
     "user_profiles": score_profiles.run,
     "page_layouts": score_layouts.run,
+    "review_sentiment": score_sentiment.run,
 }
 
 

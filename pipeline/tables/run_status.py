@@ -5,10 +5,12 @@ from collections.abc import Collection, Mapping
 import pyarrow as pa
 
 # Tables of the plan that no model makes yet, and the feed each would be made of: named, never invented.
-NO_INPUT = {"review_sentiment": "reviews", "item_sentiment": "reviews", "answers": "documents"}
+NO_INPUT = {"answers": "documents"}
 
 # The feed without which a table is empty whatever its model says.
-NEEDS = dict.fromkeys(("ad_audiences", "ad_audience_summary", "ad_experiments", "ad_placements"), "campaigns")
+NEEDS = dict.fromkeys(
+    ("ad_audiences", "ad_audience_summary", "ad_experiments", "ad_placements"), "campaigns"
+) | dict.fromkeys(("review_sentiment", "item_sentiment"), "reviews")
 
 
 def rows(

@@ -14,8 +14,8 @@ from pipeline.warehouse.failpoints import Step
 from pipeline.warehouse.pins import pins
 from pipeline.warehouse.snapshot import FOLDER, history, pointer
 
+READERS = ("encoder", "sentiment")  # models that leave what they made of texts
 GRACE_HOURS = 26.0  # by then a night and its retries are over
-ENCODER = "encoder"
 
 
 def sweep(root: Path, keep: int, *, grace_hours: float = 0.0, dry: bool = False) -> list[Path]:
@@ -58,8 +58,8 @@ def tidy(night: Night, *, keep: int | None = None, grace_hours: float = GRACE_HO
         # A model names the encoder whose vectors it reads.
         named += _text(path for path in night.models.glob("*/*/config.json") if path.parent.name in named)
         models = [path for path in _shown(night.models, "*/*") if path.name not in named and scene.is_old(path)]
-        encoders = {path.name for path in _shown(night.models, f"{ENCODER}/*") if path not in models}
-        vectors = [path for path in _shown(night.embeddings, "*") if path.name not in encoders]
+        readers = {path.name for one in READERS for path in _shown(night.models, f"{one}/*") if path not in models}
+        vectors = [path for path in _shown(night.embeddings, "*") if path.name not in readers]
         partial = scene.partial(root, works, night.feeds, night.models, night.embeddings)
         doomed = [*scene.over, *partial, *snapshots, *models, *vectors]
         return doomed if dry else _discard(root, doomed)

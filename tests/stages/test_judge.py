@@ -94,6 +94,7 @@ def night(tmp_path):
     desk.note(night, "judgement-encoder", Judgement("encoder", "kept", NEW, OLD, OLD, "no gain").as_dict())
     desk.note(night, "measured-recommendations", lists(0.25))
     desk.note(night, "measured-audiences", {"refused": "no campaign"})
+    desk.note(night, "measured-sentiment", {"champion": None, "no_input": "no reviews"})
     return night
 
 
@@ -115,3 +116,27 @@ def test_without_thresholds_nothing_is_judged_good(night, tmp_path):
     with pytest.raises(Refused, match="no thresholds"):
         judge.run(unjudged, None, JsonRecorder(tmp_path / "record"), lambda *_: None)
     assert not (night.work / "judgement.json").exists()
+
+
+def read(**facts):
+    usual = {"challenger": NEW, "champion": None, "gain": [0.1, 0.05, 0.15], "accuracy": 0.9, "ece": 0.02, "flips": 0}
+    return usual | facts
+
+
+@pytest.mark.parametrize(
+    ("facts", "verdict", "serves"),
+    [
+        (read(), "promoted", NEW),
+        (read(gain=[0.0, -0.1, 0.1]), "refused", None),
+        (read(ece=0.2), "refused", None),
+        (read(champion=OLD), "promoted", NEW),
+        (read(champion=OLD, flips=0.06), "kept", OLD),
+        (read(champion=OLD, gain=[-0.1, -0.2, 0]), "kept", OLD),
+        ({"champion": OLD, "kept": "few reviews have come"}, "kept", OLD),
+        ({"champion": None, "refused": "too few", "kept": "too few"}, "refused", None),
+    ],
+)
+def test_the_reader_of_reviews_serves_when_it_reads_and_keeps_what_was_right(facts, verdict, serves):
+    found = judge.judge_sentiment(facts, LIMITS)
+    assert (found.verdict, found.serves) == (verdict, serves)
+    assert found.why

@@ -30,9 +30,8 @@ def test_tables_without_a_feed_are_named_not_invented():
 
 
 def test_a_feed_that_no_model_reads_yet_is_not_called_missing():
-    rows = told({}, feeds={"reviews"})
-    assert rows["review_sentiment"] == ("empty", 0, "reviews have landed; no model reads them yet")
-    assert rows["answers"] == ("no_input", 0, "the shop hands over no documents")
+    rows = told({}, feeds={"documents"})
+    assert rows["answers"] == ("empty", 0, "documents have landed; no model reads them yet")
 
 
 def test_a_failed_night_keeps_every_table_but_those_that_never_were():
@@ -57,3 +56,11 @@ def test_audiences_of_a_shop_without_campaigns_have_no_input():
         "no_input", 0, "the shop hands over no campaigns"
     )  # fmt: skip
     assert told({"ad_audiences": 0}, {}, {"ad_audiences": "refused"}, {"campaigns"})["ad_audiences"][0] == "empty"
+
+
+def test_reviews_that_never_came_and_reviews_that_say_nothing_are_told_apart():
+    empties = {"item_sentiment": "no review says anything of an item"}
+    assert told({"item_sentiment": 0}, {}, empties)["item_sentiment"] == (
+        "no_input", 0, "the shop hands over no reviews"
+    )  # fmt: skip
+    assert told({"item_sentiment": 0}, {}, empties, {"reviews"})["item_sentiment"][2] == empties["item_sentiment"]

@@ -1,0 +1,133 @@
+"""Train the reader of reviews on older ones and judge it on the newest, beside the champion.
+
+Stars that came with words are the labels. A night without many new ones trains nothing: the champion reads on.
+"""
+
+import shutil
+from typing import Any
+
+import numpy as np
+
+from pipeline.errors import NoData
+from pipeline.learning import champions
+from pipeline.metrics import calibration, classification, intervals
+from pipeline.models import sentiment
+from pipeline.models.sentiment import NAME, Lesson
+from pipeline.models.text_classifier import Labelled
+from pipeline.record import JsonRecorder
+from pipeline.settings import Night
+from pipeline.stages import desk, review_inputs
+
+STARS = [str(stars) for stars in range(1, 6)]
+JUDGED_SHARE = 0.15  # of the reviews, the newest
+
+
+def run(night: Night, recorder: JsonRecorder, progress: desk.Progress) -> dict[str, Any]:
+    """Train, measure, keep the version."""
+    rows = review_inputs.reviews(night)
+    champion = desk.champion(night, NAME)
+    facts: dict[str, Any] = {"champion": champion}
+    if rows is None:
+        facts |= {"no_input": "the shop hands over no reviews"}
+    else:
+        rated = review_inputs.rated(rows)
+        learned = champions.config(champions.folder(night.models, NAME, champion))["learned"] if champion else 0
+        taught, judged = _parts(night, rated)
+        if champion and len(taught.truth) <= learned * (1 + night.shop.reader.fresh_share):
+            facts |= {"kept": f"few reviews have come since it was taught by {learned:,}"}
+        else:
+            try:
+                facts |= _train(night, taught, judged, champion, recorder, progress)
+            except NoData as none:
+                facts |= {"refused": str(none), "kept": str(none)}
+    desk.note(night, f"measured-{NAME}", facts)
+    return facts
+
+
+def _parts(night: Night, rated: Labelled) -> tuple[Labelled, Labelled]:
+    """The newest judge, those before them teach."""
+    settings, count = night.shop.reader, len(rated.truth)
+    judged = min(int(count * JUDGED_SHARE), settings.judged)
+    start = max(0, count - judged - settings.taught)
+    return rated.only(np.arange(start, count - judged)), rated.only(np.arange(count - judged, count))
+
+
+def _train(
+    night: Night,
+    taught: Labelled,
+    judged: Labelled,
+    champion: str | None,
+    recorder: JsonRecorder,
+    progress: desk.Progress,
+) -> dict[str, Any]:
+    settings, folder = night.shop.reader, desk.checkpoints(night, NAME)
+    lesson = Lesson.of(taught)
+    told = sorted(set(lesson.all.truth.tolist()))
+    place = {stars: number for number, stars in enumerate(told)}
+    truth = np.array([place[stars] for stars in lesson.all.truth])
+    lesson = Lesson(Labelled(lesson.all.texts, truth), lesson.fit, lesson.valid)
+    classes = [STARS[stars] for stars in told]
+    before = champions.folder(night.models, NAME, champion) if champion else None
+    known = champions.config(before) if before else {}
+    same = known.get("classes") == classes and known.get("checkpoint") == settings.checkpoint
+    model = sentiment.learn(
+        lesson,
+        classes,
+        settings,
+        home=night.home,
+        folder=folder,
+        seed=night.shop.seed,
+        recorder=recorder,
+        progress=lambda _step, done, total: progress(done, total),
+        champion=before if same else None,
+    )
+    version = champions.keep(night.models, NAME, model.save)
+    shutil.rmtree(folder, ignore_errors=True)
+    recorder.params({"sentiment": settings.model_dump(exclude={"training"}), "sentiment.taught": len(taught.truth)})
+    recorder.tags(
+        {
+            "model/name": NAME,
+            "model/version": version,
+            "model/path": str((night.models / NAME / version).relative_to(night.home)),
+        }
+    )
+    old = sentiment.load(before, night.home) if before else None
+    facts = _measure(model, old, taught, judged, night.shop.seed, recorder)
+    return facts | {"challenger": version}
+
+
+def _measure(
+    model: sentiment.Sentiment,
+    champion: sentiment.Sentiment | None,
+    taught: Labelled,
+    judged: Labelled,
+    seed: int,
+    recorder: JsonRecorder,
+) -> dict[str, Any]:
+    """How polarities of the newest reviews are told."""
+    if not len(judged.truth):
+        raise NoData("no reviews to judge by")
+    truth = _polarity(judged.truth)
+    chance = sentiment.polarities(model.classes, model.probabilities(judged.texts))
+    commonest = np.bincount(_polarity(taught.truth), minlength=3).argmax()
+    told = {"sentiment": chance.argmax(1), "commonest": np.full(len(truth), commonest)}
+    words = sentiment.polarities(model.classes, model.glance(judged.texts))
+    told["words"] = words.argmax(1)
+    if champion:
+        given = champion.probabilities(judged.texts)
+        told["champion"] = sentiment.polarities(champion.classes, given).argmax(1)
+    for who, polarity in told.items():
+        for name, measure in (("accuracy", classification.accuracy), ("f1", classification.macro_f1)):
+            value, low, high = intervals.bootstrap_statistic(measure, truth, polarity, seed=seed)
+            recorder.metrics({f"{name}/{who}": value, f"{name}/{who}_low": low, f"{name}/{who}_high": high})
+    right = told["sentiment"] == truth
+    gain = intervals.paired_gain(right, told["commonest"] == truth, seed=seed)
+    ece = calibration.expected_calibration_error(chance.max(1), right.astype(int))
+    flips = classification.negative_flip_rate(truth, told["champion"], told["sentiment"]) if champion else 0.0
+    recorder.metrics({"calibration/ece": ece, "flips/rate": flips, "reviews/judged": len(truth)})
+    return {"accuracy": float(right.mean()), "gain": list(gain), "ece": ece, "flips": flips}
+
+
+def _polarity(stars: np.ndarray) -> np.ndarray:
+    """Polarity of stars less one."""
+    return np.select([stars <= 1, stars == 2], [0, 1], 2)
