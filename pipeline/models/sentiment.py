@@ -26,6 +26,7 @@ VALID_SHARE, VALID_MOST = 0.12, 1000  # of the texts choose and weigh, and teach
 LEAST = 30  # labelled texts, and two classes, below which nothing is learned
 EVIDENCE = 1.0  # of a prior by which weights stay near those of the start
 START = 0.5
+HEAD_TEXTS = 10_000  # by which the head begins, at most
 DIGITS = 5
 
 POLARITIES = ("negative", "neutral", "positive")
@@ -85,7 +86,7 @@ class Sentiment:
         encoder: tuned.
         words: fitted.
         mix: of their scores.
-        learned: texts that it was taught by.
+        learned: texts that were known when it was taught.
     """
 
     classes: list[str]
@@ -196,7 +197,7 @@ def learn(
     seed: int,
     recorder: Recorder,
     progress: Progress,
-    frozen: Callable[[TextClassifier, np.ndarray], None] = lambda _encoder, _states: None,
+    frozen: Callable[[TextClassifier, np.ndarray, np.ndarray], None] = lambda _encoder, _states, _truth: None,
     champion: Path | None = None,
 ) -> Sentiment:
     """Tune the encoder, fit the counts, weigh them.
@@ -210,7 +211,7 @@ def learn(
         seed: of all drawing.
         recorder: gets the loss curves and weights.
         progress: called as (step, done, total).
-        frozen: shown the frozen encoder and its states of all texts, before any tuning.
+        frozen: shown the frozen encoder, its states of the texts (HEAD_TEXTS at most) and their classes, before tuning.
         champion: a kept model of the same classes and checkpoint to carry on from.
     """
     fit, valid = lesson.all.only(lesson.fit), lesson.all.only(lesson.valid)
@@ -220,9 +221,12 @@ def learn(
     if champion:
         encoder.read(champion)
     else:
-        states = encoder.states(lesson.all.texts, lambda done, total: progress("read as pretrained", done, total))
-        frozen(encoder, states)
-        encoder.fit_head(states[lesson.fit], fit.truth, seed)
+        some = np.sort(np.random.default_rng(seed).permutation(len(lesson.all.truth))[:HEAD_TEXTS])
+        read = lesson.all.only(some)
+        states = encoder.states(read.texts, lambda done, total: progress("read as pretrained", done, total))
+        frozen(encoder, states, read.truth)
+        taught = np.isin(some, lesson.fit)
+        encoder.fit_head(states[taught], read.truth[taught], seed)
     encoder.tune_top(settings.trained_layers)
     encoder = text_classifier.tune(
         encoder,

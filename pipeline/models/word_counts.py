@@ -33,6 +33,8 @@ VIEWS: Mapping[str, tuple[dict[str, Any], ...]] = MappingProxyType(
 )
 MIN_TEXTS = 2  # a term of one text teaches nothing
 MAX_TERMS = 200_000
+CHOSEN_BY = 20_000  # texts by which counts and penalty are chosen, at most; the choice is fitted to all
+NEVER = -20.0
 
 
 @dataclass(frozen=True)
@@ -134,8 +136,11 @@ def learn(
         seed: of its solver.
 
     Returns:
-        The best of them, fitted to `fit` alone.
+        The best of them, fitted to `fit` alone, or to CHOSEN_BY texts of it.
     """
+    if len(fit) > CHOSEN_BY:
+        some = np.sort(np.random.default_rng(seed).permutation(len(fit))[:CHOSEN_BY])
+        fit, fit_class = [fit[place] for place in some], fit_class[some]
     best, found = -1.0, None
     for view in VIEWS:
         counts = Counts.learn(fit, view)
@@ -161,13 +166,18 @@ def again(model: WordModel, texts: Sequence[str], truth: np.ndarray, classes: in
 def linear(
     rows: sp.csr_matrix | np.ndarray, truth: np.ndarray, classes: int, kind: Kind, penalty: float, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Fit a linear model: weights [F, C] and intercepts [C]; of two classes each gets half the log-odds."""
+    """Fit a linear model: weights [F, C] and intercepts [C].
+
+    Of two classes each gets half the log-odds; a class that no text is of is never told.
+    """
     if kind == "logistic":
         model = LogisticRegression(C=penalty, max_iter=500, random_state=seed)
     else:
         model = LinearSVC(C=penalty, max_iter=5000, random_state=seed)
     model.fit(rows, truth)
-    weights, intercept = np.asarray(model.coef_, np.float64).T, np.asarray(model.intercept_, np.float64)
-    if classes == 2:
-        return np.hstack([-weights, weights]) / 2, np.array([-intercept[0], intercept[0]]) / 2
+    told, level = np.asarray(model.coef_, np.float64).T, np.asarray(model.intercept_, np.float64)
+    if told.shape[1] == 1:
+        told, level = np.hstack([-told, told]) / 2, np.array([-level[0], level[0]]) / 2
+    weights, intercept = np.zeros((told.shape[0], classes)), np.full(classes, NEVER)
+    weights[:, model.classes_], intercept[model.classes_] = told, level
     return weights, intercept

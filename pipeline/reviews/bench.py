@@ -87,8 +87,8 @@ def run(
     baselines = _counted(lesson, texts, len(reviews.classes), seed)
     progress("baselines", 1, 1)
 
-    def frozen(encoder: TextClassifier, states: np.ndarray) -> None:
-        encoder.fit_head(states, lesson.all.truth, seed)
+    def frozen(encoder: TextClassifier, states: np.ndarray, truth: np.ndarray) -> None:
+        encoder.fit_head(states, truth, seed)
         baselines["frozen encoder + logistic regression"] = encoder.logits(texts).argmax(1)
 
     model = sentiment.learn(

@@ -17,6 +17,7 @@ TITLE = ("title", "summary", "headline")
 SPLIT = ("split", "fold", "part")
 HELD_OUT = ("test", "held_out", "holdout", "eval")
 TEST_SHARE = 0.2
+MOST_CLASSES = 50
 
 
 @dataclass(frozen=True)
@@ -56,8 +57,8 @@ def read(path: Path, text: str | None = None, label: str | None = None) -> Revie
         break
     labels = _labels(rows[_column(path, rows, label, LABEL + STARS, "label or stars")])
     classes = sorted({one for one in labels if one is not None}, key=_order)
-    if len(classes) < 2:
-        raise DataError(f"{path}: {len(classes)} kinds of label; give rows of at least two")
+    if not 2 <= len(classes) <= MOST_CLASSES:
+        raise DataError(f"{path}: {len(classes)} kinds of label; give rows of at least two and at most {MOST_CLASSES}")
     place = {name: number for number, name in enumerate(classes)}
     truth = np.array([-1 if one is None else place[one] for one in labels])
     split = _named(rows, SPLIT)

@@ -4,6 +4,7 @@ Stars that came with words are the labels. A night without many new ones trains 
 """
 
 import shutil
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -32,12 +33,11 @@ def run(night: Night, recorder: JsonRecorder, progress: desk.Progress) -> dict[s
     else:
         rated = review_inputs.rated(rows)
         learned = champions.config(champions.folder(night.models, NAME, champion))["learned"] if champion else 0
-        taught, judged = _parts(night, rated)
-        if champion and len(taught.truth) <= learned * (1 + night.shop.reader.fresh_share):
-            facts |= {"kept": f"few reviews have come since it was taught by {learned:,}"}
+        if champion and len(rated.truth) <= learned * (1 + night.shop.reader.fresh_share):
+            facts |= {"kept": f"few reviews have come since it was taught, when {learned:,} were known"}
         else:
             try:
-                facts |= _train(night, taught, judged, champion, recorder, progress)
+                facts |= _train(night, rated, champion, recorder, progress)
             except NoData as none:
                 facts |= {"refused": str(none), "kept": str(none)}
     desk.note(night, f"measured-{NAME}", facts)
@@ -53,14 +53,10 @@ def _parts(night: Night, rated: Labelled) -> tuple[Labelled, Labelled]:
 
 
 def _train(
-    night: Night,
-    taught: Labelled,
-    judged: Labelled,
-    champion: str | None,
-    recorder: JsonRecorder,
-    progress: desk.Progress,
+    night: Night, rated: Labelled, champion: str | None, recorder: JsonRecorder, progress: desk.Progress
 ) -> dict[str, Any]:
     settings, folder = night.shop.reader, desk.checkpoints(night, NAME)
+    taught, judged = _parts(night, rated)
     lesson = Lesson.of(taught)
     told = sorted(set(lesson.all.truth.tolist()))
     place = {stars: number for number, stars in enumerate(told)}
@@ -81,6 +77,7 @@ def _train(
         progress=lambda _step, done, total: progress(done, total),
         champion=before if same else None,
     )
+    model = replace(model, learned=len(rated.truth))
     version = champions.keep(night.models, NAME, model.save)
     shutil.rmtree(folder, ignore_errors=True)
     recorder.params({"sentiment": settings.model_dump(exclude={"training"}), "sentiment.taught": len(taught.truth)})

@@ -40,8 +40,10 @@ def learned(folder, checkpoint, **more):
 
 def test_it_learns_carries_on_and_is_kept(tiny_bert, tmp_path):
     seen = []
-    model = learned(tmp_path, tiny_bert, frozen=lambda _encoder, states: seen.append(states.shape))
-    assert seen == [(120, 32)]
+    model = learned(
+        tmp_path, tiny_bert, frozen=lambda _encoder, states, truth: seen.append((*states.shape, len(truth)))
+    )
+    assert seen == [(120, 32, 120)]
     asked = ["a stale tea", "fresh and good", ""]
     chance = model.probabilities(asked)
     assert chance[:2].argmax(1).tolist() == [0, 1]

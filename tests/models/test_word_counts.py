@@ -42,3 +42,11 @@ def test_three_classes_and_chinese_without_spaces():
     assert model.logits(["难吃，不会再来"]).argmax() == 0
     refitted = word_counts.again(model, texts, truth, 3, 0)
     assert np.array_equal(refitted.weights, model.weights)
+
+
+def test_a_class_that_no_text_is_of_is_never_told():
+    model = word_counts.learn(TEXTS, TRUTH * 2, TEXTS, TRUTH * 2, 4, "margin", 0)
+    logits = model.logits(TEXTS)
+    assert logits.shape == (40, 4)
+    assert (logits.argmax(1) == TRUTH * 2).all()
+    assert (logits[:, [1, 3]] == word_counts.NEVER).all()
