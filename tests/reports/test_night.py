@@ -304,7 +304,9 @@ def test_a_model_that_could_not_be_measured_is_told(night: Night, tell: Tell) ->
 def summary() -> pa.Table:
     campaign = {
         "starts_on": date(2017, 9, 20), "ends_on": date(2018, 2, 28), "nearest_campaign_id": None,
-        "nearest_overlap": None, "min_size": 100, "top_reasons": ["Buys much"],
+        "nearest_overlap": None, "min_size": 100, "top_reasons": ["Buys much"], "cost_per_contact_cents": 5.0,
+        "spent_cents": 0.0, "planned": 0, "planned_cost_cents": 0.0, "planned_responses": 0.0,
+        "planned_value_cents": 0.0, "uplift_reason": "its hold-out is drawn tonight",
     }  # fmt: skip
     rows = [
         campaign | {"campaign_id": "1", "campaign_name": "Autumn", "campaign_kind": "Type A", "size": 5000,
