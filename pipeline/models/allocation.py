@@ -15,6 +15,7 @@ from scipy.optimize import linprog
 from pipeline.errors import DataError
 from pipeline.privacy import differencing
 
+ROUNDS = 2  # in which campaigns take up what others left
 NEARLY = 0.98  # share of the best plan's worth at which last night's stays
 
 
@@ -47,12 +48,41 @@ def plan(offers: Sequence[Offer], caps: np.ndarray, others: np.ndarray, k: int) 
     if not offers:
         return []
     last = np.array([offer.last for offer in offers])
-    made = last if _stays(offers, last, caps) else best(offers, caps)
-    # Nobody joins a plan for the guard's sake: a budget and a cap are kept to the contact.
-    wishes = [differencing.Wish(row, row, offer.worth) for row, offer in zip(made, offers, strict=True)]
     beside = np.unique(np.concatenate([others, last[last.any(axis=1)]]), axis=0)
-    found = differencing.guard(wishes, beside[beside.any(axis=1)], k)
-    return [np.zeros(len(caps), bool) if one is None else one for one in found]
+    made = last if _stays(offers, last, caps) else best(offers, caps)
+    # The guard may only take users out, so that budgets and caps are kept to the contact.
+    wishes = [differencing.Wish(row, row, offer.worth) for row, offer in zip(made, offers, strict=True)]
+    plans = np.array([_or_nobody(one, caps) for one in differencing.guard(wishes, beside, k)])
+    for _ in range(ROUNDS):
+        for at, offer in enumerate(offers):
+            plans[at] = _refilled(at, offer, plans, caps, beside, k)
+    return list(plans)
+
+
+def _or_nobody(found: np.ndarray | None, caps: np.ndarray) -> np.ndarray:
+    """The mask, or one of nobody: bool [U]."""
+    return np.zeros(len(caps), bool) if found is None else found
+
+
+def _refilled(at: int, offer: Offer, plans: np.ndarray, caps: np.ndarray, beside: np.ndarray, k: int) -> np.ndarray:
+    """One campaign's plan after what the guard took from it is spent on others, where that is worth more.
+
+    Those who were in last night's plan are tried with the rest and without: back in, they would be the few again.
+    """
+    plan = plans[at]
+    rest = np.delete(plans, at, axis=0)
+    others = np.concatenate([beside, rest[rest.any(axis=1)]])
+    left = (len(caps) if offer.budget is None else offer.budget) - int(plan.sum())
+    free = offer.audience & ~plan & (offer.worth > 0) & (plans.sum(0) < caps)
+    tried = [plan]
+    for pool in (free, free & ~offer.last):
+        joining = np.flatnonzero(pool)
+        joining = joining[np.argsort(-offer.worth[joining], kind="stable")][: max(left, 0)]
+        wish = plan.copy()
+        wish[joining] = True
+        found = differencing.guard([differencing.Wish(wish, wish, offer.worth)], others, k)[0]
+        tried.append(_or_nobody(found, caps))
+    return max(tried, key=lambda one: float(offer.worth[one].sum()))
 
 
 def best(offers: Sequence[Offer], caps: np.ndarray) -> np.ndarray:

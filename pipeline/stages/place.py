@@ -169,7 +169,7 @@ class _Slots:
         """What a campaign would show to the users of a block that it plans to contact."""
         campaign, users = self.campaigns[number], company.users
         mine = self.planned.filter(pc.equal(self.planned.column("campaign_id"), campaign.id))
-        row = np.asarray(pc.fill_null(pc.index_in(mine.column("user_key"), users), -1)).astype(np.int64)
+        row = _places(mine.column("user_key"), users)
         here, user = row >= 0, row[row >= 0]
         goods = np.sort(campaign.targets)
         item, known = ads.goods_for(user, goods, liking, self.common, open_to, stood.item_of(number)[user])
@@ -180,10 +180,10 @@ class _Slots:
 
     def _picks(self, company: Company, stood: Stood) -> Candidates:
         """The shop's own picks: each user's list of ads, for what campaigns leave."""
-        row = np.asarray(pc.fill_null(pc.index_in(self.own.column("user_key"), company.users), -1)).astype(np.int64)
+        row = _places(self.own.column("user_key"), company.users)
         mine = np.flatnonzero(row >= 0)
         rows, user = self.own.take(pa.array(mine)), row[mine]
-        item = np.asarray(pc.index_in(rows.column("item_id"), self.scene.before.ids)).astype(np.int64)
+        item = _places(rows.column("item_id"), self.scene.before.ids)
         value, none = -np.asarray(rows.column("rank")).astype(float), np.full(len(user), NOTHING)
         known, unsure = np.ones(len(user), bool), np.full(len(user), np.nan)
         return Candidates(user, none, item, value, unsure, known, stood.slot_of(user, none, item))
@@ -191,15 +191,18 @@ class _Slots:
     def _stood(self, surface: str, users: pa.Array) -> Stood:
         """What of last night is about a block of users and one surface."""
         rows = self.last.filter(pc.equal(self.last.column("surface"), surface))
-        row = np.asarray(pc.fill_null(pc.index_in(rows.column("user_key"), users), -1)).astype(np.int64)
+        row = _places(rows.column("user_key"), users)
         rows, user = rows.filter(pa.array(row >= 0)), row[row >= 0]
         ids = pa.array([one.id for one in self.campaigns], pa.string())
-        number = np.asarray(pc.fill_null(pc.index_in(rows.column("campaign_id"), ids, skip_nulls=True), GONE))
-        own = np.asarray(rows.column("campaign_id").is_null())
-        item = np.asarray(pc.fill_null(pc.index_in(rows.column("item_id"), self.scene.before.ids), GONE))
+        own, number = np.asarray(rows.column("campaign_id").is_null()), _places(rows.column("campaign_id"), ids, GONE)
+        item = _places(rows.column("item_id"), self.scene.before.ids, GONE)
         since = np.asarray(rows.column("kept_since")).astype("datetime64[D]")
-        campaign = np.where(own, NOTHING, number).astype(np.int64)
-        return Stood(user, campaign, item.astype(np.int64), np.asarray(rows.column("slot")), since, len(users))
+        return Stood(user, np.where(own, NOTHING, number), item, np.asarray(rows.column("slot")), since, len(users))
+
+
+def _places(values: pa.ChunkedArray, known: pa.Array, none: int = -1) -> np.ndarray:
+    """Where each value is among the known ones: int [N]."""
+    return np.asarray(pc.fill_null(pc.index_in(values, known), none)).astype(np.int64)
 
 
 def _at(matrix: sp.csr_matrix, row: np.ndarray, column: np.ndarray) -> np.ndarray:

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.models.allocation import Offer, allocate, best, plan
+from pipeline.privacy.differencing import Wish, guard
 
 
 def fits(made, campaign, user, budgets, cap):
@@ -94,9 +95,47 @@ def test_last_nights_plan_stays_while_it_is_nearly_the_best():
     assert 0 < made.sum() <= 180
 
 
+def test_what_the_guard_takes_out_is_spent_on_others():
+    users, k, budget = 1000, 50, 300
+    worth, last = np.arange(users, 0, -1.0), np.arange(users) < budget
+    audience = np.ones(users, bool)
+    audience[[3, 70, 200]] = False  # three of last night's plan withdrew
+    (made,) = plan([Offer(audience, worth, budget, last)], np.ones(users, int), audience[None, :], k)
+    assert made.sum() == budget
+    assert k <= (last & ~made).sum() == (made & ~last).sum() <= k + 3
+    assert worth[made].sum() > 0.9 * worth[last].sum()
+
+
 def test_where_nothing_is_scarce_the_plan_is_the_audiences():
     audience, worth = np.array([True, True, True, False]), np.array([3.0, -1.0, 0.0, 2.0])
     offers = [Offer(audience, worth, None, np.zeros(4, bool))] * 2
     assert np.array_equal(best(offers, np.full(4, 2)), [audience, audience])
     # As soon as something is, only who is worth it is contacted.
     assert best(offers, np.array([1, 2, 2, 2])).sum(1).tolist() in ([1, 0], [0, 1])
+
+
+def share_kept(users, k, seed, nights=2, campaigns=4):
+    """Worth of the plans over that of the best ones, over nights on which worths drift and a few withdraw."""
+    draw, nobody = np.random.default_rng(seed), np.zeros(users, bool)
+    taste = draw.normal(size=users) * 20
+    worths = [taste + draw.normal(size=users) * 20 + draw.uniform(-10, 30) for _ in range(campaigns)]
+    budgets = [None if draw.random() < 0.3 else int(users * draw.uniform(0.08, 0.5)) for _ in range(campaigns)]
+    seen, plans, kept = np.zeros((0, users), bool), [nobody] * campaigns, []
+    for _ in range(nights):
+        worths = [worth + draw.normal(size=users) * 1.5 for worth in worths]
+        agreed = draw.random(users) > 0.002
+        wishes = [Wish((worth > 0) & agreed, (worth > -5) & agreed, worth) for worth in worths]
+        made = [nobody if one is None else one for one in guard(wishes, seen, k)]
+        offers = [Offer(*each) for each in zip(made, worths, budgets, plans, strict=True)]
+        audiences, caps = np.array([one for one in made if one.any()]), np.full(users, 2)
+        plans = plan(offers, caps, np.concatenate([seen, audiences]), k)
+        kept.append(np.array(worths)[np.array(plans)].sum() / np.array(worths)[best(offers, caps)].sum())
+        seen = audiences
+    return np.mean(kept)
+
+
+@pytest.mark.parametrize(
+    ("users", "seeds", "least"), [pytest.param(12_000, [0], 0.98, marks=pytest.mark.slow), (2_400, [0, 1], 0.8)]
+)
+def test_the_promise_costs_little_where_audiences_are_large(users, seeds, least):
+    assert np.mean([share_kept(users, 100, seed) for seed in seeds]) > least
