@@ -119,7 +119,7 @@ def nights(tmp_path_factory: pytest.TempPathFactory, tiny_bert: Path) -> Iterato
         nightly.run_night(first, last="publish")
         out.manifests["again"] = out.now(first)
 
-        nightly.run_night(other, last="balance")
+        nightly.run_night(other, last="place")
         patch.setenv("SHOPKEEL_EXPECTATIONS", str(impossible(base, "recommendations")))
         with pytest.raises(Refused) as refused:
             nightly.run_night(other, first="audit", last="publish")

@@ -9,7 +9,8 @@ import io
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -19,7 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.contracts.table import Table
-from pipeline.errors import ConfigError, NoData
+from pipeline.errors import ConfigError, NoData, Superseded
 from pipeline.warehouse import durable
 from pipeline.warehouse.failpoints import Step
 from pipeline.warehouse.manifest import TableFile
@@ -88,9 +89,10 @@ class Staging:
 
         Raises:
             DataError: the rows break the contract; nothing is staged.
+            Superseded: a later attempt of the same run has begun meanwhile.
         """
         clean = contract.enforce(rows)
-        with durable.partial(self.folder / contract.name) as temporary:
+        with self._ours(), durable.partial(self.folder / contract.name) as temporary:
             with temporary.open("wb") as file:
                 sink = _Measured(file)
                 order = pq.SortingColumn.from_ordering(clean.schema, [(name, "ascending") for name in contract.order])
@@ -145,6 +147,15 @@ class Staging:
     def discard(self) -> None:
         """Forget all that was staged."""
         durable.drop(self.folder)
+
+    @contextmanager
+    def _ours(self) -> Iterator[None]:
+        """Work in the folder, which a later attempt of the same run forgets when it begins."""
+        try:
+            yield
+        except FileNotFoundError as error:
+            message = f"staging {self.folder.name}: a later attempt of this run has begun; wait for it"
+            raise Superseded(message) from error
 
     def _facts(self, name: str) -> Path:
         return self.folder / FACTS / f"{name}.json"
