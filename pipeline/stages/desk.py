@@ -20,6 +20,7 @@ from pipeline.contracts.table import Table
 from pipeline.errors import DataError
 from pipeline.features.split import Split, split
 from pipeline.feeds import partitions
+from pipeline.record import Recorder
 from pipeline.settings import Night
 from pipeline.warehouse import durable, snapshot
 from pipeline.warehouse.bucket import Bucket
@@ -96,6 +97,12 @@ def champion(night: Night, model: str) -> str | None:
     """The version of a model that served the night before."""
     before = parent(night)
     return before.manifest.models.get(model) if before else None
+
+
+def tell_version(recorder: Recorder, night: Night, model: str, version: str) -> None:
+    """Tell the record which version of a model a stage kept, and where."""
+    path = (night.models / model / version).relative_to(night.home)
+    recorder.tags({"model/name": model, "model/version": version, "model/path": str(path)})
 
 
 def connect(night: Night) -> Backend:

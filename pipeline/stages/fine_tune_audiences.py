@@ -49,13 +49,7 @@ def run(night: Night, recorder: JsonRecorder, progress: desk.Progress) -> dict[s
             "audiences.judged_sends": len(judged.responded),
         }
     )
-    recorder.tags(
-        {
-            "model/name": NAME,
-            "model/version": version,
-            "model/path": str((night.models / NAME / version).relative_to(night.home)),
-        }
-    )
+    desk.tell_version(recorder, night, NAME, version)
     facts = _measure(judged, scores, seed, recorder)
     facts |= {
         "challenger": version,

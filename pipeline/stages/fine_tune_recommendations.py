@@ -74,13 +74,7 @@ def run(night: Night, recorder: JsonRecorder, progress: desk.Progress) -> dict[s
     cart = fine_tune_cart.learn(inputs, model, rows, texts, recorder)
     recorder.tags({"cart/order": "learned" if cart else "lift and habit, which no learned order completes better than"})
     version = champions.keep(night.models, NAME, _writer(model, vocabulary, night, encoder, order, cart))
-    recorder.tags(
-        {
-            "model/name": NAME,
-            "model/version": version,
-            "model/path": str((night.models / NAME / version).relative_to(night.home)),
-        }
-    )
+    desk.tell_version(recorder, night, NAME, version)
     buyers, truth = _buyers(inputs, tuning, inputs.cut.tune_end, inputs.cut.day)
     judged = inputs.counted(tuning, texts).reading(model, rows, texts, settings.history)
     facts = _measure(night, inputs, judged, buyers, truth, order, champion, recorder)

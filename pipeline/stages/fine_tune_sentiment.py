@@ -18,6 +18,7 @@ from pipeline.models.text_classifier import Labelled
 from pipeline.record import JsonRecorder
 from pipeline.settings import Night
 from pipeline.stages import desk, review_inputs
+from pipeline.tables.sentiment import given
 
 STARS = [str(stars) for stars in range(1, 6)]
 JUDGED_SHARE = 0.15  # of the reviews, the newest
@@ -81,13 +82,7 @@ def _train(
     version = champions.keep(night.models, NAME, model.save)
     shutil.rmtree(folder, ignore_errors=True)
     recorder.params({"sentiment": settings.model_dump(exclude={"training"}), "sentiment.taught": len(taught.truth)})
-    recorder.tags(
-        {
-            "model/name": NAME,
-            "model/version": version,
-            "model/path": str((night.models / NAME / version).relative_to(night.home)),
-        }
-    )
+    desk.tell_version(recorder, night, NAME, version)
     old = sentiment.load(before, night.home) if before else None
     facts = _measure(model, old, taught, judged, night.shop.seed, recorder)
     return facts | {"challenger": version}
@@ -104,15 +99,15 @@ def _measure(
     """How polarities of the newest reviews are told."""
     if not len(judged.truth):
         raise NoData("no reviews to judge by")
-    truth = _polarity(judged.truth)
+    truth = given(judged.truth + 1.0)
     chance = sentiment.polarities(model.classes, model.probabilities(judged.texts))
-    commonest = np.bincount(_polarity(taught.truth), minlength=3).argmax()
+    commonest = np.bincount(given(taught.truth + 1.0), minlength=3).argmax()
     told = {"sentiment": chance.argmax(1), "commonest": np.full(len(truth), commonest)}
     words = sentiment.polarities(model.classes, model.glance(judged.texts))
     told["words"] = words.argmax(1)
     if champion:
-        given = champion.probabilities(judged.texts)
-        told["champion"] = sentiment.polarities(champion.classes, given).argmax(1)
+        theirs = champion.probabilities(judged.texts)
+        told["champion"] = sentiment.polarities(champion.classes, theirs).argmax(1)
     for who, polarity in told.items():
         for name, measure in (("accuracy", classification.accuracy), ("f1", classification.macro_f1)):
             value, low, high = intervals.bootstrap_statistic(measure, truth, polarity, seed=seed)
@@ -123,8 +118,3 @@ def _measure(
     flips = classification.negative_flip_rate(truth, told["champion"], told["sentiment"]) if champion else 0.0
     recorder.metrics({"calibration/ece": ece, "flips/rate": flips, "reviews/judged": len(truth)})
     return {"accuracy": float(right.mean()), "gain": list(gain), "ece": ece, "flips": flips}
-
-
-def _polarity(stars: np.ndarray) -> np.ndarray:
-    """Polarity of stars less one."""
-    return np.select([stars <= 1, stars == 2], [0, 1], 2)
