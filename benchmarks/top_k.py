@@ -21,6 +21,16 @@ def _sorted(scores: np.ndarray) -> np.ndarray:
     return np.take_along_axis(top, np.argsort(-np.take_along_axis(scores, top, axis=1), axis=1), axis=1)
 
 
+def _agreeing(left: np.ndarray, right: np.ndarray, ours: np.ndarray, theirs: np.ndarray) -> float:
+    """Share of places with the same item; of others the scores differ by no more than sums of floats do."""
+    row, place = np.nonzero(ours != theirs)
+    one, other = (
+        np.einsum("pd,pd->p", left[row], right[lists[row, place]], dtype=np.float64) for lists in (ours, theirs)
+    )
+    np.testing.assert_allclose(one, other, rtol=1e-5)
+    return float((ours == theirs).mean())
+
+
 def main(users: int, items: int) -> None:
     """Compare answers, then time each way."""
     rng = np.random.default_rng(0)
@@ -48,9 +58,7 @@ def main(users: int, items: int) -> None:
         return torch.stack([torch.topk(items @ torch.from_numpy(one), K).indices for one in left[:ALONE]]).numpy()
 
     ours, theirs = search(left, right, K, threads=THREADS), index.search(left, K)
-    assert np.allclose(ours.scores, theirs[0], atol=1e-4)
-    same = (ours.items == theirs[1]).mean()
-    assert same > 0.9999, f"{same:.6f} of the places are equal"  # neighbours that differ in the last bit may swap
+    same = _agreeing(left, right, ours.items, theirs[1])
     ways = {
         "ours": lambda: search(left, right, K, threads=THREADS),
         "ours, filtered": lambda: search(left, right, K, filters, threads=THREADS),
@@ -65,10 +73,10 @@ def main(users: int, items: int) -> None:
     for whole, rows in zip((later, stock), changed, strict=True):
         whole[rows] = rng.standard_normal((int(rows.sum()), WIDTH))
     again, fresh = refresh(spare, later, stock, K, *changed, threads=THREADS), search(later, stock, K, threads=THREADS)
-    agree = float((again.items[:, :K] == fresh.items).mean())
-    assert agree > 0.9999, f"{agree:.6f} of the next night's places are equal"
+    np.testing.assert_array_equal(again.items[:, :K], fresh.items)
+    np.testing.assert_array_equal(again.scores[:, :K], fresh.scores)
     ways |= {"next night, 10 % changed": lambda: refresh(spare, later, stock, K, *changed, threads=THREADS)}
-    medians = measure("top_k", ways, users=users, items=items, equal=float(same), equal_next_night=agree)
+    medians = measure("top_k", ways, users=users, items=items, equal=float(same))
     for way, seconds in medians.items():
         count = ALONE if "a user" in way else users
         print(f"{way}: {count / seconds:,.0f} users/s, {2 * count * items * WIDTH / seconds / 1e9:.0f} GFLOP/s")

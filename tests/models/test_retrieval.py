@@ -6,7 +6,7 @@ import pytest
 import scipy.sparse as sp
 from hypothesis import given, settings
 
-from pipeline.models import retrieval
+from pipeline.models import retrieval, scan
 from pipeline.models.retrieval import Best, Filters, refresh, search
 
 
@@ -50,9 +50,9 @@ def test_it_is_what_sorting_everything_gives(
         sp.csr_matrix(rng.random((users, items)) < 0.2) if filtered[2] else None,
     )
     with pytest.MonkeyPatch.context() as patch:  # several blocks, several tiles, a bound that is sampled
-        patch.setattr(retrieval, "BLOCK", 16)
-        patch.setattr(retrieval, "TILE", 32)
-        patch.setattr(retrieval, "SAMPLE", 24)
+        patch.setattr(scan, "BLOCK", 16)
+        patch.setattr(scan, "TILE", 32)
+        patch.setattr(scan, "SAMPLE", 24)
         equal(search(left, right, k, filters), sorted_whole(left, right, k, filters))
 
 
@@ -60,7 +60,7 @@ def test_a_bound_that_was_too_high_is_found_out() -> None:
     """The sampled items are all better than the others, and excluded."""
     rng = np.random.default_rng(3)
     items = rng.integers(0, 3, (20_000, 8)).astype(np.float32)
-    stride = len(items) // retrieval.SAMPLE
+    stride = len(items) // scan.SAMPLE
     items[::stride] += 10
     users = rng.integers(1, 3, (5, 8)).astype(np.float32)
     sampled = np.zeros((5, len(items)), bool)
@@ -117,8 +117,8 @@ def test_another_nights_lists_are_what_a_whole_search_gives(
     allowed, bought = rng.random(items) < 0.8, rng.random((users, items)) < 0.1
     filters = Filters(rng.random(users) < 0.9, allowed, sp.csr_matrix(bought)) if filtered else Filters()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(retrieval, "BLOCK", 16)
-        patch.setattr(retrieval, "TILE", 32)
+        patch.setattr(scan, "BLOCK", 16)
+        patch.setattr(scan, "TILE", 32)
         lists = search(left, right, k + 3, filters)
         for _night in range(3):
             changed_users, changed_items = rng.random(users) < churn, rng.random(items) < churn
