@@ -67,15 +67,19 @@ def main(users: int, items: int) -> None:
         "matmul and argpartition (numpy)": sorting,
         f"a user at a time (torch), {ALONE} users": one_by_one,
     }
-    # The next night a tenth of the users and of the items have changed.
-    spare, changed = search(left, right, K + SPARE, threads=THREADS), (rng.random(users) < 0.1, rng.random(items) < 0.1)
-    later, stock = left.copy(), right.copy()
-    for whole, rows in zip((later, stock), changed, strict=True):
-        whole[rows] = rng.standard_normal((int(rows.sum()), WIDTH))
-    again, fresh = refresh(spare, later, stock, K, *changed, threads=THREADS), search(later, stock, K, threads=THREADS)
-    np.testing.assert_array_equal(again.items[:, :K], fresh.items)
-    np.testing.assert_array_equal(again.scores[:, :K], fresh.scores)
-    ways |= {"next night, 10 % changed": lambda: refresh(spare, later, stock, K, *changed, threads=THREADS)}
+    spare, users_alone = search(left, right, K + SPARE, threads=THREADS), np.zeros(items, bool)
+    for name, changed in {
+        "next night, 10 % of users changed": (rng.random(users) < 0.1, users_alone),
+        "next night, 10 % of users and of items": (rng.random(users) < 0.1, rng.random(items) < 0.1),
+    }.items():
+        later, stock = left.copy(), right.copy()
+        for whole, rows in zip((later, stock), changed, strict=True):
+            whole[rows] = rng.standard_normal((int(rows.sum()), WIDTH))
+        given = (spare, later, stock, K, *changed)
+        again, fresh = refresh(*given, threads=THREADS), search(later, stock, K, threads=THREADS)
+        np.testing.assert_array_equal(again.items[:, :K], fresh.items)
+        np.testing.assert_array_equal(again.scores[:, :K], fresh.scores)
+        ways[name] = lambda given=given: refresh(*given, threads=THREADS)  # type: ignore[misc]
     medians = measure("top_k", ways, users=users, items=items, equal=float(same))
     for way, seconds in medians.items():
         count = ALONE if "a user" in way else users

@@ -115,24 +115,22 @@ def refresh(
         threads: blocks at work at once.
     """
     filters = filters or Filters()
-    fresh = changed_items if filters.allowed is None else changed_items & filters.allowed
-    places = np.flatnonzero(fresh)
-    new = Scan(items[places], k)
-    best = Best(np.full_like(before.items, -1), np.zeros_like(before.scores))
-    again = changed_users.copy()
+    served = np.ones(len(users), bool) if filters.served is None else filters.served
+    kept, again = served & ~changed_users, served & changed_users
+    best = Best(np.where(kept[:, None], before.items, -1), np.where(kept[:, None], before.scores, np.float32(0)))
+    if changed_items.any():
+        places = np.flatnonzero(changed_items if filters.allowed is None else changed_items & filters.allowed)
+        new = Scan(items[places], k)
 
-    def work(rows: np.ndarray) -> None:
-        held = None if filters.excluded is None else filters.excluded[rows][:, places]
-        merged = _merged(new, before, rows, users[rows], places, changed_items, held)
-        best.items[rows], best.scores[rows] = merged.items, merged.scores
-        again[rows] = merged.items[:, k - 1] < 0
+        def work(rows: np.ndarray) -> None:
+            held = None if filters.excluded is None else filters.excluded[rows][:, places]
+            merged = _merged(new, before, rows, users[rows], places, changed_items, held)
+            best.items[rows], best.scores[rows] = merged.items, merged.scores
 
-    kept = ~changed_users if filters.served is None else ~changed_users & filters.served
-    with _workers(threads) as pool:
-        for _done in pool.map(work, _blocks(np.flatnonzero(kept))):
-            pass
-    if filters.served is not None:
-        again &= filters.served
+        with _workers(threads) as pool:
+            for _done in pool.map(work, _blocks(np.flatnonzero(kept))):
+                pass
+    again |= kept & (best.items[:, k - 1] < 0)
     whole = search(users, items, before.items.shape[1], replace(filters, served=again), threads=threads)
     best.items[again], best.scores[again] = whole.items[again], whole.scores[again]
     return best
