@@ -34,6 +34,11 @@ class Sequences:
         return len(self.start) - 1
 
     @cached_property
+    def sizes(self) -> np.ndarray:
+        """Int [U] how many items each user has."""
+        return np.diff(self.start)
+
+    @cached_property
     def lines(self) -> Lines:
         """The same as basket lines, each item a basket of its own, a day after the one before."""
         place = np.arange(len(self.item))
@@ -42,7 +47,7 @@ class Sequences:
     @cached_property
     def user(self) -> np.ndarray:
         """Int [M] whose each item is."""
-        return np.repeat(np.arange(len(self)), np.diff(self.start))
+        return np.repeat(np.arange(len(self)), self.sizes)
 
     def without_last(self, count: int) -> "Sequences":
         """Each user's items but for the last ones; who has no more keeps none."""

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.errors import DataError
-from pipeline.models.order import Candidates, Lists, Order, best, blocks, joined, part_of
+from pipeline.models.order import BLOCK, Candidates, Lists, Order, best, blocks, joined, part_of
 from pipeline.models.ways import Ways, candidates
 from pipeline.warehouse import durable
 from pipeline.warehouse.failpoints import Step
@@ -22,6 +22,7 @@ TAUGHT = 25_000  # users that teach it, at most: more do not sharpen it, and mem
 
 ABLATED = 5_000  # users that teach the orders of an ablation: it compares, and needs no last digit
 COUNT = 60  # candidates each way names
+POPULARITY = "popularity"
 
 Progress = Callable[[str, int, int], None]
 Hits = Callable[[Candidates], np.ndarray]
@@ -100,22 +101,39 @@ def ablation(
     return figures
 
 
-def write(order: Order, ways: Ways, users: np.ndarray, k: int, out: Path, progress: Progress) -> None:
-    """Rank all users, block by block, into a Parquet file of user, item and rank.
+def most_taken(ways: Ways, users: np.ndarray, k: int) -> Lists:
+    """The k most popular items for each user of a block."""
+    _name, scores = next(one for one in ways.scores(users).items() if part_of(one[0]) == POPULARITY)
+    return best(scores, users, k)
+
+
+def ranked(
+    order: Order, ways: Ways, users: np.ndarray, strange: np.ndarray, k: int, step: str, progress: Progress
+) -> Lists:
+    """Lists of some users, block by block.
 
     Args:
         order: of the candidates.
         ways: that name them.
-        users: int [U] the users' own numbers.
+        users: int [U].
+        strange: bool, by user: nothing is known of them. Nobody like them taught the order; they get what is popular.
         k: items a user.
-        out: the file.
+        step: its name.
         progress: called as (step, done, total).
     """
     parts: list[Lists] = []
-    for block in blocks(np.arange(len(users))):
-        parts.append(order.lists(candidates(ways, block, COUNT), k))
-        progress("rank", int(block[-1]) + 1, len(users))
-    user, item, rank = joined(parts)
-    table = pa.table({"user": users[user], "item": item, "rank": rank.astype(np.int32)})
+    for done, block in enumerate(blocks(users), start=1):
+        known, unknown = block[~strange[block]], block[strange[block]]
+        parts += [order.lists(candidates(ways, known, COUNT), k)] if len(known) else []
+        parts += [most_taken(ways, unknown, k)] if len(unknown) else []
+        progress(step, min(done * BLOCK, len(users)), len(users))
+    return joined(parts)
+
+
+def write(lists: Lists, users: np.ndarray, out: Path) -> None:
+    """Lists as a Parquet file of user, item and rank, by user; users int [U] are their own numbers."""
+    user, item, rank = lists
+    order = np.lexsort((rank, user))
+    table = pa.table({"user": users[user[order]], "item": item[order], "rank": rank[order].astype(np.int32)})
     with durable.filled(out.resolve(), Step.TABLE) as path:
         pq.write_table(table, path, compression="zstd")

@@ -18,7 +18,7 @@ from pipeline.models import next_baskets
 from pipeline.models.next_baskets import Baskets
 from pipeline.models.order import Candidates, Lists, Order
 from pipeline.models.ways import Joined
-from pipeline.rank import Progress, ablation, alone, draw, neural, propose, write
+from pipeline.rank import Progress, ablation, alone, draw, neural, propose, ranked, write
 from pipeline.rank.neural import Transformer
 
 LESSONS, PLACES = 2, 10
@@ -152,7 +152,8 @@ def rank(
     order = Order.learn(taught, hits(taught), seed, threads)
     figures = ablation(taught, judged, hits, of_judges, PLACES, seed, threads) | figures
     figures = {"fused": of_judges(order.lists(judged, PLACES))} | figures
-    write(order, _ways(bench.baskets, model), bench.users, size, out, progress)
+    ways, everybody = _ways(bench.baskets, model), np.arange(len(bench.users))
+    write(ranked(order, ways, everybody, bench.baskets.sizes == 0, size, "rank", progress), bench.users, out)
     return figures
 
 

@@ -39,8 +39,8 @@ def _only(sequences: Sequences, kept: np.ndarray) -> Sequences:
 
 def slices(
     build: Build, before: Sequences, target: np.ndarray, judges: np.ndarray, items: int
-) -> Iterator[tuple[str, Joined, np.ndarray]]:
-    """Name, ways and users of each slice.
+) -> Iterator[tuple[str, Joined, np.ndarray, np.ndarray]]:
+    """Name, ways, bool [U] of whom nothing is known, and users of each slice.
 
     Args:
         build: all ways, as of some sequences, and blind to some items.
@@ -50,11 +50,13 @@ def slices(
         items: how many there are.
     """
     for events in EVENTS:
-        yield f"users of {events} events", build(shortened(before, judges, events), np.zeros(items, bool)), judges
+        left = shortened(before, judges, events)
+        yield f"users of {events} events", build(left, np.zeros(items, bool)), left.sizes == 0, judges
     new = struck(items)
     wanting = judges[new[target[judges]]]
     if len(wanting):
-        yield "items nobody took", build(_only(before, ~new[before.item]), new), wanting
+        left = _only(before, ~new[before.item])
+        yield "items nobody took", build(left, new), left.sizes == 0, wanting
 
 
 def blind(model: Transformer, learned: Linear, new: np.ndarray) -> tuple[Transformer, Linear]:

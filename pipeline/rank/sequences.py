@@ -19,7 +19,7 @@ from pipeline.models.next_items import Habits, Sequences
 from pipeline.models.order import Candidates, Lists, Order, best, blocks, joined
 from pipeline.models.retrieval import Filters
 from pipeline.models.ways import Joined
-from pipeline.rank import Progress, ablation, alone, cold, draw, neural, propose, write
+from pipeline.rank import Progress, ablation, alone, cold, draw, most_taken, neural, propose, ranked, write
 from pipeline.rank.neural import Transformer
 from pipeline.rank.sequence_files import Bench, Known
 
@@ -27,7 +27,6 @@ TRIALS, TRIAL_USERS = 24, 4000
 LINEAR_ITEMS = 15_000  # more would not fit in memory
 EVER = 1_000_000  # of all a user took
 K = 50
-POPULAR = "popularity/taken"
 
 
 @dataclass(frozen=True)
@@ -119,7 +118,8 @@ def rank(
     others = np.setdiff1d(np.arange(len(now)), judges)
     model = neural.carried_on(model, now.lines.only(others), now.lines.only(judges), seed, progress)
     final = make(now, model=model, weights=Linear.learn(now.lines, bench.items, LINEAR_ITEMS))
-    write(order, final, bench.users, K, out, progress)
+    everybody = np.arange(len(now))
+    write(ranked(order, final, everybody, now.sizes == 0, K, "rank", progress), bench.users, out)
     return figures
 
 
@@ -156,10 +156,10 @@ def _order(
     figures = {"fused": measure(order.lists(judged, K))}
     figures |= ablation(taught, judged, hits, measure, K, seed, threads)
     figures |= alone(ways, judges, measure, K)
-    for name, asked, users in cold.slices(build, before, target, judges, bench.items):
-        popular = joined([best(asked.scores(block)[POPULAR], block, K) for block in blocks(users)])
-        figures[f"{name}: fused"] = measure(order.lists(propose(asked, users, name, progress), K), users)
-        figures[f"{name}: popularity"] = measure(popular, users)
+    for name, asked, strange, users in cold.slices(build, before, target, judges, bench.items):
+        fused = ranked(order, asked, users, strange, K, name, progress)
+        popular = joined([most_taken(asked, block, K) for block in blocks(users)])
+        figures |= {f"{name}: fused": measure(fused, users), f"{name}: popularity": measure(popular, users)}
     return order, figures
 
 

@@ -1,5 +1,6 @@
 """A bare benchmark file ranked: what comes next is found, and the last item plays no part."""
 
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -59,6 +60,9 @@ def test_a_short_line_gets_a_list_too(tmp_path: Path) -> None:
     lines = [*chains(200), [7], [7, 8]]
     lists = ranked(write(tmp_path / "sequences.txt", lines), tmp_path / "lists.parquet")
     assert len(lists[201]) > 10 and 7 not in lists[202]
+    taken = Counter(item for items in lines for item in items[:-1])
+    counts = [taken[item] for item in lists[201]]  # of whom nothing is known, what is popular
+    assert counts == sorted(counts, reverse=True) and counts[0] == max(taken.values())
 
 
 def test_titles_are_read_by_the_encoder_and_every_part_is_left_out_once(tmp_path: Path) -> None:
