@@ -63,9 +63,10 @@ test: setup lint ## everything that is checked: lint, then the tests
 chaos: setup ## every fault of the matrix at full counts: a table, and build/figures/chaos.json
 	SHOPKEEL_CHAOS=full $(BIN)/python -m pytest tests/chaos -q -n 2 --dist loadfile
 
-bench: setup ## exact top-K beside faiss and matmul + topk; measures of the balance; lists beside published peers: docs/ranking.md
+bench: setup ## exact top-K beside faiss; one user out of 20 M rows; measures of the balance; lists beside published peers: docs/ranking.md
 	$(PIP) -e ".[bench]"
 	$(BIN)/python -m benchmarks.top_k
+	$(BIN)/python -m benchmarks.one_user
 	$(BIN)/python -m benchmarks.balance_measures
 
 lint: setup ## style, format, types, layers, spelling
