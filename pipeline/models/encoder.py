@@ -14,9 +14,9 @@ import pyarrow.parquet as pq
 import torch
 from transformers import AutoModel, AutoTokenizer
 
-from pipeline.learning import champions, harness
+from pipeline.learning import champions, eight_bits, harness
 from pipeline.record import Recorder
-from pipeline.settings import EncoderSettings
+from pipeline.settings import EncoderSettings, Precision
 from pipeline.warehouse import durable
 from pipeline.warehouse.failpoints import Step
 
@@ -181,9 +181,9 @@ class Reader(Protocol):
 class EmbeddingCache:
     """What a model of one version makes of texts, by content hash; only unseen texts are read."""
 
-    def __init__(self, root: Path, version: str) -> None:
-        """Open (or start) the cache of one version."""
-        self.path = root / version / "vectors.parquet"
+    def __init__(self, root: Path, version: str, precision: Precision = "float32") -> None:
+        """Open (or start) the cache of one version, of its vectors in one precision."""
+        self.path = root / version / ("vectors.parquet" if precision == "float32" else f"{precision}.parquet")
 
     def vectors(self, hashes: list[str], texts: list[str], encoder: Callable[[], Reader]) -> np.ndarray:
         """Vectors [N, H] of texts; `encoder` is loaded only when something is missing."""
@@ -212,6 +212,9 @@ class EmbeddingCache:
             pq.write_table(table, path, compression="zstd")
 
 
-def load(store: Path, version: str, max_tokens: int) -> Encoder:
-    """A kept encoder version."""
-    return Encoder(champions.folder(store, "encoder", version), max_tokens)
+def load(store: Path, version: str, max_tokens: int, precision: Precision = "float32") -> Encoder:
+    """A kept encoder version; in eight bits it reads quicker and is not to be tuned."""
+    encoder = Encoder(champions.folder(store, "encoder", version), max_tokens)
+    if precision == "int8" and harness.device().type == "cpu":
+        encoder.body = eight_bits.rounded(encoder.body)
+    return encoder

@@ -26,7 +26,7 @@ VALID_SHARE, VALID_MOST = 0.12, 1000  # of the texts choose and weigh, and teach
 LEAST = 30  # labelled texts, and two classes, below which nothing is learned
 EVIDENCE = 1.0  # of a prior by which weights stay near those of the start
 START = 0.5
-HEAD_TEXTS = 10_000  # by which the head begins, at most
+HEAD_TEXTS = 4_000  # by which the head begins, at most: 384 numbers a text ask for no more
 DIGITS = 5
 
 POLARITIES = ("negative", "neutral", "positive")
@@ -199,6 +199,7 @@ def learn(
     progress: Progress,
     frozen: Callable[[TextClassifier, np.ndarray, np.ndarray], None] = lambda _encoder, _states, _truth: None,
     champion: Path | None = None,
+    sought: WordModel | None = None,
 ) -> Sentiment:
     """Tune the encoder, fit the counts, weigh them.
 
@@ -213,9 +214,10 @@ def learn(
         progress: called as (step, done, total).
         frozen: shown the frozen encoder, its states of the texts (HEAD_TEXTS at most) and their classes, before tuning.
         champion: a kept model of the same classes and checkpoint to carry on from.
+        sought: counts and penalty, chosen by `word_counts.learn` on the lesson's parts; chosen here where left out.
     """
     fit, valid = lesson.all.only(lesson.fit), lesson.all.only(lesson.valid)
-    sought = word_counts.learn(fit.texts, fit.truth, valid.texts, valid.truth, len(classes), "margin", seed)
+    sought = sought or word_counts.learn(fit.texts, fit.truth, valid.texts, valid.truth, len(classes), "margin", seed)
     progress("count words", 1, 1)
     encoder = TextClassifier(checkpoints.resolve(settings.checkpoint, home), len(classes), settings.max_tokens)
     if champion:

@@ -26,6 +26,7 @@ BATCH = 64
 TAIL = 0.25  # of the tokens of a text too long are its last: opinions stand at both ends (Sun et al. 2019)
 DROPOUT = 0.1
 EPOCHS, WARM_EPOCHS = 2, 1
+LEAST_STEPS, MOST_EPOCHS = 200, 10  # of few texts more passes are made
 EFFORT = 20_000_000  # token-layers of a training run at most: about 20 minutes on two cores
 FROZEN_PENALTY = 1.0
 
@@ -170,7 +171,8 @@ def tune(
 ) -> TextClassifier:
     """Tune and return the model at its best validation loss.
 
-    Steps are as many as EPOCHS passes over the texts take, as EFFORT allows, and as `rates` says at most.
+    Steps are as many as EPOCHS passes over the texts take, or more passes where that is under LEAST_STEPS, as EFFORT
+    allows, and as `rates` says at most.
     """
 
     def rows(part: Labelled) -> list[dict[str, Any]]:
@@ -188,9 +190,10 @@ def tune(
     one_pass = effort(
         sum(len(row["input_ids"]) for row in examples), len(model.body.encoder.layer), model.trained_layers
     )
-    passes = min(WARM_EPOCHS if warm else EPOCHS, EFFORT / max(one_pass, 1))
+    wanted = WARM_EPOCHS if warm else min(max(EPOCHS, LEAST_STEPS / steps), MOST_EPOCHS)
+    passes = min(wanted, EFFORT / max(one_pass, 1))
     total = max(1, min(int(steps * passes), rates.warm_steps if warm else rates.steps))
-    plan = rates.model_copy(update={"steps": total, "warm_steps": total, "eval_steps": max(1, min(total, steps // 2))})
+    plan = rates.model_copy(update={"steps": total, "warm_steps": total, "eval_steps": min(total, -(-steps // 2))})
     return harness.fine_tune(
         model,
         examples,

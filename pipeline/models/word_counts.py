@@ -50,14 +50,15 @@ class Counts:
     parts: tuple[TfidfVectorizer, ...]
 
     @classmethod
-    def learn(cls, texts: Sequence[str], view: str) -> "Counts":
-        """Terms and their rarity among some texts."""
+    def learn(cls, texts: Sequence[str], view: str) -> tuple["Counts", sp.csr_matrix]:
+        """Terms and their rarity among some texts, and the rows of these as `of` gives them."""
         least = MIN_TEXTS if len(texts) > MIN_TEXTS * 10 else 1
         parts = [
-            TfidfVectorizer(sublinear_tf=True, min_df=least, max_features=MAX_TERMS, dtype=np.float32, **how).fit(texts)
+            TfidfVectorizer(sublinear_tf=True, min_df=least, max_features=MAX_TERMS, dtype=np.float32, **how)
             for how in VIEWS[view]
         ]
-        return cls(view, tuple(parts))
+        rows = [part.fit_transform(texts) for part in parts]
+        return cls(view, tuple(parts)), sp.csr_matrix(sp.hstack(rows))
 
     def of(self, texts: Sequence[str]) -> sp.csr_matrix:
         """Weighted counts: CSR [N, F], each part's rows of unit length."""
@@ -124,6 +125,19 @@ def learn(
     kind: Kind,
     seed: int,
 ) -> WordModel:
+    """Choose counts and penalty of one kind of model: see `learn_each`."""
+    return learn_each(fit, fit_class, valid, valid_class, classes, (kind,), seed)[kind]
+
+
+def learn_each(
+    fit: Sequence[str],
+    fit_class: np.ndarray,
+    valid: Sequence[str],
+    valid_class: np.ndarray,
+    classes: int,
+    kinds: Sequence[Kind],
+    seed: int,
+) -> dict[Kind, WordModel]:
     """Choose counts and penalty by macro-F1 on held-out texts.
 
     Args:
@@ -132,34 +146,34 @@ def learn(
         valid: texts to choose by.
         valid_class: int [V].
         classes: how many there are.
-        kind: of linear model.
-        seed: of its solver.
+        kinds: of linear model.
+        seed: of their solvers.
 
     Returns:
-        The best of them, fitted to `fit` alone, or to CHOSEN_BY texts of it.
+        The best of each kind, fitted to `fit` alone, or to CHOSEN_BY texts of it.
     """
     if len(fit) > CHOSEN_BY:
         some = np.sort(np.random.default_rng(seed).permutation(len(fit))[:CHOSEN_BY])
         fit, fit_class = [fit[place] for place in some], fit_class[some]
-    best, found = -1.0, None
+    best = dict.fromkeys(kinds, -1.0)
+    found: dict[Kind, WordModel] = {}
     for view in VIEWS:
-        counts = Counts.learn(fit, view)
-        rows, judged = counts.of(fit), counts.of(valid)
-        for penalty in PENALTIES[kind]:
-            weights, intercept = linear(rows, fit_class, classes, kind, penalty, seed)
-            given = np.asarray(judged @ weights + intercept).argmax(1)
-            score = classification.macro_f1(valid_class, given)
-            if score > best:
-                best, found = score, WordModel(kind, counts, weights, intercept, penalty)
-    if found is None:
-        raise ValueError("no counts to choose among")
+        counts, rows = Counts.learn(fit, view)
+        judged = counts.of(valid)
+        for kind in kinds:
+            for penalty in PENALTIES[kind]:
+                weights, intercept = linear(rows, fit_class, classes, kind, penalty, seed)
+                given = np.asarray(judged @ weights + intercept).argmax(1)
+                score = classification.macro_f1(valid_class, given)
+                if score > best[kind]:
+                    best[kind], found[kind] = score, WordModel(kind, counts, weights, intercept, penalty)
     return found
 
 
 def again(model: WordModel, texts: Sequence[str], truth: np.ndarray, classes: int, seed: int) -> WordModel:
     """The same choices fitted to more texts."""
-    counts = Counts.learn(texts, model.counts.view)
-    weights, intercept = linear(counts.of(texts), truth, classes, model.kind, model.penalty, seed)
+    counts, rows = Counts.learn(texts, model.counts.view)
+    weights, intercept = linear(rows, truth, classes, model.kind, model.penalty, seed)
     return WordModel(model.kind, counts, weights, intercept, model.penalty)
 
 

@@ -84,7 +84,11 @@ def run(
     taught, asked = files.learnable(reviews), np.flatnonzero(reviews.held_out)
     lesson = Lesson.of(Labelled([reviews.texts[row] for row in taught], reviews.truth[taught]))
     texts = [reviews.texts[row] for row in asked]
-    baselines = _counted(lesson, texts, len(reviews.classes), seed)
+    fit, valid, count = lesson.all.only(lesson.fit), lesson.all.only(lesson.valid), len(reviews.classes)
+    sought = word_counts.learn_each(fit.texts, fit.truth, valid.texts, valid.truth, count, ("margin", "logistic"), seed)
+    baselines = _simple(lesson.all, texts, count)
+    plain = word_counts.again(sought["logistic"], lesson.all.texts, lesson.all.truth, count, seed)
+    baselines["TF-IDF + logistic regression"] = plain.logits(texts).argmax(1)
     progress("baselines", 1, 1)
 
     def frozen(encoder: TextClassifier, states: np.ndarray, truth: np.ndarray) -> None:
@@ -101,7 +105,9 @@ def run(
         recorder=recorder,
         progress=progress,
         frozen=frozen,
+        sought=sought["margin"],
     )
+    baselines["TF-IDF + linear SVM"] = model.words.logits(texts).argmax(1)
     encoded = model.encoder.logits(texts, lambda done, total: progress("predict", done, total))
     chance = model.probabilities(texts, encoded)
     baselines["tuned encoder alone"] = encoded.argmax(1)
@@ -119,21 +125,13 @@ def run(
     return Outcome(figures, gain, facts, model)
 
 
-def _counted(lesson: Lesson, texts: list[str], classes: int, seed: int) -> dict[str, np.ndarray]:
-    """Classes that the baselines without an encoder give."""
-    fit, valid, every = lesson.all.only(lesson.fit), lesson.all.only(lesson.valid), lesson.all
-    found = {"commonest class": np.full(len(texts), np.bincount(every.truth, minlength=classes).argmax())}
-    order = range(classes)
-    cuts = lexicon.cuts(lexicon.scores(every.texts), every.truth, classes, order)
-    found[lexicon.name(every.texts)] = np.searchsorted(cuts, lexicon.scores(texts), side="right")
-    kinds: dict[word_counts.Kind, str] = {
-        "logistic": "TF-IDF + logistic regression",
-        "margin": "TF-IDF + linear SVM",
+def _simple(taught: Labelled, texts: list[str], classes: int) -> dict[str, np.ndarray]:
+    """Classes that the commonest one and a lexicon give."""
+    cuts = lexicon.cuts(lexicon.scores(taught.texts), taught.truth, classes, range(classes))
+    return {
+        "commonest class": np.full(len(texts), np.bincount(taught.truth, minlength=classes).argmax()),
+        lexicon.name(taught.texts): np.searchsorted(cuts, lexicon.scores(texts), side="right"),
     }
-    for kind, name in kinds.items():
-        chosen = word_counts.learn(fit.texts, fit.truth, valid.texts, valid.truth, classes, kind, seed)
-        found[name] = word_counts.again(chosen, every.texts, every.truth, classes, seed).logits(texts).argmax(1)
-    return found
 
 
 def _judge(

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -158,8 +159,10 @@ def text_vectors(night: Night, catalogue: pa.Table, encoder: str) -> np.ndarray:
     from pipeline.models import encoder as encoders
 
     hashes, texts = text_index(catalogue)
-    cache = encoders.EmbeddingCache(night.embeddings, encoder)
-    return cache.vectors(hashes, texts, lambda: encoders.load(night.models, encoder, night.shop.encoder.max_tokens))
+    settings = night.shop.encoder
+    cache = encoders.EmbeddingCache(night.embeddings, encoder, settings.reads_in)
+    reader = partial(encoders.load, night.models, encoder, settings.max_tokens, settings.reads_in)
+    return cache.vectors(hashes, texts, reader)
 
 
 def checkpoints(night: Night, model: str) -> Path:

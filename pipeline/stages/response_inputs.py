@@ -70,7 +70,8 @@ class ResponseInputs:
     @cached_property
     def creatives(self) -> dict[str, np.ndarray]:
         """Unit text vector of each campaign's creative."""
-        encoder = encoders.load(self.night.models, self.encoder, self.night.shop.encoder.max_tokens)
+        settings = self.night.shop.encoder
+        encoder = encoders.load(self.night.models, self.encoder, settings.max_tokens, settings.reads_in)
         vectors = encoder.encode([campaign.creative for campaign in self.campaigns])
         return {campaign.id: vector for campaign, vector in zip(self.campaigns, vectors, strict=True)}
 

@@ -197,3 +197,20 @@ def test_a_version_is_what_it_holds_not_where_it_came_from(tiny_bert, tmp_path):
     kept = tmp_path / "encoder" / version
     assert all(b"qzxv-moved" not in path.read_bytes() for path in kept.iterdir())
     assert champions.keep(tmp_path, "encoder", encoders.load(tmp_path, version, 16).save) == version
+
+
+# --- in eight bits ---------------------------------------------------------------------------------------------------
+
+
+def test_eight_bits_read_nearly_the_same_and_are_kept_apart(encoder, tmp_path):
+    version = champions.keep(tmp_path, "encoder", encoder.save)
+    exact = encoder.encode(TEXTS)
+    quick = encoders.load(tmp_path, version, 16, "int8").encode(TEXTS)
+    assert not np.array_equal(quick, exact)
+    assert (quick * exact).sum(1).min() > 0.995
+    caches = [EmbeddingCache(tmp_path / "vectors", version, precision) for precision in ("float32", "int8")]
+    found = [
+        cache.vectors(["a"], TEXTS[:1], lambda one=one: encoders.load(tmp_path, version, 16, one))
+        for cache, one in zip(caches, ("float32", "int8"), strict=True)
+    ]
+    assert not np.array_equal(*found)

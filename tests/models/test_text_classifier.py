@@ -83,3 +83,23 @@ def test_tuning_learns_keeps_the_rest_and_is_kept_whole(model, tiny_bert, tmp_pa
 
 def test_effort_counts_the_way_back_through_what_is_trained():
     assert text_classifier.effort(100, 12, 6) == 100 * (12 + 12)
+
+
+@pytest.mark.parametrize(
+    ("texts", "warm", "steps", "every"),
+    [
+        (80, False, 100, 5),  # ten passes of few texts
+        (800, False, 200, 25),  # four, to make LEAST_STEPS
+        (1600, False, 200, 50),  # two passes
+        (1600, True, 100, 50),  # a champion is carried on by one
+    ],
+)
+def test_few_texts_are_passed_over_more_often(model, monkeypatch, tmp_path, texts, warm, steps, every):
+    plans = []
+    monkeypatch.setattr(text_classifier.harness, "fine_tune", lambda *_, settings, **__: plans.append(settings))
+    part = Labelled(["good tea"] * texts, np.zeros(texts, int))
+    rates = RATES.model_copy(update={"steps": 900, "warm_steps": 900, "batch_size": 16 if texts > 80 else 8})
+    model.tune_top(1)
+    text_classifier.tune(model, part, part, rates, warm=warm, folder=tmp_path, seed=0, recorder=JsonRecorder(tmp_path))
+    assert (plans[0].steps, plans[0].warm_steps) == (steps, steps)
+    assert plans[0].eval_steps == every

@@ -35,6 +35,15 @@ def test_two_classes_share_the_log_odds_of_a_plain_regression(model):
     assert np.allclose(logits[:, 1] - logits[:, 0], plain.decision_function(rows), atol=1e-6)
 
 
+def test_kinds_chosen_together_are_those_chosen_alone(model):
+    parts = (TEXTS[::2], TRUTH[::2], TEXTS[1::2], TRUTH[1::2], 2)
+    both = word_counts.learn_each(*parts, ("logistic", "margin"), 0)
+    assert both["margin"].penalty == model.penalty
+    assert both["margin"].counts.view == model.counts.view
+    assert np.array_equal(both["margin"].weights, model.weights)
+    assert both["logistic"].penalty in word_counts.PENALTIES["logistic"]
+
+
 def test_three_classes_and_chinese_without_spaces():
     texts = ["很好吃，下次再来"] * 5 + ["一般般吧，还行"] * 5 + ["太难吃了，不会再买"] * 5
     truth = np.repeat([2, 1, 0], 5)
