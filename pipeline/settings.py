@@ -151,7 +151,7 @@ class SentimentSettings(Section):
 
     checkpoint: str = Field(default="", description="as the encoder's, which it is when left out")
     max_tokens: int = Field(default=128, gt=4, le=512)
-    trained_layers: int = Field(default=6, gt=0, description="top layers that are tuned; the others stay pretrained")
+    trained_layers: int = Field(default=4, gt=0, description="top layers that are tuned; the others stay pretrained")
     floor: float = Field(
         default=0.35, ge=0, le=1, description="share of good reviews under which an item surely lies to be suppressed"
     )

@@ -97,9 +97,13 @@ class Encoder(torch.nn.Module):
 
 def pooled(body: torch.nn.Module, tokens: dict[str, torch.Tensor]) -> torch.Tensor:
     """Mean over each text's tokens of the last layer: [B, H]."""
-    hidden = body(**tokens).last_hidden_state
-    mask = tokens["attention_mask"].unsqueeze(-1).to(hidden.dtype)
-    return (hidden * mask).sum(1) / mask.sum(1).clamp(min=1e-9)
+    return mean(body(**tokens).last_hidden_state, tokens["attention_mask"])
+
+
+def mean(hidden: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """Mean over each text's tokens: [B, H] of [B, T, H]."""
+    weight = mask.unsqueeze(-1).to(hidden.dtype)
+    return (hidden * weight).sum(1) / weight.sum(1).clamp(min=1e-9)
 
 
 @dataclass(frozen=True)

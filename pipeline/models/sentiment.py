@@ -26,7 +26,7 @@ VALID_SHARE, VALID_MOST = 0.12, 1000  # of the texts choose and weigh, and teach
 LEAST = 30  # labelled texts, and two classes, below which nothing is learned
 EVIDENCE = 1.0  # of a prior by which weights stay near those of the start
 START = 0.5
-HEAD_TEXTS = 4_000  # by which the head begins, at most: 384 numbers a text ask for no more
+HEAD_TEXTS = 2_000  # by which the head begins, at most: it has a few hundred weights
 DIGITS = 5
 
 POLARITIES = ("negative", "neutral", "positive")

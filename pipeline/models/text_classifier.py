@@ -2,11 +2,11 @@
 
 The head begins as the logistic regression over the frozen encoder, which is also the baseline that tuning is held to
 (Kumar et al. 2022, https://arxiv.org/abs/2202.10054). Token embeddings stay as pretrained: few reviews say little about
-rare words, and a wide vocabulary would take most of a step. What is kept is what was tuned; the rest is the
-checkpoint's.
+rare words, and a wide vocabulary would take most of a step. Layers that stay as pretrained read each text once,
+whatever the passes. What is kept is what was tuned; the rest is the checkpoint's.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,9 +15,10 @@ import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 from transformers import AutoModel, AutoTokenizer
+from transformers.masking_utils import create_bidirectional_mask
 
 from pipeline.learning import harness
-from pipeline.models.encoder import pooled
+from pipeline.models.encoder import mean, pooled
 from pipeline.models.word_counts import linear
 from pipeline.record import Recorder
 from pipeline.settings import Training
@@ -29,6 +30,9 @@ EPOCHS, WARM_EPOCHS = 2, 1
 LEAST_STEPS, MOST_EPOCHS = 200, 10  # of few texts more passes are made
 EFFORT = 20_000_000  # token-layers of a training run at most: about 20 minutes on two cores
 FROZEN_PENALTY = 1.0
+MOST_TOKENS = 1_000_000  # of which the lower layers' states are held, 0.8 KB each; of more they are read in every pass
+
+Row = dict[str, Any]
 
 
 class TextClassifier(torch.nn.Module):
@@ -45,6 +49,7 @@ class TextClassifier(torch.nn.Module):
         torch.nn.init.zeros_(self.head.weight)
         torch.nn.init.zeros_(self.head.bias)
         self.max_tokens = max_tokens
+        self.moved: set[str] = set()  # parameters that a kept model brought: no longer the checkpoint's
 
     def tune_top(self, layers: int) -> None:
         """Leave the top layers and the head trainable."""
@@ -67,6 +72,46 @@ class TextClassifier(torch.nn.Module):
         kept = [row if len(row) <= room else [*row[: room - tail], *row[-tail:]] for row in found]
         return [[self.tokenizer.cls_token_id, *row, self.tokenizer.sep_token_id] for row in kept]
 
+    @property
+    def lower_layers(self) -> int:
+        """How many layers stand, untrained, under the first that is trained."""
+        trained = [any(one.requires_grad for one in layer.parameters()) for layer in self.body.encoder.layer]
+        is_fixed = not any(one.requires_grad for one in self.body.embeddings.parameters())
+        return [*trained, True].index(True) if is_fixed else 0
+
+    @torch.inference_mode()
+    def lower(self, rows: Sequence[Row], progress: Callable[[int, int], None] | None = None) -> list[Row]:
+        """Tokenised texts with what the lower layers make of them: `states`, float16 [T, H]."""
+        device = harness.device()
+        self.to(device).eval()
+        found: list[Row] = [{}] * len(rows)
+        done = 0
+        for places in batches([len(row["input_ids"]) for row in rows]):
+            tokens = self.padded([rows[place]["input_ids"] for place in places])
+            ids, mask = (tokens[name].to(device) for name in ("input_ids", "attention_mask"))
+            states = self._through(0, self.lower_layers, self.body.embeddings(input_ids=ids), mask).half().cpu()
+            for place, one in zip(places, states, strict=True):
+                found[place] = rows[place] | {"states": one[: len(rows[place]["input_ids"])].clone()}
+            done += len(places)
+            if progress:
+                progress(done, len(rows))
+        return found
+
+    def _through(self, first: int, last: int, states: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        """States [B, T, H] after some of the layers."""
+        seen = create_bidirectional_mask(config=self.body.config, inputs_embeds=states, attention_mask=mask)
+        for layer in self.body.encoder.layer[first:last]:
+            states = layer(states, seen)
+        return states
+
+    def batch(self, rows: Sequence[Row]) -> dict[str, torch.Tensor]:
+        """Ids, or the lower layers' states, and mask of tokenised texts."""
+        tokens = self.padded([row["input_ids"] for row in rows])
+        if "states" not in rows[0]:
+            return tokens
+        states = torch.nn.utils.rnn.pad_sequence([row["states"] for row in rows], batch_first=True)
+        return {"states": states.float(), "attention_mask": tokens["attention_mask"]}
+
     def padded(self, rows: Sequence[Sequence[int]]) -> dict[str, torch.Tensor]:
         """Ids and mask of tokenised texts, padded to the longest."""
         longest = max(len(row) for row in rows)
@@ -83,11 +128,17 @@ class TextClassifier(torch.nn.Module):
         """Cross-entropy of a batch.
 
         Args:
-            tokens: ids and mask of B texts.
+            tokens: what `batch` makes of B texts.
             truth: [B] classes.
             return_loss: read by the Trainer, which then takes the loss in evaluation too.
         """
-        states = torch.nn.functional.dropout(pooled(self.body, tokens), DROPOUT, self.training)
+        if "states" in tokens:
+            mask = tokens["attention_mask"]
+            hidden = self._through(self.lower_layers, len(self.body.encoder.layer), tokens["states"], mask)
+            states = mean(hidden, mask)
+        else:
+            states = pooled(self.body, tokens)
+        states = torch.nn.functional.dropout(states, DROPOUT, self.training)
         return {"loss": torch.nn.functional.cross_entropy(self.head(states), truth)}
 
     @torch.inference_mode()
@@ -95,15 +146,14 @@ class TextClassifier(torch.nn.Module):
         """Mean-pooled last layer of texts: float32 [N, H]; batched by length, so that little is padded."""
         device = harness.device()
         self.to(device).eval()
-        rows = self.ids(texts)
-        order = sorted(range(len(rows)), key=lambda place: (len(rows[place]), place))
+        rows, done = self.ids(texts), 0
         out = np.zeros((len(rows), self.body.config.hidden_size), np.float32)
-        for start in range(0, len(order), BATCH):
-            places = order[start : start + BATCH]
+        for places in batches([len(row) for row in rows]):
             tokens = {name: value.to(device) for name, value in self.padded([rows[i] for i in places]).items()}
             out[places] = pooled(self.body, tokens).float().cpu().numpy()
+            done += len(places)
             if progress:
-                progress(start + len(places), len(order))
+                progress(done, len(rows))
         return out
 
     def head_of(self, states: np.ndarray) -> np.ndarray:
@@ -127,7 +177,7 @@ class TextClassifier(torch.nn.Module):
 
     def save(self, folder: Path) -> None:
         """Write what was tuned as safetensors."""
-        tuned = {name: value for name, value in self.named_parameters() if value.requires_grad}
+        tuned = {name: one for name, one in self.named_parameters() if one.requires_grad or name in self.moved}
         save_file(
             {name: value.detach().cpu().contiguous() for name, value in tuned.items()}, folder / "encoder.safetensors"
         )
@@ -138,6 +188,7 @@ class TextClassifier(torch.nn.Module):
         unknown = self.load_state_dict(tuned, strict=False).unexpected_keys
         if unknown:
             raise ValueError(f"{folder}: weights of another encoder ({unknown[0]})")
+        self.moved |= set(tuned)
 
 
 @dataclass(frozen=True)
@@ -150,6 +201,12 @@ class Labelled:
     def only(self, places: np.ndarray) -> "Labelled":
         """Some of them."""
         return Labelled([self.texts[place] for place in places], self.truth[places])
+
+
+def batches(lengths: Sequence[int]) -> list[list[int]]:
+    """Places of BATCH texts each, shortest first, so that little is padded."""
+    order = sorted(range(len(lengths)), key=lambda place: (lengths[place], place))
+    return [order[start : start + BATCH] for start in range(0, len(order), BATCH)]
 
 
 def effort(tokens: int, layers: int, trained: int) -> int:
@@ -175,29 +232,30 @@ def tune(
     allows, and as `rates` says at most.
     """
 
-    def rows(part: Labelled) -> list[dict[str, Any]]:
+    def rows(part: Labelled) -> list[Row]:
         return [
             {"input_ids": ids, "truth": int(truth)}
             for ids, truth in zip(model.ids(part.texts), part.truth, strict=True)
         ]
 
-    def collate(batch: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-        tokens = model.padded([row["input_ids"] for row in batch])
-        return {"tokens": tokens, "truth": torch.tensor([row["truth"] for row in batch])}
+    def collate(batch: Sequence[Row]) -> dict[str, Any]:
+        return {"tokens": model.batch(batch), "truth": torch.tensor([row["truth"] for row in batch])}
 
-    examples = rows(fit)
+    examples, judged = rows(fit), rows(valid)
+    tokens, layers, lower = sum(len(row["input_ids"]) for row in examples), len(model.body.encoder.layer), 0
+    if tokens <= MOST_TOKENS and model.lower_layers:
+        lower = model.lower_layers
+        held = model.lower(examples + judged)
+        examples, judged = held[: len(examples)], held[len(examples) :]
     steps = -(-len(examples) // rates.batch_size)
-    one_pass = effort(
-        sum(len(row["input_ids"]) for row in examples), len(model.body.encoder.layer), model.trained_layers
-    )
     wanted = WARM_EPOCHS if warm else min(max(EPOCHS, LEAST_STEPS / steps), MOST_EPOCHS)
-    passes = min(wanted, EFFORT / max(one_pass, 1))
+    passes = min(wanted, (EFFORT - tokens * lower) / max(effort(tokens, layers - lower, model.trained_layers), 1))
     total = max(1, min(int(steps * passes), rates.warm_steps if warm else rates.steps))
     plan = rates.model_copy(update={"steps": total, "warm_steps": total, "eval_steps": min(total, -(-steps // 2))})
     return harness.fine_tune(
         model,
         examples,
-        rows(valid),
+        judged,
         collate,
         settings=plan,
         warm=warm,

@@ -54,6 +54,22 @@ def test_the_loss_is_the_cross_entropy_of_the_logits(model):
     assert loss == pytest.approx(-np.log(chance[np.arange(4), truth.numpy()]).mean(), abs=1e-4)
 
 
+def test_lower_layers_read_once_and_the_loss_is_that_of_all_layers(model):
+    model.tune_top(1)
+    assert model.lower_layers == 1
+    rows = [{"input_ids": ids} for ids in model.ids(TEXTS)]
+    held = model.lower(rows)
+    assert [tuple(row["states"].shape) for row in held] == [(len(row["input_ids"]), 32) for row in rows]
+    model.eval().fit_head(model.states(TEXTS), np.array([1, 0, 1, 0]), 0)
+    truth = torch.tensor([1, 0, 0, 0])
+    whole, quick = (model(model.batch(one), truth)["loss"].item() for one in (rows, held))
+    assert quick == pytest.approx(whole, abs=1e-3)
+    model.tune_top(2)
+    assert model.lower_layers == 0
+    model.body.requires_grad_(False)
+    assert model.lower_layers == 2
+
+
 def test_tuning_learns_keeps_the_rest_and_is_kept_whole(model, tiny_bert, tmp_path):
     texts = [f"{word} tea {n}" for n in range(16) for word in ("good", "bad")]
     part = Labelled(texts, np.tile([1, 0], 16))
@@ -79,6 +95,11 @@ def test_tuning_learns_keeps_the_rest_and_is_kept_whole(model, tiny_bert, tmp_pa
     again = TextClassifier(tiny_bert, 2, 12)
     again.read(kept)
     assert np.array_equal(again.logits(texts), model.logits(texts))
+    again.body.requires_grad_(False)  # what is carried on is kept whole, though fewer layers are tuned now
+    again.save(kept)
+    later = TextClassifier(tiny_bert, 2, 12)
+    later.read(kept)
+    assert np.array_equal(later.logits(texts), model.logits(texts))
 
 
 def test_effort_counts_the_way_back_through_what_is_trained():
