@@ -152,6 +152,10 @@ class SentimentSettings(Section):
     checkpoint: str = Field(default="", description="as the encoder's, which it is when left out")
     max_tokens: int = Field(default=128, gt=4, le=512)
     trained_layers: int = Field(default=4, gt=0, description="top layers that are tuned; the others stay pretrained")
+    adversarial_radius: float = Field(
+        default=0, ge=0, lt=1, description="of the worst step in embedding space that training withstands; 0: none"
+    )
+    noise: float = Field(default=0, ge=0, le=1, description="share of the texts that teach once more, with noise")
     floor: float = Field(
         default=0.35, ge=0, le=1, description="share of good reviews under which an item surely lies to be suppressed"
     )

@@ -14,7 +14,7 @@ from scipy.optimize import minimize
 from scipy.special import log_softmax, softmax
 
 from pipeline.errors import NoData
-from pipeline.learning import champions, checkpoints
+from pipeline.learning import champions, checkpoints, robustness
 from pipeline.models import text_classifier, word_counts
 from pipeline.models.text_classifier import Labelled, TextClassifier
 from pipeline.models.word_counts import WordModel
@@ -153,6 +153,13 @@ def polarities(classes: Sequence[str], chance: np.ndarray) -> np.ndarray:
     return np.stack([chance[:, place].sum(1) for place in places], axis=1)
 
 
+def with_noise(labelled: Labelled, share: float, seed: int) -> Labelled:
+    """Labelled texts, and a share of them once more as they are wrongly written (`learning.robustness`)."""
+    chosen = np.random.default_rng(seed).permutation(len(labelled.truth))[: round(share * len(labelled.truth))]
+    some = labelled.only(np.sort(chosen))
+    return Labelled([*labelled.texts, *robustness.noised(some.texts, seed)], np.r_[labelled.truth, some.truth])
+
+
 @dataclass(frozen=True)
 class Lesson:
     """Labelled texts in two parts: int [n] places that teach, and those that choose and weigh."""
@@ -230,9 +237,10 @@ def learn(
         taught = np.isin(some, lesson.fit)
         encoder.fit_head(states[taught], read.truth[taught], seed)
     encoder.tune_top(settings.trained_layers)
+    encoder.radius = settings.adversarial_radius
     encoder = text_classifier.tune(
         encoder,
-        fit,
+        with_noise(fit, settings.noise, seed),
         valid,
         settings.training,
         warm=champion is not None,

