@@ -23,7 +23,6 @@ from pipeline.learning import harness, robustness
 from pipeline.learning.robustness import WORD
 from pipeline.metrics import classification, intervals
 from pipeline.models import lexicon, sentiment, word_counts
-from pipeline.models.lexicon import opinions
 from pipeline.models.sentiment import Lesson, Sentiment
 from pipeline.models.text_classifier import Labelled, TextClassifier
 from pipeline.models.word_counts import WordModel
@@ -53,7 +52,7 @@ class Synonyms:
         self.names = [names[place] for place in places]
         self.known = {name: place for place, name in enumerate(self.names)}
         self.vectors = torch.nn.functional.normalize(table[places], dim=-1)
-        self.kept = opinions("en") | set(lexicon._lists("en")["not"])
+        self.kept = lexicon.opinions("en") | lexicon.negations("en")
 
     def __call__(self, text: str, rng: np.random.Generator) -> str:
         """A text with some of its words replaced by the nearest."""

@@ -23,8 +23,8 @@ def typos(text: str, rng: np.random.Generator) -> str:
         if len(word) < 2:
             return str(rng.choice(["", word * 2]))
         place = int(rng.integers(0, len(word) - 1))
-        kept, (one, other) = (word[:place], word[place + 2 :]), word[place : place + 2]
-        return kept[0] + str(rng.choice([other + one, other, one + one + other])) + kept[1]
+        one, other = word[place], word[place + 1]
+        return word[:place] + str(rng.choice([other + one, other, one + one + other])) + word[place + 2 :]
 
     return _touched(text, mistaken, rng)
 

@@ -36,6 +36,11 @@ def opinions(language: str) -> frozenset[str]:
     return frozenset(_lists(language)["good"]) | frozenset(_lists(language)["bad"])
 
 
+def negations(language: str) -> frozenset[str]:
+    """The words that turn an opinion round, of a language, `en` or `zh`."""
+    return frozenset(_lists(language)["not"])
+
+
 def cuts(score: np.ndarray, truth: np.ndarray, classes: int, order: Sequence[int]) -> np.ndarray:
     """Cuts of the score between neighbouring classes, so that each class gets the share it has: [C - 1].
 
