@@ -15,7 +15,7 @@ PREPARED := $(or $(SHOPKEEL_HOME),var)/airflow/.prepared
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 AIRFLOW_ENV := . ops/airflow.sh &&
 
-.PHONY: help setup weights nightly schedule-once up down airflow test chaos bench lint format docs env clean
+.PHONY: help setup weights nightly schedule-once up down airflow test chaos trust bench lint format docs env clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -62,6 +62,9 @@ test: setup lint ## everything that is checked: lint, then the tests
 
 chaos: setup ## every fault of the matrix at full counts: a table, and build/figures/chaos.json
 	SHOPKEEL_CHAOS=full $(BIN)/python -m pytest tests/chaos -q -n 2 --dist loadfile
+
+trust: setup ## what a reviewer, a regulator and a shopper may ask, each with its figure: docs/trust.md, build/figures/trust.json
+	SHOPKEEL_TRUST=full $(BIN)/python -m pytest tests/trust -q -n 2 --dist loadfile
 
 bench: setup ## exact top-K beside faiss; one user out of 20 M rows; measures of the balance; lists beside published peers: docs/ranking.md
 	$(PIP) -e ".[bench]"

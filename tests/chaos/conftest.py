@@ -3,12 +3,7 @@
 `make chaos` tries each fault as often as docs/reliability.md says; without it a few times, to keep the tests quick.
 """
 
-import json
 import os
-import platform
-import re
-import shutil
-import subprocess
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from time import perf_counter
@@ -17,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from _pytest.terminal import TerminalReporter
 
+from tests import figures
+
 if TYPE_CHECKING:
     from tests.chaos.corner import Corner
 
-ROOT = Path(__file__).parents[2]
-FIGURES = ROOT / "build" / "figures" / "chaos.json"
+FIGURES = "chaos"
 
 
 def is_full() -> bool:
@@ -47,9 +43,8 @@ class Row:
 
     def flat(self) -> dict[str, float]:
         """Figures by the name that traces them."""
-        slug = re.sub(r"[^a-z0-9]+", "-", self.fault.lower()).strip("-")
         numbers = {"tried": self.tried, "survived": self.survived, "seconds": round(self.seconds, 1), **self.figures}
-        return {f"chaos/{slug}/{name}": number for name, number in numbers.items()}
+        return {f"chaos/{figures.slug(self.fault)}/{name}": number for name, number in numbers.items()}
 
 
 ROWS = pytest.StashKey[list[Row]]()
@@ -93,7 +88,7 @@ def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.C
     for row in rows:
         line = f"{row.fault:<{width}}  {row.tried:>6}  {row.survived:>8}  {row.seconds:>7.1f}  {row.note}"
         terminalreporter.write_line(line.rstrip(), red=row.survived != row.tried)
-    terminalreporter.write_line(f"figures: {FIGURES.relative_to(ROOT)}")
+    terminalreporter.write_line(f"figures: build/figures/{FIGURES}.json")
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -111,24 +106,4 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         output["chaos"] = [asdict(row) for row in rows]
         return
     rows.sort(key=lambda row: row.fault)
-    figures: dict[str, float | str] = {"chaos/full": int(is_full())}
-    for row in rows:
-        figures |= row.flat()
-    figures |= {"machine": _machine(), "load": round(os.getloadavg()[0], 2), "commit": _commit()}
-    FIGURES.parent.mkdir(parents=True, exist_ok=True)
-    FIGURES.write_text(json.dumps(figures, indent=1, sort_keys=True) + "\n")
-
-
-def _machine() -> str:
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    return f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, {memory:.0f} GiB"
-
-
-def _commit() -> str:
-    git = shutil.which("git")
-    if git is None:
-        return "unknown"
-    described = subprocess.run(
-        [git, "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True, check=False
-    )
-    return described.stdout.strip() or "unknown"
+    figures.write(FIGURES, {"chaos/full": int(is_full())} | {k: v for row in rows for k, v in row.flat().items()})
