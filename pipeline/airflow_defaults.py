@@ -129,3 +129,16 @@ def announced() -> list[tuple[Night, str | None]]:
     if lacking := [extra for extra in events if not {"shop", "day", "snapshot"} <= set(extra)]:
         raise ConfigError(f"asset event {lacking[0]}: lacks shop, day or snapshot; announce it as `publish` does")
     return [(open_night(extra["shop"], extra["day"]), extra["snapshot"]) for extra in events]
+
+
+def asked(name: str) -> tuple[Night, list[str]]:
+    """Any night of the shop that this run's params name, and the list under one of them.
+
+    Raises:
+        ConfigError: unknown shop, or nothing on the list.
+    """
+    params = get_current_context()["params"]
+    if not params.get(name):
+        raise ConfigError(f"this run names no {name}; trigger it with the param {name}, a list")
+    shop = load_shop(params["shop"])
+    return open_night(params["shop"], shop.first_day), list(params[name])

@@ -1,11 +1,11 @@
 """The right to erasure: a user's rows leave feeds, intermediate files and what readers see; a tombstone keeps them out.
 
 Logical until the snapshots that held the user are removed (`Erasure.holding`, or `shopkeel erase --gc`). Each step may
-be killed and done again. Not here: models. They hold no rows, but were trained on them; the report says which.
+be killed and done again. Not here: models. They hold no rows, but learned from them; the report says which.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -16,11 +16,12 @@ from pipeline.contracts.table import Privacy, Table
 from pipeline.contracts.tables import RUN_STATUS, TABLES
 from pipeline.errors import Refused
 from pipeline.feeds import partitions
+from pipeline.learning import lineage
 from pipeline.privacy import tombstones
 from pipeline.privacy.keys import load_secret, user_key
 from pipeline.reports import export
 from pipeline.settings import Night
-from pipeline.warehouse import durable, fence, snapshot, staging
+from pipeline.warehouse import durable, fence, janitor, snapshot, staging
 from pipeline.warehouse.bucket import Bucket
 from pipeline.warehouse.commit import Requirements, bring, commit
 from pipeline.warehouse.failpoints import Step
@@ -37,12 +38,15 @@ class Erasure:
         rows: rows removed from each feed.
         snapshot: what readers see now, without the users; None when nothing was published.
         holding: older snapshots that still hold them, until they are removed.
-        models: versions that were trained while their rows were in, by model.
+        removed: older snapshots that held them and are gone already.
+        models: versions that learned from their rows, themselves or through what they grew from, and those behind the
+            snapshots that held them of which nothing else is known, by model.
     """
 
     rows: dict[str, int]
     snapshot: str | None
     holding: tuple[str, ...]
+    removed: tuple[str, ...]
     models: dict[str, tuple[str, ...]]
 
 
@@ -61,20 +65,38 @@ def erase(night: Night, user_ids: Sequence[str]) -> Erasure:
     keys = [user_key(secret, name) for name in user_ids]
     with durable.locked(night.feeds):  # until the end no night lands, and no second erasure begins
         _begin(night, keys)
+        taught = _taught(night, keys)
         rows = {name: partitions.without(night.feeds, feed, keys) for name, feed in FEEDS.items()}
         _gather(night)
         held = [one for one in snapshot.history(night.warehouse) if _holds(night, one, keys)]
         now = _republish(night, keys, {manifest.snapshot for manifest in held})
     models: dict[str, set[str]] = {}
-    for manifest in held:
-        for name, version in manifest.models.items():
-            models.setdefault(name, set()).add(version)
+    served = {f"{name}/{version}" for manifest in held for name, version in manifest.models.items()}
+    unknown = served - lineage.known(night.models).keys()
+    for name, _, version in (one.partition("/") for one in (*taught, *unknown)):
+        models.setdefault(name, set()).add(version)
     return Erasure(
         rows={name: count for name, count in rows.items() if count},
         snapshot=now,
         holding=tuple(manifest.snapshot for manifest in held if manifest.snapshot != now),
+        removed=(),
         models={name: tuple(sorted(versions)) for name, versions in sorted(models.items())},
     )
+
+
+def erase_for_good(night: Night, user_ids: Sequence[str]) -> Erasure:
+    """Erase users, and remove the older snapshots that held them, here and in the object store.
+
+    Raises:
+        Refused: also where such a snapshot is pinned or being read; who is erased stays so, and it can be done again.
+    """
+    done = erase(night, user_ids)
+    gone = janitor.remove(night.warehouse, done.holding)
+    if bucket := Bucket.of(night.shop):
+        bucket.remove(done.holding)
+    names = {path.name for path in gone}
+    left = tuple(one for one in done.holding if one not in names)
+    return replace(done, removed=tuple(sorted(names)), holding=left)
 
 
 def _begin(night: Night, keys: Sequence[str]) -> None:
@@ -92,6 +114,17 @@ def _begin(night: Night, keys: Sequence[str]) -> None:
         unfinished = [path for path in night.root.rglob(".*") if path.name != durable.LOCK]
         for path in (night.work.parent, root / staging.FOLDER, night.root / export.FOLDER, *unfinished):
             durable.drop(path)
+
+
+def _taught(night: Night, keys: Sequence[str]) -> list[str]:
+    """`model/version` of those in the store that learned from the users, who are marked: what grows from them says so.
+
+    Before any row goes, as the day on which a user first arrived is told by the rows.
+    """
+    days = [day for feed in FEEDS.values() if (day := partitions.first_day(night.feeds, feed, keys))]
+    taught = lineage.taught_since(night.models, min(days)) if days else []
+    lineage.mark(night.models, taught)
+    return [name for name in taught if (night.models / name).is_dir()]
 
 
 def _gather(night: Night) -> None:

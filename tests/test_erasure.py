@@ -11,12 +11,13 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.erasure import erase
+from pipeline.erasure import erase, erase_for_good
 from pipeline.errors import Refused, Superseded
 from pipeline.feeds import partitions
+from pipeline.learning import lineage
 from pipeline.privacy import tombstones
 from pipeline.privacy.keys import VARIABLE
-from pipeline.warehouse import durable, fence, janitor, snapshot
+from pipeline.warehouse import durable, fence, janitor, pins, snapshot
 from tests.feeds.conftest import FIRST
 from tests.light import SECRET, Drop, LightShop, killed_at, published_lists
 
@@ -89,6 +90,33 @@ def test_erasing_a_user_equals_never_having_had_them(shop: LightShop, never: Lig
     assert done.snapshot == snapshot.pointer(shop.root) == snapshot.pointer(never.root)
     counts = partitions.counts(shop.night(DAY).feeds, "events", DAY)
     assert counts == partitions.counts(never.night(DAY).feeds, "events", DAY)
+
+
+def test_models_that_learned_of_them_are_named_and_what_grows_from_those_knows(shop: LightShop) -> None:
+    store = shop.night(DAY).models
+    for name, day, parents in (
+        ("encoder/before", FIRST - timedelta(1), ()), ("encoder/then", FIRST, ()), ("ranker/gone", DAY, ()),
+        ("ranker/grown", FIRST - timedelta(1), ("encoder/then",)), ("counting/v1", FIRST - timedelta(1), ()),
+    ):  # fmt: skip
+        lineage.note(store, name, lineage.Lesson(day, parents))
+        if name != "ranker/gone":
+            (store / name).mkdir(parents=True)
+    done = erase(shop.night(DAY), ["ann"])
+    assert done.models == {"encoder": ("then",), "ranker": ("grown",)}
+    knew = {name for name, lesson in lineage.known(store).items() if lesson.knew_erased}
+    assert knew == {"encoder/then", "ranker/grown", "ranker/gone"}
+    assert lineage.note(store, "ranker/new", lineage.Lesson(DAY + timedelta(1), ("ranker/grown",))).knew_erased
+
+
+def test_for_good_the_old_snapshots_go_too_unless_somebody_keeps_them(shop: LightShop) -> None:
+    before = shop.root / "snapshots"
+    pins.pin(shop.root, "kept", None)
+    with pytest.raises(Refused, match="unpin"):
+        erase_for_good(shop.night(DAY), ["ann"])
+    pins.unpin(shop.root, "kept")
+    done = erase_for_good(shop.night(DAY), ["ann"])
+    assert done.holding == () and len(done.removed) == 2
+    assert [path.name for path in before.iterdir()] == [done.snapshot] and traces(shop, "ann") == []
 
 
 def test_no_file_holds_them_once_the_old_snapshots_are_gone(shop: LightShop) -> None:

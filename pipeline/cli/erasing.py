@@ -16,25 +16,20 @@ def erase(
 ) -> None:
     """Erase users: from feeds, from work files and from what readers see; later arrivals of theirs are dropped."""
     from pipeline import erasure
-    from pipeline.warehouse import janitor
-    from pipeline.warehouse.bucket import Bucket
 
     if not user:
         raise ConfigError("erase: nobody named; give --user ID")
     night = a_night(shop)
-    done = erasure.erase(night, user)
+    done = erasure.erase_for_good(night, user) if gc else erasure.erase(night, user)
     rows = ", ".join(f"{count:,} of {feed}" for feed, count in done.rows.items())
-    removed = janitor.remove(night.warehouse, done.holding) if gc else []
-    if gc and (bucket := Bucket.of(night.shop)):
-        bucket.remove(done.holding)
-    left = [one for one in done.holding if one not in {path.name for path in removed}]
     models = "; ".join(f"{name} {', '.join(versions)}" for name, versions in done.models.items())
+    left = ", ".join(done.holding)
     print_facts(
         [
             ("rows removed", rows or "none had landed"),
             ("readers see", done.snapshot or "nothing is published"),
-            ("snapshots removed", ", ".join(path.name for path in removed) or "none"),
-            ("still hold them", f"{', '.join(left)}: run it again with --gc" if left else "none"),
-            ("trained on them", models or "none"),
+            ("snapshots removed", ", ".join(done.removed) or "none"),
+            ("still hold them", f"{left}: run it again with --gc" if left else "none"),
+            ("learned from them", models or "none"),
         ]
     )

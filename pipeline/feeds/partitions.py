@@ -166,6 +166,20 @@ def without(root: Path, feed: Feed, keys: Collection[str]) -> int:
     return gone
 
 
+def first_day(root: Path, feed: Feed, keys: Collection[str]) -> date | None:
+    """The first day on which rows of some users arrived that are still here; None where none are."""
+    if "user_key" not in feed.landed.names:
+        return None
+    theirs = pa.array(sorted(keys), pa.string())
+    for folder in days(root, feed.name, date.max):
+        for path in (folder / ROWS, folder / QUARANTINE):
+            if path.exists():
+                held = pq.read_table(path, columns=["user_key"], partitioning=None).column("user_key")
+                if pc.any(pc.is_in(held, theirs)).as_py():
+                    return date.fromisoformat(folder.name[3:])
+    return None
+
+
 def _recount(folder: Path, published: int, refused: pa.Table | None) -> None:
     """Have a day's counts say what its files hold, if they do not."""
     facts = json.loads((folder / COUNTS).read_text())

@@ -21,6 +21,7 @@ from pipeline.contracts.table import Table
 from pipeline.errors import DataError
 from pipeline.features.split import Split, split
 from pipeline.feeds import partitions
+from pipeline.learning import lineage
 from pipeline.record import Recorder
 from pipeline.settings import Night
 from pipeline.warehouse import durable, snapshot
@@ -104,6 +105,14 @@ def tell_version(recorder: Recorder, night: Night, model: str, version: str) -> 
     """Tell the record which version of a model a stage kept, and where."""
     path = (night.models / model / version).relative_to(night.home)
     recorder.tags({"model/name": model, "model/version": version, "model/path": str(path)})
+
+
+def tell_lesson(recorder: Recorder, night: Night, model: str, version: str, **parents: str | None) -> None:
+    """Note what a version learned from: what had arrived by the business day, and others by model name."""
+    grew_from = tuple(f"{name}/{one}" for name, one in parents.items() if one)
+    told = lineage.note(night.models, f"{model}/{version}", lineage.Lesson(night.day, grew_from))
+    recorder.tags({"lineage/day": str(told.day), "lineage/parents": ", ".join(told.parents) or "none"})
+    recorder.tags({"lineage/knew_erased": str(told.knew_erased).lower()})
 
 
 def connect(night: Night) -> Backend:

@@ -12,7 +12,7 @@ from ibis import _
 from pipeline.errors import Refused
 from pipeline.features import baskets
 from pipeline.features.split import Split
-from pipeline.learning import champions, checkpoints, harness
+from pipeline.learning import champions, checkpoints, harness, lineage
 from pipeline.learning.champions import Judgement, Outcome
 from pipeline.metrics import intervals
 from pipeline.models import encoder as encoders
@@ -36,6 +36,7 @@ def run(night: Night, _item: str | None, recorder: JsonRecorder, progress: desk.
     champion = desk.champion(night, NAME)
     pretrained = checkpoints.resolve(settings.checkpoint, night.home)
     frozen = champions.keep(night.models, NAME, encoders.Encoder(pretrained, settings.max_tokens).save)
+    lineage.note(night.models, f"{NAME}/{frozen}", lineage.Lesson(date.min))  # it learned of nobody here
     if not (len(fit.pairs) and len(valid.pairs) and len(judged)):
         return _stay(night, recorder, champion, frozen)
     model = encoders.load(night.models, champion or frozen, settings.max_tokens)
@@ -53,6 +54,7 @@ def run(night: Night, _item: str | None, recorder: JsonRecorder, progress: desk.
         progress=progress,
     )
     challenger = champions.keep(night.models, NAME, tuned.save)
+    desk.tell_lesson(recorder, night, NAME, challenger, encoder=champion)
     shutil.rmtree(folder, ignore_errors=True)
     hits = {"frozen": frozen, "challenger": challenger} | ({"champion": champion} if champion else {})
     found = {

@@ -75,6 +75,7 @@ def run(night: Night, recorder: JsonRecorder, progress: desk.Progress) -> dict[s
     recorder.tags({"cart/order": "learned" if cart else "lift and habit, which no learned order completes better than"})
     version = champions.keep(night.models, NAME, _writer(model, vocabulary, night, encoder, order, cart))
     desk.tell_version(recorder, night, NAME, version)
+    desk.tell_lesson(recorder, night, NAME, version, encoder=encoder, recommendations=champion)
     buyers, truth = _buyers(inputs, tuning, inputs.cut.tune_end, inputs.cut.day)
     judged = inputs.counted(tuning, texts).reading(model, rows, texts, settings.history)
     facts = _measure(night, inputs, judged, buyers, truth, order, champion, recorder)

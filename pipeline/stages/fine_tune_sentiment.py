@@ -83,6 +83,7 @@ def _train(
     shutil.rmtree(folder, ignore_errors=True)
     recorder.params({"sentiment": settings.model_dump(exclude={"training"}), "sentiment.taught": len(taught.truth)})
     desk.tell_version(recorder, night, NAME, version)
+    desk.tell_lesson(recorder, night, NAME, version, sentiment=champion if same else None)
     old = sentiment.load(before, night.home) if before else None
     facts = _measure(model, old, taught, judged, night.shop.seed, recorder)
     return facts | {"challenger": version}

@@ -1,0 +1,87 @@
+"""The right to erasure: no file of the whole home knows who is gone, under any of their names."""
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow.parquet as pq
+import pytest
+
+from pipeline.erasure import erase_for_good
+from pipeline.privacy import tombstones
+from pipeline.privacy.keys import VARIABLE, user_key
+from pipeline.settings import Night
+from tests.chaos.corner import EVENING, PACKAGE, Lane, cut, shop
+from tests.chaos.processes import helper
+from tests.light import SECRET, LightShop
+from tests.test_erasure import DAY, GOODS, STORY
+from tests.trust.conftest import Trust, counts
+
+FAR = 987_650_000_000  # added to the corner's household numbers: short ones would be found in any file
+
+
+def hits(home: Path, words: set[bytes]) -> list[str]:
+    """Files whose path, bytes, decoded table or database holds a word; the list of the erased alone may hold keys."""
+    files = (path for path in sorted(home.rglob("*")) if path.is_file() and path.name != tombstones.FILE)
+    return [str(path.relative_to(home)) for path in files if any(word in told(path) for word in words)]
+
+
+def told(path: Path) -> bytes:
+    """All that a file says."""
+    said = str(path).encode() + path.read_bytes()
+    if path.suffix == ".parquet":
+        said += str(pq.read_table(path, partitioning=None).to_pylist()).encode()
+    if path.suffix == ".db":
+        with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as database:
+            said += "\n".join(database.iterdump()).encode()
+    return said
+
+
+def light(connection: Any, folder: Path) -> tuple[Night, list[str], int]:
+    """Two nights of the light shop, and who is to go."""
+    light = LightShop(connection, folder / "home", list(STORY))
+    light.open(GOODS)
+    for day in (DAY.replace(day=DAY.day - 1), DAY):
+        light.run(day)
+    return light.night(DAY), ["ann"], 1
+
+
+def corner(folder: Path, checkpoint: Path) -> tuple[Night, list[str], int]:
+    """A whole night of a corner shop, MLflow and report included, whose users have names found nowhere else."""
+    package = cut(folder)
+    for path in sorted((package / PACKAGE / "data").glob("*.parquet")):
+        if "household_id" in pq.read_schema(path).names:
+            query = f"copy (select * replace (household_id + {FAR} as household_id) from '{path}') to '{path}.new'"
+            duckdb.execute(f"{query} (format parquet)")
+            Path(f"{path}.new").replace(path)
+    lane = Lane(folder / "lane", shop(folder, checkpoint), package, helper())
+    lane.folder.mkdir()
+    ended = lane.run(day=EVENING)
+    assert ended.code == 0, ended.words
+    held = pq.read_table(package / PACKAGE / "data" / "transactions.parquet", columns=["household_id"])
+    users = sorted({str(one) for one in held.column("household_id").to_pylist()})
+    return lane.night(EVENING), users[::12], len(users)
+
+
+@pytest.fixture
+def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Night, list[str], int]]:
+    """A home with published nights; small counts have the light shop's."""
+    if counts(0, 1):
+        return corner(tmp_path, request.getfixturevalue("tiny_bert"))
+    return light(request.getfixturevalue("connection"), tmp_path)
+
+
+def test_no_file_knows_who_was_erased(opened: Any, trust: Trust, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(VARIABLE, SECRET)
+    night, users, _all = opened
+    words = {name.encode() for user in users for name in (user, user_key(bytes.fromhex(SECRET), user))}
+    before = hits(night.home, words)
+    assert before, "the search finds nobody"
+    done = erase_for_good(night, users)
+    assert done.holding == () and done.removed
+    left = hits(night.home, words)
+    files = sum(path.is_file() for path in night.home.rglob("*"))
+    note = f"{len(users)} users, {len(before)} files held them, {files} searched"
+    trust.at_most("files that know an erased user", len(left), 0, tried=len(words), note=note + ", ".join(left[:3]))
