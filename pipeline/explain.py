@@ -1,7 +1,7 @@
 """Why: plain words for the largest contribution to a score."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
@@ -22,6 +22,20 @@ GROUPS = {
     "promotion": "promoted",
 }
 RHYTHM = frozenset({"personal/gap", "personal/due", "personal/days_due", "personal/since", "personal/days_since"})
+
+GROUP_WORDS = {
+    "repeat": "how often and how lately you bought it",
+    "rhythm": "the days between two times you buy it",
+    "follows": "what goes with what you buy, or comes after it",
+    "neighbours": "shoppers with baskets like yours",
+    "fits": "the order of what you bought",
+    "alike": "how near it is to what you buy",
+    "popular": "how many buy it",
+    "promoted": "displays and mailers this week",
+}
+
+HEAVY = 50  # of a user's items among which the nearest is looked for, those that weigh most
+FEW = 5  # buyers from which they are counted
 
 AUDIENCE_WORDS = {
     "days_since_basket": "shopped lately",
@@ -56,6 +70,32 @@ def group_contributions(contributions: np.ndarray, columns: Sequence[str]) -> di
     }
 
 
+@dataclass
+class Tally:
+    """How much each feature moved the places that were given words, on average.
+
+    Attributes:
+        moved: float64 [F] sums of absolute contributions.
+        places: how many.
+    """
+
+    moved: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    places: int = 0
+
+    def add(self, contributions: np.ndarray) -> None:
+        """Count contributions [N, F]."""
+        moved = np.abs(contributions).sum(0)
+        self.moved = self.moved + moved if self.places else moved
+        self.places += len(contributions)
+
+    def means(self, columns: Sequence[str]) -> dict[str, float]:
+        """Mean absolute contribution in log-odds by feature, largest first; none where nothing was explained."""
+        if not self.places:
+            return {}
+        found = dict(zip(columns, (self.moved / self.places).round(6).tolist(), strict=True))
+        return dict(sorted(found.items(), key=lambda one: (-one[1], one[0])))
+
+
 @dataclass(frozen=True)
 class Words:
     """Sentences for places of lists.
@@ -65,12 +105,16 @@ class Words:
         order: that ranked.
         titles: item names by place.
         shelves: the narrowest category of each item.
+        tally: of all that was explained.
+        texts: float32 [I, T] unit text vectors, where the nearest of the user's items shall be named.
     """
 
     known: Knowledge
     order: Order
     titles: Sequence[str]
     shelves: Sequence[str]
+    tally: Tally = field(default_factory=Tally)
+    texts: np.ndarray | None = None
 
     def reasons(self, lists: Lists, wanted: np.ndarray) -> np.ndarray:
         """The largest group of contributions, in words. Object array [B, K]; places that are not wanted stay empty.
@@ -82,7 +126,9 @@ class Words:
         row, column = np.nonzero(wanted)
         user, item, history = lists.users[row], lists.items[row, column], self.known.history
         age, baskets, gap = (np.asarray(m[user, item]).ravel() for m in (history.age, history.baskets, history.gap))
-        by_group = group_contributions(self.order.contributions(lists.features[row, column]), self.order.columns)
+        contributions = self.order.contributions(lists.features[row, column])
+        self.tally.add(contributions)
+        by_group = group_contributions(contributions, self.order.columns)
         by_group["repeat"][baskets == 0] = -np.inf
         by_group["rhythm"][(baskets == 0) | (gap <= 0)] = -np.inf
         groups, parts = list(by_group), np.stack(list(by_group.values()))
@@ -102,6 +148,8 @@ class Words:
         """Words of a reason that is not the user's own habit with the item."""
         if group == "follows" and (source := self._source(user, item)) is not None:
             return f"Often in the next basket after {self.titles[source]}"
+        if group == "alike" and (source := self._nearest(user, item)) is not None:
+            return f"Close to {self.titles[source]}, which you bought"
         if group == "alike":
             return f"Close to what you buy: {self.shelves[item]}"
         if group == "fits":
@@ -121,6 +169,20 @@ class Words:
             mine.indices, columns[towards.indices], assume_unique=True, return_indices=True
         )
         return int(shared[int((mine.data[left] * towards.data[right]).argmax())]) if len(shared) else None
+
+    def _nearest(self, user: int, item: int) -> int | None:
+        """The user's other item that adds most to how near an item is to what the user takes.
+
+        Nearness is a sum over what the user took, so what an item adds is its Shapley value in it.
+        """
+        if self.texts is None:
+            return None
+        taken = self.known.taken[user]
+        heavy = np.argsort(-taken.data, kind="stable")[:HEAVY]
+        mine = self.known.columns[taken.indices[heavy]]
+        adds = taken.data[heavy] * (self.texts[mine] @ self.texts[item])
+        adds[mine == item] = 0
+        return int(mine[adds.argmax()]) if adds.max(initial=0) > 0 else None
 
 
 def plain_words(baskets: int, age: int, buyers: int) -> str:
@@ -149,8 +211,8 @@ def basket_reasons(leads: np.ndarray, often: np.ndarray, titles: Sequence[str]) 
 
 
 def popular_words(buyers: int) -> str:
-    """The reason of a popular item."""
-    return f"{buyers} shoppers bought it in the last 4 weeks"
+    """The reason of a popular item; so few that they might be known are not counted out."""
+    return f"{buyers} shoppers bought it in the last 4 weeks" if buyers >= FEW else "Bought by other shoppers of late"
 
 
 def audience_reasons(contributions: np.ndarray, names: Sequence[str], most: int = 2) -> list[str]:

@@ -1,5 +1,8 @@
 """Reasons: the largest contribution in plain words, and never a habit the user does not have."""
 
+import ast
+import inspect
+import re
 from types import SimpleNamespace
 from typing import Any
 
@@ -82,6 +85,52 @@ def test_nobody_is_told_of_a_habit_they_do_not_have() -> None:
 
 def test_a_flow_from_nothing_the_user_bought_is_not_told() -> None:
     assert "Often in the next basket" not in reason(known(), 2, **{"co_visitation/next.log": 9})
+
+
+def test_what_is_alike_names_the_users_item_that_adds_most() -> None:
+    texts = np.array([[1, 0], [0.6, 0.8], [0.8, 0.6]], np.float32)
+    lists = Lists(np.array([0]), np.array([[2]]), np.zeros((1, 1)), np.zeros((1, 1, len(COLUMNS)), np.float32))
+    lists.features[0, 0, COLUMNS.index("text/taste.log")] = 1
+
+    def words(*taken: float) -> str:
+        facts = known()
+        facts.taken = sp.csr_matrix(np.array([taken], np.float32))
+        told = explain.Words(facts, ORDER, TITLES, SHELVES, texts=texts)
+        return str(told.reasons(lists, np.ones((1, 1), bool))[0, 0])
+
+    assert words(1, 1, 0) == "Close to Bread, which you bought"  # cosines .8 and .96
+    assert words(2, 1, 0) == "Close to Milk, which you bought"
+    assert words(0, 1, 9) == "Close to Bread, which you bought"  # not to itself
+    assert words(0, 0, 9) == "Close to what you buy: bar soap"
+
+
+def test_few_buyers_are_not_counted_out() -> None:
+    assert explain.popular_words(explain.FEW) == "5 shoppers bought it in the last 4 weeks"
+    assert explain.popular_words(1) == "Bought by other shoppers of late"
+
+
+def test_no_reason_speaks_of_causes() -> None:
+    """Only contacts that chance decided tell what causes what; reasons say what a model reads."""
+    causal = re.compile(r"\b(because|causes?|caused|makes? you|leads? to|due to|thanks to|effects?|increases?)\b", re.I)
+    said = [*explain.GROUP_WORDS.values(), *explain.AUDIENCE_WORDS.values()]
+    tree = ast.parse(inspect.getsource(explain))
+    said += [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+    documented = (ast.Module, ast.ClassDef, ast.FunctionDef)
+    docs = {ast.get_docstring(node, clean=False) for node in ast.walk(tree) if isinstance(node, documented)}
+    assert [words for words in said if words not in docs and causal.search(words)] == []
+
+
+def test_what_was_explained_tells_how_much_each_feature_moved_it() -> None:
+    tally = explain.Tally()
+    assert tally.means(("a", "b")) == {}
+    tally.add(np.array([[1.0, -2.0], [0.0, 3.0]]))
+    tally.add(np.array([[-1.0, 0.0]]))
+    assert tally.means(("a", "b")) == {"b": pytest.approx(5 / 3, abs=1e-6), "a": pytest.approx(2 / 3, abs=1e-6)}
+    assert list(tally.means(("a", "b"))) == ["b", "a"]
+
+
+def test_every_group_has_words() -> None:
+    assert set(explain.GROUP_WORDS) == {*explain.GROUPS.values(), "rhythm"}
 
 
 def test_only_wanted_places_are_explained() -> None:

@@ -42,6 +42,7 @@ ELSEWHERE = {
     "stages/scene.py": NIGHT,
     "stages/score_cart.py": NIGHT,
     "stages/score_recommendations.py": NIGHT,
+    "stages/why.py": NIGHT,
     "tracking/client.py": "tests/test_tracking.py ships through it",
     "tracking/note.py": "tests/test_tracking.py ships through it",
     "tracking/registry.py": "tests/test_tracking.py ships through it",

@@ -21,9 +21,13 @@ import yaml
 from pipeline import gates, nightly, tracking
 from pipeline.contracts.tables import TABLES
 from pipeline.errors import NoData, Refused
+from pipeline.explain import AUDIENCE_WORDS
+from pipeline.features.responses import NAMES
+from pipeline.learning import lineage
 from pipeline.privacy.keys import VARIABLE
 from pipeline.record import RUNS, last_values, read_notes
 from pipeline.settings import Night, load_shop
+from pipeline.stages import features, why
 from pipeline.tables.run_status import NO_INPUT
 from pipeline.warehouse import snapshot
 from pipeline.warehouse.manifest import Manifest
@@ -252,6 +256,53 @@ def test_the_record_tells_the_whole_night(nights):
         facts = last_values(night.record / RUNS / name, "tags")
         assert facts["status"] == "done", name
         assert last_values(night.record / RUNS / name, "metrics")["stage/seconds"] >= 0
+
+
+def test_an_item_is_explained_from_what_was_published_and_what_was_read(nights, monkeypatch):
+    night, published_id = nights.first, nights.manifests["first"].snapshot
+    monkeypatch.setenv(VARIABLE, "5a" * 32)
+    pinned = snapshot.open_snapshot(night.warehouse, published_id)
+    rows = pinned.table("recommendations").to_pylist()
+    shown = next(row for row in rows if row["surface"] == "home" and row["reason"].startswith("You bought it"))
+    told = why.of_item(night, pinned, shown["user_key"], shown["item_id"], 3)
+    assert shown in told.shown and told.words == shown["reason"]
+    found = told.shares
+    assert found.rank > 0 and len(told.players) == 3
+    assert found.shares.values.sum() == pytest.approx(found.shares.whole - found.shares.none)
+    monkeypatch.setattr(features, "READ", ("nothing",))  # as if the night's own files were gone
+    again = why.of_item(night, pinned, shown["user_key"], shown["item_id"], 3)
+    np.testing.assert_allclose(again.shares.shares.values, found.shares.values)
+    assert again.parts == told.parts and not replace(night, run=why.RUN).work.exists()
+    with pytest.raises(NoData, match="not in the catalogue"):
+        why.of_item(night, pinned, shown["user_key"], "no such item", 3)
+    stranger = why.of_item(night, pinned, "0" * 32, shown["item_id"], 3)
+    assert stranger.shares is None and stranger.shown == []
+
+
+def test_a_contact_is_explained_by_what_adds_to_its_chance(nights, monkeypatch):
+    monkeypatch.setenv(VARIABLE, "5a" * 32)
+    pinned = snapshot.open_snapshot(nights.first.warehouse, nights.manifests["first"].snapshot)
+    row = pinned.table("ad_audiences").to_pylist()[0]
+    shown, adds = why.of_campaign(nights.first, pinned, row["user_key"], row["campaign_id"])
+    assert shown == [row] and set(adds) == set(NAMES)
+    most = max(adds, key=lambda name: adds[name])
+    assert AUDIENCE_WORDS[most].lower() in row["reason"].lower()
+
+
+def test_every_model_says_what_it_learned_from(nights):
+    told = lineage.known(nights.first.models)
+    for name, version in nights.manifests["next"].models.items():
+        assert f"{name}/{version}" in told
+    served = nights.manifests["next"].models
+    lesson = told[f"recommendations/{served['recommendations']}"]
+    assert lesson.day == NEXT and f"encoder/{served['encoder']}" in lesson.parents and not lesson.knew_erased
+
+
+def test_what_moves_a_place_and_a_contact_is_told(nights):
+    for stage, features_told in {"balance": "personal/slow.log", "fine_tune-audiences": NAMES[0]}.items():
+        path = nights.first.record / RUNS / stage / "files" / "importance.json"
+        moved = json.loads(path.read_text())
+        assert features_told in moved and min(moved.values()) >= 0 < max(moved.values())
 
 
 def test_progress_names_every_stage_in_order(nights):

@@ -5,12 +5,14 @@ One file a group of commands. Nothing heavy is imported here: a command imports 
 
 from pipeline.cli.app import app, main
 
-from pipeline.cli import nights, reading, snapshots, keeping, erasing, ranking, reviewing, backtesting, machine  # isort: skip  (help lists them in this order)
+from pipeline.cli import nights, reading, explaining, snapshots, keeping, erasing  # isort: skip  (help lists them in this order)
+from pipeline.cli import ranking, reviewing, backtesting, machine  # isort: skip
 
 __all__ = [
     "app",
     "backtesting",
     "erasing",
+    "explaining",
     "keeping",
     "machine",
     "main",

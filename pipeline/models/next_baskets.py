@@ -6,7 +6,7 @@ what shares baskets with them, and popularity.
 Shapes: U users, B users of a block, I items, S baskets, N candidates.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -108,7 +108,7 @@ class Rhythm:
         order = np.lexsort((age, baskets.item, user))
         user, item, age = user[order], baskets.item[order], age[order]
         first = np.flatnonzero(np.r_[True, (user[1:] != user[:-1]) | (item[1:] != item[:-1])][: len(user)])
-        last = np.r_[first[1:], len(user)] - 1
+        last = np.r_[first[1:], len(user)][: len(first)] - 1
         times = last - first
         place = (user[first], item[first])
         gap = (age[last] - age[first]) / np.maximum(times, 1)
@@ -129,6 +129,32 @@ def lifts(held: sp.csr_matrix) -> sp.csr_matrix:
 
 
 @dataclass(frozen=True)
+class Guests:
+    """Users who are none of the crowd among whom neighbours are looked for.
+
+    Attributes:
+        whose: int [V] whom of the crowd each stands for, who is no neighbour of theirs.
+        habits, rare: CSR [V, I] unit rows by which neighbours are found.
+    """
+
+    whose: np.ndarray
+    habits: sp.csr_matrix
+    rare: sp.csr_matrix
+
+
+def units(count: sp.csr_matrix, slow: sp.csr_matrix, rarity: np.ndarray) -> tuple[sp.csr_matrix, sp.csr_matrix]:
+    """Unit rows of users by habit, and by what is rare: CSR [U, I] each.
+
+    Args:
+        count: CSR [U, I] what they bought.
+        slow: the same, slowly decayed.
+        rarity: float [I].
+    """
+    rare = normalize(count.power(0.5) @ sp.diags(rarity)).tocsr().astype(np.float32)
+    return normalize(slow).tocsr(), rare
+
+
+@dataclass(frozen=True)
 class Ways:
     """All that scoring reads, as of the end of the baskets.
 
@@ -140,8 +166,10 @@ class Ways:
         together: CSR [I, I] in one basket, large ones counting less.
         lifts: CSR [I, I] log of the surely least lift in one basket.
         habits, rare: CSR [U, I] unit rows by which users are neighbours.
+        rarity: float [I] log of how many users there are to each buyer.
         bought: float [I] baskets with the item.
         returns: float [I] share of its buyers who bought it again.
+        guests: whose baskets these are, if not the crowd's own.
     """
 
     baskets: Baskets
@@ -155,8 +183,10 @@ class Ways:
     lifts: sp.csr_matrix
     habits: sp.csr_matrix
     rare: sp.csr_matrix
+    rarity: np.ndarray
     bought: np.ndarray
     returns: np.ndarray
+    guests: Guests | None = None
 
     @classmethod
     def of(cls, baskets: Baskets) -> "Ways":
@@ -172,6 +202,7 @@ class Ways:
         beside = (shared.T @ shared).tocsr()
         beside.setdiag(0)
         rarity = np.log(baskets.shape[0] / np.maximum(buyers, 1))
+        habits, rare = units(count, slow, rarity)
         return cls(
             baskets=baskets,
             count=count,
@@ -182,10 +213,30 @@ class Ways:
             follows=damped((held[same].T @ held[same + 1]).tocsr(), bought, DAMPING),
             together=damped(beside, bought, DAMPING),
             lifts=lifts(paired),
-            habits=normalize(slow).tocsr(),
-            rare=normalize(count.power(0.5) @ sp.diags(rarity)).tocsr().astype(np.float32),
+            habits=habits,
+            rare=rare,
+            rarity=rarity,
             bought=bought,
             returns=(again + 1) / (buyers + PRIOR),
+        )
+
+    def visited(self, baskets: Baskets, whose: np.ndarray) -> "Ways":
+        """The same for other baskets than the crowd's, whose graphs and habits stay as they are.
+
+        Args:
+            baskets: of V users.
+            whose: int [V] whom of the crowd each stands for.
+        """
+        count, slow = baskets.profile(1.0), baskets.profile(SLOW)
+        return replace(
+            self,
+            baskets=baskets,
+            count=count,
+            slow=slow,
+            quick=baskets.profile(QUICK),
+            last=baskets.from_end(1).astype(np.float32),
+            rhythm=Rhythm.of(baskets),
+            guests=Guests(whose, *units(count, slow, self.rarity)),
         )
 
     def scores(self, users: np.ndarray) -> dict[str, np.ndarray]:
@@ -194,8 +245,8 @@ class Ways:
             "personal/recent": self.quick[users],
             "personal/slow": self.slow[users],
             "personal/all": self.count[users],
-            "neighbours/habits": self._neighbours(self.habits, users),
-            "neighbours/rare": self._neighbours(self.rare, users),
+            "neighbours/habits": self._neighbours("habits", users),
+            "neighbours/rare": self._neighbours("rare", users),
             "co_visitation/next": self.quick[users] @ self.follows,
             "complements/all": self.slow[users] @ self.together,
             "complements/lift": self.last[users] @ self.lifts,
@@ -204,10 +255,11 @@ class Ways:
         out = {way: np.asarray(rows.todense(), np.float32) for way, rows in sums.items()}
         return out | {"popularity/bought": np.tile(self.bought.astype(np.float32), (len(users), 1))}
 
-    def _neighbours(self, vectors: sp.csr_matrix, users: np.ndarray) -> sp.csr_matrix:
-        """Habits of the nearest others, by nearness: CSR [B, I]."""
-        near = np.asarray((vectors[users] @ vectors.T).todense(), np.float32)
-        near[np.arange(len(users)), users] = 0
+    def _neighbours(self, kind: str, users: np.ndarray) -> sp.csr_matrix:
+        """Habits of the nearest others, by nearness in `habits` or in what is `rare`: CSR [B, I]."""
+        crowd, whose = getattr(self, kind), users if self.guests is None else self.guests.whose[users]
+        near = np.asarray((getattr(self.guests or self, kind)[users] @ crowd.T).todense(), np.float32)
+        near[np.arange(len(users)), whose] = 0
         count = min(NEIGHBOURS, near.shape[1] - 1)
         near[near <= np.partition(near, -count - 1, axis=1)[:, [-count - 1]]] = 0
         return normalize(sp.csr_matrix(near), "l1") @ self.habits

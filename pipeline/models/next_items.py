@@ -5,8 +5,8 @@ hops of it, likeness of content, and what followed alike items, which reaches an
 Shapes: U users, B users of a block, I items, N candidates.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -160,6 +160,13 @@ def _strongest(rows: sp.csr_matrix, count: int) -> sp.csr_matrix:
     return sp.csr_matrix((rows.data[kept], (row[kept], rows.indices[kept])), shape=rows.shape)
 
 
+def _profiles(sequences: Sequences, ways: Iterable[str], items: int, memory: float) -> dict[str, sp.csr_matrix]:
+    """What each way reads of a user: the latest items, the last one alone, or more of them."""
+    latest, last = sequences.profile(items, memory, 20), sequences.profile(items, memory, 1)
+    profiles = {way: last if way.endswith("_last") else latest for way in ways}
+    return profiles | {"co_visitation/long": sequences.profile(items, 0.8, 50)}
+
+
 @dataclass(frozen=True)
 class Ways:
     """All that scoring reads, as of the end of the sequences.
@@ -169,12 +176,14 @@ class Ways:
         taken: float [I] how often each item was taken.
         graphs: CSR [I, I] by way.
         profiles: CSR [U, I] by way.
+        memory: decay of a user's items by each step back.
     """
 
     sequences: Sequences
     taken: np.ndarray
     graphs: dict[str, sp.csr_matrix]
     profiles: dict[str, sp.csr_matrix]
+    memory: float = Habits.memory
 
     @classmethod
     def of(cls, sequences: Sequences, items: int, alike: Mapping[str, sp.csr_matrix], habits: Habits) -> "Ways":
@@ -190,7 +199,6 @@ class Ways:
         forward = pairs(sequences, items, habits)
         follows = co_visitation(forward, taken, habits)
         near = normalize(_strongest(follows, FOLLOWERS), "l1")
-        latest, last = sequences.profile(items, habits.memory, 20), sequences.profile(items, habits.memory, 1)
         graphs = {
             "co_visitation/next": follows,
             "co_visitation/next_last": follows,
@@ -201,9 +209,12 @@ class Ways:
         for name, others in alike.items():
             graphs[f"text/{name}"] = graphs[f"text/{name}_last"] = others
             graphs[f"text/after_{name}"] = (normalize(others, "l1") @ near).tocsr()
-        long = sequences.profile(items, 0.8, 50)
-        profiles = {way: last if way.endswith("_last") else latest for way in graphs} | {"co_visitation/long": long}
-        return cls(sequences, taken, graphs, profiles)
+        return cls(sequences, taken, graphs, _profiles(sequences, graphs, items, habits.memory), habits.memory)
+
+    def visited(self, sequences: Sequences) -> "Ways":
+        """The same for other users, whose sequences leave what goes with what as it is."""
+        profiles = _profiles(sequences, self.graphs, len(self.taken), self.memory)
+        return replace(self, sequences=sequences, profiles=profiles)
 
     def scores(self, users: np.ndarray) -> dict[str, np.ndarray]:
         """Scores float32 [B, I] of every way."""

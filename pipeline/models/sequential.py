@@ -244,19 +244,20 @@ def train(
 def user_states(
     model: Sequential, lines: Lines, rows: np.ndarray, texts: np.ndarray, length: int, block: int = 256
 ) -> np.ndarray:
-    """State after each user's last purchase: float32 [U, D]."""
+    """State after each user's last purchase, zeros for who bought nothing: float32 [U, D]."""
     device = harness.device()
     model.to(device).eval()
     out = np.zeros((len(lines), model.item.embedding_dim), np.float32)
-    for start in range(0, len(out), block):
-        users = range(start, min(start + block, len(out)))
+    buyers = np.flatnonzero(np.diff(lines.start) > 0)
+    for start in range(0, len(buyers), block):
+        users = buyers[start : start + block]
         latest = [lines.item[lines.start[u] : lines.start[u + 1]][-length:] for u in users]
         read = padded(latest)
         seen = torch.from_numpy(np.where(read >= 0, rows[read], 0)).to(device)
         text = torch.from_numpy(texts[np.maximum(read, 0)] * (read >= 0)[..., None].astype(np.float32)).to(device)
         states = model.states(seen, text)
         last = torch.tensor([len(line) - 1 for line in latest], device=device)
-        out[start : start + len(latest)] = states[torch.arange(len(latest), device=device), last].float().cpu().numpy()
+        out[users] = states[torch.arange(len(latest), device=device), last].float().cpu().numpy()
     return out
 
 

@@ -53,8 +53,8 @@ TABLE_STATES = {"produced": "as asked", "fallback": "fallback", "empty": "empty"
 ENCODERS = {"frozen": "as pretrained", "champion": "champion", "challenger": "tuned tonight"}
 BESIDE = {"encoder": "loss-encoder", "recommendations": "fusion", "audiences": "reliability",
           "sentiment": "loss-sentiment"}  # the model's table  # fmt: skip
-FIGURES = {"encoder": (), "recommendations": ("recall", "ndcg", "gains", "loss-recommendations"), "audiences": (),
-           "sentiment": ()}  # fmt: skip
+FIGURES = {"encoder": (), "recommendations": ("recall", "ndcg", "gains", "importance-lists", "loss-recommendations"),
+           "audiences": ("importance-audiences",), "sentiment": ()}  # fmt: skip
 PLATFORMS = {"linkedin": "LinkedIn", "tiktok": "TikTok"}
 SEGMENTS = {
     "light": "users who buy least", "middle": "users in between", "heavy": "users who buy most",

@@ -36,6 +36,7 @@ from pipeline.reports.drawing import (
 from pipeline.reports.drawing import Plot as Plot
 
 CUTOFFS = (5, 10, 20, 50)
+MOVERS = 14  # features drawn of a model's
 RANKERS = {  # who: words, colour, marker
     "fused": ("fused lists", BLUE, "o"),
     "champion": ("champion", SKY, "P"),
@@ -157,6 +158,30 @@ def fusion(record: Path) -> Iterator[Drawing]:
     )  # fmt: skip
 
 
+def importance(record: Path) -> Iterator[Drawing]:
+    """How much each feature moves a place on a list, and a contact's chance."""
+    told = {
+        "lists": ("balance", "What moves a place on a list", "the places shown tonight"),
+        "audiences": ("fine_tune-audiences", "What moves a contact's chance", "the judged contacts"),
+    }
+    for name, (stage, title, over) in told.items():
+        moved = _json(record, stage, "importance")
+        if not moved:
+            continue
+        most = sorted(moved.items(), key=lambda pair: (-pair[1], pair[0]))[:MOVERS][::-1]
+        names, values = [feature.replace("_", " ") for feature, _ in most], [value for _, value in most]
+        figure, axes = new_figure(height=0.8 + 0.24 * len(names))
+        axes.barh(names, values, color=BLUE, height=0.62)
+        axes.set(xlabel="mean absolute contribution, log-odds")
+        axes.grid(visible=False, axis="y")
+        words = ", ".join(f"{one} {value:.2f}" for one, value in zip(reversed(names), reversed(values), strict=True))
+        yield Drawing(
+            f"importance-{name}", title, f"Largest of {len(moved)} features: {words}.",
+            f"Shapley values of the features, averaged over {over}: what the model reads, not what causes anything.",
+            figure,
+        )  # fmt: skip
+
+
 def reliability(record: Path) -> Iterator[Drawing]:
     """Predicted against observed response rates, with Wilson intervals and the number of sends in each bin."""
     bins = [one for one in _json(record, "fine_tune-audiences", "calibration") or [] if one["n"]]
@@ -228,7 +253,7 @@ def balance(record: Path) -> Iterator[Drawing]:
 
 
 DRAW: tuple[Callable[[Path], Iterator[Drawing]], ...] = (
-    balance, losses, ranking_curves, gains, fusion, reliability, quarantine, tables, arrivals,
+    balance, losses, ranking_curves, gains, fusion, importance, reliability, quarantine, tables, arrivals,
 )  # fmt: skip
 WORDS = {"train": "training", "valid": "validation"}
 MEANING = {

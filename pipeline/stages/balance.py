@@ -21,6 +21,7 @@ from pipeline.settings import Night
 from pipeline.stages import attribution, balance_figures, balance_notes, desk, free_lists, score_recommendations
 from pipeline.stages.balance_rows import item_rows, tables
 from pipeline.stages.blocks import balanced, blocks_of, core
+from pipeline.stages.gate import note_json
 from pipeline.stages.operating_point import take, unmeasured
 from pipeline.stages.reasons import Reasons
 from pipeline.stages.scene import Scene
@@ -55,6 +56,8 @@ def run(night: Night, _item: str | None, recorder: JsonRecorder, progress: desk.
     balance_notes.leave(balance_notes.Night(experience, ledger, points, taken.chosen, titles), scene.policy, recorder)
     balance_figures.leave(recorder, scene, taken, made_of)
     attribution.leave(recorder, scene, serves, made_of[RECOMMENDATIONS.name])
+    if words.words:
+        note_json(recorder, "importance", words.words.tally.means(words.words.order.columns))
     rows = {file.name: file.rows for file in files}
     recorder.metrics({f"rows/{name}": count for name, count in rows.items()})
     desk.note(night, "balanced", {"rows": rows})

@@ -3,6 +3,7 @@
 from typing import Any
 
 import ibis
+import ibis.expr.types as ir
 
 from pipeline import engine, gates
 from pipeline.contracts.features import CATALOGUE, SEQUENCES, USER_ITEMS
@@ -14,12 +15,37 @@ from pipeline.settings import Night
 from pipeline.stages import desk
 from pipeline.stages.gate import judge_frames
 
+READ = (desk.LINES, CATALOGUE.name)  # what ranking reads of it
+
 
 def run(night: Night, _item: str | None, recorder: JsonRecorder, progress: desk.Progress) -> dict[str, Any]:
     """Write lines, user_items, catalogue and sequences; run their expectations."""
-    shop = night.shop
     cut = desk.cut(night)
-    connection = desk.connect(night)
+    lines = build(night)
+    progress(2, 4)
+    user_items = desk.write(night, USER_ITEMS.name, behaviour.user_items(lines, night.day).to_pyarrow(), USER_ITEMS)
+    progress(3, 4)
+    recent = sequences.recent_lines(lines, night.day, night.shop.recommender.history)
+    ordered_users = desk.write(night, SEQUENCES.name, sequences.sequences(recent), SEQUENCES)
+    progress(4, 4)
+    frames = {
+        "feature_user_items": user_items,
+        "feature_catalogue": desk.catalogue(night),
+        "feature_sequences": ordered_users,
+    }
+    recorder.params({"split": {"fit_end": str(cut.fit_end), "tune_end": str(cut.tune_end), "day": str(cut.day)}})
+    recorder.metrics({f"rows/{name}": len(frame) for name, frame in frames.items()})
+    gates.require(judge_frames(frames, recorder))
+    return {name: len(frame) for name, frame in frames.items()}
+
+
+def build(night: Night) -> ir.Table:
+    """Write lines and catalogue as of the business day; gives the lines.
+
+    Raises:
+        NoData: no events or no items have landed.
+    """
+    shop, connection = night.shop, desk.connect(night)
     events, items = desk.landed(connection, night, "events"), desk.landed(connection, night, "items")
     if events is None or items is None:
         raise NoData(f"shop {shop.name}: no events or no items have landed by {night.day}; run the ingest stage first")
@@ -27,19 +53,8 @@ def run(night: Night, _item: str | None, recorder: JsonRecorder, progress: desk.
     ordered = taken.order_by("ds", "user_key", "basket_id", "item_id").to_pyarrow()
     desk.write(night, desk.LINES, ordered)
     lines = ibis.memtable(ordered)
-    progress(1, 4)
-    user_items = desk.write(night, USER_ITEMS.name, behaviour.user_items(lines, night.day).to_pyarrow(), USER_ITEMS)
-    progress(2, 4)
     newest = partitions.latest(items, "item_id")
     sales = behaviour.item_sales(lines, night.day, shop.recommender.recent_days)
     goods = texts.catalogue(newest, sales, shop.encoder.item_text, shop.never_recommend)
-    catalogue = desk.write(night, CATALOGUE.name, engine.arrow(goods, CATALOGUE))
-    progress(3, 4)
-    recent = sequences.recent_lines(lines, night.day, shop.recommender.history)
-    ordered_users = desk.write(night, SEQUENCES.name, sequences.sequences(recent), SEQUENCES)
-    progress(4, 4)
-    frames = {"feature_user_items": user_items, "feature_catalogue": catalogue, "feature_sequences": ordered_users}
-    recorder.params({"split": {"fit_end": str(cut.fit_end), "tune_end": str(cut.tune_end), "day": str(cut.day)}})
-    recorder.metrics({f"rows/{name}": len(frame) for name, frame in frames.items()})
-    gates.require(judge_frames(frames, recorder))
-    return {name: len(frame) for name, frame in frames.items()}
+    desk.write(night, CATALOGUE.name, engine.arrow(goods, CATALOGUE))
+    return lines

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from pipeline import explain
 from pipeline.errors import NoData
 from pipeline.features.responses import NAMES, Campaign, responders
 from pipeline.learning import champions
@@ -50,6 +51,10 @@ def run(night: Night, recorder: JsonRecorder, progress: desk.Progress) -> dict[s
         }
     )
     desk.tell_version(recorder, night, NAME, version)
+    desk.tell_lesson(recorder, night, NAME, version, encoder=inputs.encoder)
+    moved = explain.Tally()
+    moved.add(served.contributions(judged.features, judged.kind))
+    note_json(recorder, "importance", moved.means(NAMES))
     facts = _measure(judged, scores, seed, recorder)
     facts |= {
         "challenger": version,

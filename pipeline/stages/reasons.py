@@ -36,9 +36,8 @@ class Reasons:
             return cls(scene, None, titles)
         _model, _rows, texts, order = open_version(inputs.night, inputs, version)
         known = inputs.counted(scene.history, texts, listed_tonight=True)
-        return cls(
-            scene, explain.Words(known, order, titles, explain.shelf_names(inputs.catalogue.column("category"))), titles
-        )
+        shelves = explain.shelf_names(inputs.catalogue.column("category"))
+        return cls(scene, explain.Words(known, order, titles, shelves, texts=texts), titles)
 
     def of_lists(self, company: Company, free: Free, shown: Iterable[np.ndarray]) -> list[np.ndarray]:
         """Object [B, K] of each of several lists int [B, K] drawn from one ranking."""

@@ -124,5 +124,6 @@ def audiences(recorder: JsonRecorder) -> None:
     recorder.tags({"model/name": "audiences"})
     recorder.metrics({"auc/response": 0.81, "auc/response_low": 0.78, "auc/response_high": 0.84})
     recorder.metrics({"auc/recency_frequency": 0.57, "gain/auc": 0.24, "calibration/ece": 0.2})
+    note_json(recorder, "importance", {"baskets_90d": 0.25, "targets": 0.125, "sends_before": 0.5})
     bins = [{"predicted": 0.1, "observed": 0.05, "n": 100}, {"predicted": 0.6, "observed": 0.5, "n": 40}]
     note_json(recorder, "calibration", bins)

@@ -31,7 +31,8 @@ def test_a_whole_record_gives_every_figure(write_record: Callable[..., Night]) -
     night = write_record()
     drawn = plots.draw_all(night.record)
     assert [plot.name for plot in drawn] == [
-        "loss-encoder", "recall", "ndcg", "gains", "fusion", "reliability", "quarantine", "tables", "arrivals",
+        "loss-encoder", "recall", "ndcg", "gains", "fusion", "importance-audiences", "reliability",
+        "quarantine", "tables", "arrivals",
     ]  # fmt: skip
     assert sorted((night.record / FILES / "plots").iterdir()) == sorted(plot.png for plot in drawn)
     assert all(plot.png.read_bytes().startswith(PNG) for plot in drawn)
@@ -114,6 +115,16 @@ def test_fusion_bars_are_the_shares(write_record: Callable[..., Night]) -> None:
     drawing = only(plots.fusion, write_record())
     assert [bar.get_width() for bar in axes_of(drawing).patches] == [0.1, 0.2, 0.4]
     assert drawing.alt == "Shares: co visitation 0.40, text 0.20, transformer 0.10."
+
+
+def test_importance_shows_what_moves_most_first(
+    write_record: Callable[..., Night], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plots, "MOVERS", 2)
+    drawing = only(plots.importance, write_record())
+    assert [label.get_text() for label in axes_of(drawing).get_yticklabels()] == ["baskets 90d", "sends before"]
+    assert [bar.get_width() for bar in axes_of(drawing).patches] == [0.25, 0.5]
+    assert drawing.alt == "Largest of 3 features: sends before 0.50, baskets 90d 0.25."
 
 
 def test_reliability_shows_rates_and_counts(write_record: Callable[..., Night]) -> None:
