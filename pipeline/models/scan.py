@@ -191,5 +191,5 @@ def _coded(vectors: np.ndarray, step: np.ndarray) -> tuple[np.ndarray, np.ndarra
         whole = np.rint(vectors[some] / step[some])
         codes[some, : vectors.shape[1]] = whole
         rest = vectors[some] - whole * step[some]
-        lost[some], length[some] = (np.sqrt(np.einsum("nd,nd->n", one, one)) for one in (rest, vectors[some]))
+        lost[some], length[some] = (np.sqrt(np.einsum("vd,vd->v", one, one)) for one in (rest, vectors[some]))
     return codes, lost, length
