@@ -283,10 +283,12 @@ def test_a_contact_is_explained_by_what_adds_to_its_chance(nights, monkeypatch):
     monkeypatch.setenv(VARIABLE, "5a" * 32)
     pinned = snapshot.open_snapshot(nights.first.warehouse, nights.manifests["first"].snapshot)
     row = pinned.table("ad_audiences").to_pylist()[0]
-    shown, adds = why.of_campaign(nights.first, pinned, row["user_key"], row["campaign_id"])
-    assert shown == [row] and set(adds) == set(NAMES)
-    most = max(adds, key=lambda name: adds[name])
+    told = why.of_campaign(nights.first, pinned, row["user_key"], row["campaign_id"], 3)
+    assert told.shown == [row] and set(told.adds) == set(NAMES)
+    most = max(told.adds, key=lambda name: told.adds[name])
     assert AUDIENCE_WORDS[most].lower() in row["reason"].lower()
+    assert told.shares.values.sum() == pytest.approx(told.shares.whole - told.shares.none)
+    assert told.shares.whole == pytest.approx(np.log(told.chance / (1 - told.chance)))
 
 
 def test_every_model_says_what_it_learned_from(nights):

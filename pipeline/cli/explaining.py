@@ -9,7 +9,8 @@ from pipeline.cli.reading import key_of, pin
 from pipeline.errors import ConfigError
 
 if TYPE_CHECKING:
-    from pipeline.stages.why import Reason
+    from pipeline.metrics.shapley import Shares
+    from pipeline.stages.why import Contacted, Reason
 
 PANEL = "Read"
 NAMED = 3  # titles of the player that stands for the rest
@@ -39,7 +40,7 @@ def explain(
     if item is not None:
         _print_item(why.of_item(night, pinned, key, item, most))
     elif campaign is not None:
-        _print_campaign(*why.of_campaign(night, pinned, key, campaign))
+        _print_campaign(why.of_campaign(night, pinned, key, campaign, most))
 
 
 def _print_item(told: "Reason") -> None:
@@ -56,29 +57,35 @@ def _print_item(told: "Reason") -> None:
     rows = [(GROUP_WORDS[name], f"{value:+.3f}") for name, value in told.parts.items()]
     print_table(("what the models read", "adds (log-odds)"), rows, right=("adds (log-odds)",))
     out.print()
-    order = sorted(range(len(found.players)), key=lambda at: -shares.values[at])
+    _print_history(shares, told.players, [_place(int(rank), found.places) for rank in found.without])
+
+
+def _print_campaign(told: "Contacted") -> None:
+    from pipeline.explain import AUDIENCE_WORDS
+
+    _print_shown(told.shown, ("rank", "propensity", "uplift", "is_holdout", "reason"), "")
+    out.print()
+    rows = [(name, AUDIENCE_WORDS[name], f"{value:+.3f}") for name, value in told.adds.items()]
+    print_table(("feature", "in words, where it adds", "adds (log-odds)"), rows, right=("adds (log-odds)",))
+    print_facts([("together", f"{sum(told.adds.values()):+.3f} against the average contact")])
+    out.print()
+    _print_history(told.shares, told.players, [f"{chance:.2%}" for chance in told.without])
+    print_facts([("chance of a response by the end", f"{told.chance:.2%}")])
+
+
+def _print_history(shares: "Shares", players: list[list[str]], without: list[str]) -> None:
+    """What each thing in the history adds, largest first, and what would be without it."""
     head = ("history", "adds (log-odds)", "+-", "without it")
-    rows_of_history = [
-        (
-            _titles(told.players[at]),
-            f"{shares.values[at]:+.3f}",
-            f"{shares.errors[at]:.3f}" if shares.errors[at] else "exact",
-            _place(int(found.without[at]), found.places),
-        )
-        for at in order
+    rows = [
+        (_titles(players[at]), f"{shares.values[at]:+.3f}", _error(shares.errors[at]), without[at])
+        for at in sorted(range(len(players)), key=lambda at: -shares.values[at])
     ]
-    print_table(head, rows_of_history, right=head[1:3])
+    print_table(head, rows, right=head[1:3])
     print_facts([("with no history", f"{shares.none:+.3f}"), ("with all of it", f"{shares.whole:+.3f}")])
 
 
-def _print_campaign(shown: list[dict[str, Any]], adds: dict[str, float]) -> None:
-    from pipeline.explain import AUDIENCE_WORDS
-
-    _print_shown(shown, ("rank", "propensity", "uplift", "is_holdout", "reason"), "")
-    out.print()
-    rows = [(name, AUDIENCE_WORDS[name], f"{value:+.3f}") for name, value in adds.items()]
-    print_table(("feature", "in words, where it adds", "adds (log-odds)"), rows, right=("adds (log-odds)",))
-    print_facts([("together", f"{sum(adds.values()):+.3f} against the average contact")])
+def _error(error: float) -> str:
+    return f"{error:.3f}" if error else "exact"
 
 
 def _print_shown(rows: list[dict[str, Any]], columns: tuple[str, ...], none: str) -> None:

@@ -122,7 +122,13 @@ def contact_arrays(rows: pa.Table, users: pa.Array) -> Contacts:
 
 
 def features(
-    campaign: Campaign, day: int, lines: Lines, contacts: Contacts, texts: np.ndarray, creative: np.ndarray
+    campaign: Campaign,
+    day: int,
+    lines: Lines,
+    contacts: Contacts,
+    texts: np.ndarray,
+    creative: np.ndarray,
+    others: "Crowd | None" = None,
 ) -> np.ndarray:
     """What was known of every user before a day: float64 [U, F], columns NAMES.
 
@@ -133,17 +139,19 @@ def features(
         contacts: sends and responses; likewise.
         texts: float32 [I, T] unit text vectors of the items.
         creative: float32 [T] unit text vector of the creative.
+        others: whom users are held against, if not these users themselves.
     """
     known = _Known.before(day, lines)
     earlier = contacts.day < day
     answered = earlier & contacts.responded
     taste = _tastes(known, texts)
+    against = others or Crowd.of(known, taste, np.unique(contacts.user[answered]), len(texts))
     return np.concatenate(
         [
-            _habits(known, len(texts)),
+            _habits(known, against.usual),
             _aims(campaign, known, len(texts)),
             _answers(contacts, earlier & ~contacts.responded, answered, known.users),
-            _likings(campaign, taste, np.unique(contacts.user[answered]), texts, creative),
+            _likings(campaign, taste, against, texts, creative),
             np.full((known.users, 1), np.log1p((campaign.targets >= 0).sum())),
             np.full((known.users, 1), np.log1p(campaign.ends - campaign.starts)),
         ],
@@ -178,6 +186,41 @@ class _Known:
         return _distinct(self.user[rows], values[rows], self.users)
 
 
+@dataclass(frozen=True)
+class Crowd:
+    """What a user is held against.
+
+    Attributes:
+        usual: float64 [I] log of what an item usually costs, in steps of 1 / EXACT.
+        everyone: float64 [T] mean taste.
+        towards: float64 [T] unit direction from there to the taste of who has answered a campaign.
+    """
+
+    usual: np.ndarray
+    everyone: np.ndarray
+    towards: np.ndarray
+
+    @classmethod
+    def of(cls, known: _Known, taste: np.ndarray, answered: np.ndarray, items: int) -> "Crowd":
+        """Of all users: their lines, tastes [U, T], and who has answered."""
+        paid, times = (np.bincount(known.item, of, minlength=items) for of in (_log_cents(known), None))
+        everyone = taste.mean(0)
+        towards = taste[answered].mean(0) - everyone if len(answered) else everyone * 0
+        return cls(np.rint(paid / np.maximum(times, 1)), everyone, _unit(towards))
+
+
+def crowd(day: int, lines: Lines, contacts: Contacts, texts: np.ndarray) -> Crowd:
+    """All users as they stood before a day; arguments as of `features`."""
+    known = _Known.before(day, lines)
+    answered = np.unique(contacts.user[(contacts.day < day) & contacts.responded])
+    return Crowd.of(known, _tastes(known, texts), answered, len(texts))
+
+
+def _log_cents(known: _Known) -> np.ndarray:
+    """Log of what each line cost, in steps of 1 / EXACT: [N]."""
+    return np.asarray(np.rint(np.log(np.maximum(known.cents, 1)) * EXACT))
+
+
 def _distinct(user: np.ndarray, values: np.ndarray, users: int) -> np.ndarray:
     if not len(user):
         return np.zeros(users)
@@ -185,14 +228,11 @@ def _distinct(user: np.ndarray, values: np.ndarray, users: int) -> np.ndarray:
     return np.bincount(pairs // (int(values.max()) + 1), minlength=users).astype(np.float64)
 
 
-def _habits(known: _Known, items: int) -> np.ndarray:
-    """How often, how much, and at what price against what others pay for the same item: [U, 5]."""
+def _habits(known: _Known, usual: np.ndarray) -> np.ndarray:
+    """How often, how much, and at what price against what is usual for the same item: [U, 5]."""
     last = np.full(known.users, 2 * LONG, np.int64)
     np.minimum.at(last, known.user, known.age)
     recent, long = known.age <= RECENT, known.age <= LONG
-    price = np.rint(np.log(np.maximum(known.cents, 1)) * EXACT)
-    paid, times = (np.bincount(known.item, of, minlength=items) for of in (price, None))
-    usual = np.rint(paid / np.maximum(times, 1))
     lines = known.total(long)
     return np.stack(
         [
@@ -200,7 +240,7 @@ def _habits(known: _Known, items: int) -> np.ndarray:
             np.log1p(known.distinct(recent, known.basket)),
             np.log1p(known.total(recent, known.cents) / 100),
             np.log1p(lines / np.maximum(known.distinct(long, known.basket), 1)),
-            known.total(long, price - usual[known.item]) / EXACT / np.maximum(lines, 1),
+            known.total(long, _log_cents(known) - usual[known.item]) / EXACT / np.maximum(lines, 1),
         ],
         axis=1,
     )
@@ -245,14 +285,13 @@ def _tastes(known: _Known, texts: np.ndarray) -> np.ndarray:
 
 
 def _likings(
-    campaign: Campaign, taste: np.ndarray, answered: np.ndarray, texts: np.ndarray, creative: np.ndarray
+    campaign: Campaign, taste: np.ndarray, against: Crowd, texts: np.ndarray, creative: np.ndarray
 ) -> np.ndarray:
     """How near a user's taste is to the campaign's goods, its words, and those who answer campaigns: [U, 3]."""
     targets = campaign.targets[campaign.targets >= 0]
     aim = texts[targets].mean(0) if len(targets) else creative * 0
-    everyone = taste.mean(0)
-    towards = taste[answered].mean(0) - everyone if len(answered) else everyone * 0
-    return np.stack([taste @ _unit(aim), taste @ creative, (taste - everyone) @ _unit(towards)], axis=1)
+    near = (taste - against.everyone) @ against.towards
+    return np.stack([taste @ _unit(aim), taste @ creative, near], axis=1)
 
 
 def _unit(vectors: np.ndarray) -> np.ndarray:

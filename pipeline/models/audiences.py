@@ -78,9 +78,13 @@ class ResponseModel:
         table = (with_kinds(features, kind, self.kinds) - self.mean) / self.deviation
         return np.clip(table, -EXTREME, EXTREME)
 
+    def log_odds(self, features: np.ndarray, kind: np.ndarray) -> np.ndarray:
+        """Of a response by the campaign's end [N]."""
+        return np.asarray(self.scaled(features, kind) @ self.weights + self.intercept)
+
     def propensity(self, features: np.ndarray, kind: np.ndarray) -> np.ndarray:
         """Probabilities of a response by the campaign's end [N]."""
-        return _sigmoid(self.scaled(features, kind) @ self.weights + self.intercept)
+        return _sigmoid(self.log_odds(features, kind))
 
     def propensity_draws(self, features: np.ndarray, kind: np.ndarray) -> np.ndarray:
         """Probabilities under each resampled fit: [DRAWS, N]."""

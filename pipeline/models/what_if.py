@@ -130,20 +130,27 @@ def attribute(case: Case, item: int, most: int, *, places: int, orders: int = 64
         orders: drawn where players are too many to enumerate.
         seed: of the drawing.
     """
-    player_of = _players(case, item, most)
-    count = int(player_of.max(initial=-1)) + 1
-    shares = shapley.shares(lambda who: case.scores(item, who[:, player_of]), count, orders, seed)
-    ranks = case.ranks(item, _all_and_all_but_one(count)[:, player_of], places)
+    player_of, shares = share_out(lambda kept: case.scores(item, kept), len(case.items), most, orders=orders, seed=seed)
+    count = len(shares.values)
+    ranks = case.ranks(item, all_and_all_but_one(count)[:, player_of], places)
     players = tuple(case.items[player_of == player] for player in range(count))
     return Attribution(players, shares, ranks[1:], int(ranks[0]), places)
 
 
-def _players(case: Case, item: int, most: int) -> np.ndarray:
+def share_out(
+    scores: shapley.Game, items: int, most: int, *, orders: int, seed: int
+) -> tuple[np.ndarray, shapley.Shares]:
+    """Which player each history item is, int [N], and what each player adds; arguments as of `attribute`."""
+    player_of = _players(scores, items, most)
+    count = int(player_of.max(initial=-1)) + 1
+    return player_of, shapley.shares(lambda who: scores(who[:, player_of]), count, orders, seed)
+
+
+def _players(game: shapley.Game, count: int, most: int) -> np.ndarray:
     """Int [N] which player each history item is: the strongest one each, the rest the last."""
-    count = len(case.items)
     if count <= most:
         return np.arange(count)
-    scores = case.scores(item, _all_and_all_but_one(count))
+    scores = game(all_and_all_but_one(count))
     moved = np.abs(np.round(scores[0] - scores[1:], DIGITS))
     strongest = np.sort(np.argsort(-moved, kind="stable")[: most - 1])
     player_of = np.full(count, most - 1)
@@ -151,7 +158,7 @@ def _players(case: Case, item: int, most: int) -> np.ndarray:
     return player_of
 
 
-def _all_and_all_but_one(count: int) -> np.ndarray:
+def all_and_all_but_one(count: int) -> np.ndarray:
     """Bool [count + 1, count]."""
     return np.concatenate([np.ones((1, count), bool), ~np.eye(count, dtype=bool)])
 

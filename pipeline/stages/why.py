@@ -18,9 +18,11 @@ from pipeline.contracts.tables import AD_AUDIENCES, RECOMMENDATIONS
 from pipeline.errors import NoData
 from pipeline.features.responses import NAMES
 from pipeline.learning import champions
+from pipeline.metrics.shapley import Shares
 from pipeline.models import audiences, sequential, what_if
 from pipeline.models.recommendations import Lists
 from pipeline.models.what_if import Attribution, Case
+from pipeline.models.what_if_contacted import Contact
 from pipeline.settings import Night
 from pipeline.stages import consenting, features, score_recommendations
 from pipeline.stages.fine_tune_recommendations import open_version
@@ -31,6 +33,7 @@ from pipeline.warehouse.snapshot import Snapshot
 
 RUN = "explain"
 PLACES = score_recommendations.LONG
+ORDERS = 64  # drawn where players are too many to enumerate
 
 
 @dataclass(frozen=True)
@@ -89,7 +92,7 @@ def of_item(night: Night, pinned: Snapshot, user: str, item: str, most: int) -> 
             raise NoData(
                 f"item '{item}': could not be listed on {then.day}: not to be had, or nobody bought it of late"
             )
-        shares = what_if.attribute(case, place, most, places=PLACES, seed=night.shop.seed)
+        shares = what_if.attribute(case, place, most, places=PLACES, orders=ORDERS, seed=night.shop.seed)
         features = case.features(place, np.ones((1, len(case.items)), bool))
         groups = explain.group_contributions(case.order.contributions(features), case.order.columns)
         parts = {name: float(value[0]) for name, value in groups.items()}
@@ -100,12 +103,30 @@ def of_item(night: Night, pinned: Snapshot, user: str, item: str, most: int) -> 
         return Reason(titles[place], shown, ordered, sentence, shares, named, "")
 
 
-def of_campaign(
-    night: Night, pinned: Snapshot, user: str, campaign: str
-) -> tuple[list[dict[str, Any]], dict[str, float]]:
-    """The user's row in a campaign's audience, and the log-odds each feature adds against the average contact.
+@dataclass(frozen=True)
+class Contacted:
+    """Why a user is in an audience.
 
-    The response model is additive, so these are the Shapley values of its features, exactly.
+    Attributes:
+        shown: the published row.
+        adds: log-odds that each feature adds against the average contact, furthest from 0 first. The response model is
+            additive, so these are the Shapley values of its features, exactly.
+        shares: what of the log-odds comes from which thing in the user's history.
+        players: titles of each player's items.
+        without: float64 [P] the chance of a response by the campaign's end without the player alone.
+        chance: with all of them.
+    """
+
+    shown: list[dict[str, Any]]
+    adds: dict[str, float]
+    shares: Shares
+    players: list[list[str]]
+    without: np.ndarray
+    chance: float
+
+
+def of_campaign(night: Night, pinned: Snapshot, user: str, campaign: str, most: int) -> Contacted:
+    """Why a user is in a campaign's audience; arguments as of `of_item`.
 
     Raises:
         NoData: the user is in no published audience of the campaign, so nothing was scored for them to see.
@@ -121,10 +142,19 @@ def of_campaign(
         if found is None:
             raise NoData(f"campaign '{campaign}': an audience of the shop's own making has no campaign to explain")
         row = int(pc.index_in(pc.cast([user], "string"), inputs.lines.users)[0].as_py())
-        features = inputs.features(found, inputs.today + 1)[[row]]
-        adds = model.contributions(features, np.array([found.kind], dtype=object))[0]
+        before, creative = inputs.today + 1, inputs.creatives[found.id]
+        adds = model.contributions(inputs.features(found, before)[[row]], np.array([found.kind], dtype=object))[0]
+        contact = Contact(model, found, before, inputs.lines, inputs.contacts, inputs.texts, creative, row)
+        titles = inputs.ranking.catalogue.column("title").to_pylist()
+        player_of, shares = what_if.share_out(
+            contact.scores, len(contact.items), most, orders=ORDERS, seed=night.shop.seed
+        )
+        count = len(shares.values)
+        chances = 1 / (1 + np.exp(-contact.scores(what_if.all_and_all_but_one(count)[:, player_of])))
+        players = [[titles[one] for one in contact.items[player_of == player]] for player in range(count)]
     order = np.argsort(-np.abs(adds), kind="stable")
-    return shown, {NAMES[at]: float(adds[at]) for at in order}
+    told = {NAMES[at]: float(adds[at]) for at in order}
+    return Contacted(shown, told, shares, players, chances[1:], float(chances[0]))
 
 
 def _case(inputs: RankingInputs, version: str, row: int, titles: list[str]) -> tuple[Case, explain.Words]:

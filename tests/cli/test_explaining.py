@@ -14,6 +14,7 @@ from tests.cli.conftest import KEYS
 
 SHOWN = {"surface": "home", "rank": 2, "change_cause": "kept", "reason": "You bought it twice"}
 SHARES = Shares(np.array([0.5, 1.25, -0.25]), np.array([0, 0, 0.125]), -2.0, -0.5)
+CHANCES = np.array([0.01, 0.06, 0.075])
 PLAYERS = (np.array([4]), np.array([7]), np.arange(20, 25))
 
 
@@ -65,10 +66,14 @@ def test_where_nothing_is_read_nothing_is_made_up(shopkeel, publish, monkeypatch
 def test_of_a_campaign_features_are_told(shopkeel, publish, monkeypatch) -> None:
     publish("2017-11-30")
     row = {"rank": 1, "propensity": 0.125, "uplift": None, "is_holdout": False, "reason": "Shops often"}
-    monkeypatch.setattr(why, "of_campaign", lambda *_: ([row], dict.fromkeys(NAMES[:2], 0.25)))
+    told = why.Contacted([row], dict.fromkeys(NAMES[:2], 0.25), SHARES, [["Milk"], ["Tea"], ["Soap"]], CHANCES, 0.0625)
+    monkeypatch.setattr(why, "of_campaign", lambda *_: told)
     result = shopkeel("explain", "--user", "101", "--campaign", "18")
     assert result.exit_code == 0, result.stderr
     assert "shopped lately" in result.stdout and "+0.500 against the average contact" in result.stdout
+    lines = [" ".join(line.split()) for line in result.stdout.splitlines()]
+    assert "Tea +1.250 exact 6.00%" in lines and "Soap -0.250 0.125 7.50%" in lines
+    assert lines[-1] == "chance of a response by the end 6.25%"
 
 
 @pytest.mark.parametrize("words", [(), ("--item", "i1", "--campaign", "18")])
