@@ -6,6 +6,7 @@ The champions of a night are those in the manifest of the snapshot before it, so
 import hashlib
 import json
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -75,8 +76,8 @@ def content_hash(folder: Path) -> str:
     """
     digest = hashlib.sha256()
     for path in sorted(folder.iterdir()):
-        if path.suffix not in {".safetensors", ".json", ".txt"}:
-            raise DataError(f"{path}: only safetensors, JSON and text may stand in a model folder; remove it")
+        if path.suffix not in {".safetensors", ".json", ".txt"} or path.is_symlink() or not path.is_file():
+            raise DataError(f"{path}: only files of safetensors, JSON and text may stand in a model folder; remove it")
         digest.update(path.name.encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()
 
@@ -85,9 +86,11 @@ def folder(store: Path, name: str, version: str) -> Path:
     """The folder of a version, checked against its name.
 
     Raises:
-        DataError: it is gone or was changed.
+        DataError: it is gone or was changed, or that is no version's name.
     """
     path = store / name / version
+    if not re.fullmatch(r"[0-9a-f]{12}", version):
+        raise DataError(f"model {name} {version!r}: no name of a version; mend what names it")
     if not path.is_dir():
         raise DataError(f"model {name} {version}: not in {store}; restore it or run the night before again")
     if not content_hash(path).startswith(version):

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pipeline.errors import ConfigError
 from pipeline.learning import e5_small
+from pipeline.learning.vetting import vetted
 
 LICENCE_FILE = "LICENCE.json"
 
@@ -80,7 +81,7 @@ def resolve(reference: str, home: Path) -> Path:
         home: folder under which embedded checkpoints are unpacked.
 
     Raises:
-        ConfigError: unknown reference, or nothing there.
+        ConfigError: unknown reference, nothing there, or files that may not be opened.
     """
     scheme, _, rest = reference.partition(":")
     if scheme == "embedded" and rest in EMBEDDED:
@@ -90,7 +91,7 @@ def resolve(reference: str, home: Path) -> Path:
             raise ConfigError(
                 f"checkpoint '{reference}': no config.json in {rest}; give a Hugging Face model directory"
             )
-        return Path(rest)
+        return vetted(Path(rest))
     if scheme == "hf":
         return _from_cache(reference, rest)
     raise ConfigError(
@@ -134,9 +135,10 @@ def _from_cache(reference: str, rest: str) -> Path:
 
     repository, _, revision = rest.partition("@")
     try:
-        return Path(snapshot_download(repository, revision=revision or None, local_files_only=True))
+        found = Path(snapshot_download(repository, revision=revision or None, local_files_only=True))
     except (LocalEntryNotFoundError, ValueError) as error:
         raise ConfigError(
             f"checkpoint '{reference}': not in the local cache, and a night uses no network; "
             "download it beforehand or use path:/dir"
         ) from error
+    return vetted(found, found.parents[1])  # its files are links to blobs beside its snapshots

@@ -32,7 +32,7 @@ class Encoder(torch.nn.Module):
         super().__init__()
         self.tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
         self.body = AutoModel.from_pretrained(
-            folder, local_files_only=True, add_pooling_layer=False, dtype=torch.float32
+            folder, local_files_only=True, add_pooling_layer=False, dtype=torch.float32, use_safetensors=True
         )
         self.max_tokens = max_tokens
 

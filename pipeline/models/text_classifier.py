@@ -43,7 +43,7 @@ class TextClassifier(torch.nn.Module):
         super().__init__()
         self.tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
         self.body = AutoModel.from_pretrained(
-            folder, local_files_only=True, add_pooling_layer=False, dtype=torch.float32
+            folder, local_files_only=True, add_pooling_layer=False, dtype=torch.float32, use_safetensors=True
         )
         self.head = torch.nn.Linear(self.body.config.hidden_size, classes)
         torch.nn.init.zeros_(self.head.weight)

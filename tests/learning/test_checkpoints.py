@@ -3,7 +3,9 @@
 import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from pipeline.errors import ConfigError
 from pipeline.learning import checkpoints
@@ -55,6 +57,9 @@ def test_a_missing_package_says_how_to_get_it(carried, tmp_path, monkeypatch):
 
 def test_a_path_is_taken_as_it_is(tmp_path):
     (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(ConfigError, match=r"no \.safetensors"):
+        checkpoints.resolve(f"path:{tmp_path}", tmp_path / "home")
+    save_file({"w": np.zeros(2)}, tmp_path / "model.safetensors")
     assert checkpoints.resolve(f"path:{tmp_path}", tmp_path / "home") == tmp_path
 
 
