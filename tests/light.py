@@ -65,11 +65,13 @@ class LightShop:
     Attributes:
         home: where its data lies.
         drops: files in the order of their coming, which is their name.
+        secret: behind user keys.
     """
 
     connection: Any
     home: Path
     drops: list[Drop] = field(default_factory=list)
+    secret: bytes = bytes.fromhex(SECRET)
 
     def night(self, day: date = FIRST) -> Night:
         return Night(settings(), day, self.home)
@@ -79,11 +81,11 @@ class LightShop:
         return self.night().warehouse
 
     def key(self, user: str) -> str:
-        return user_key(bytes.fromhex(SECRET), user)
+        return user_key(self.secret, user)
 
     def open(self, goods: Sequence[str]) -> None:
         """Have the catalogue arrive."""
-        dock = Dock(self.connection, self.night().feeds, {}, bytes.fromhex(SECRET))
+        dock = Dock(self.connection, self.night().feeds, {}, self.secret)
         dock.bring("items", *({"item_id": item} for item in goods), ds=FIRST)
         dock.land("items", upto=FIRST)
 
@@ -102,7 +104,7 @@ class LightShop:
         night = self.night(day)
         ingest.land(
             self.connection, self, night.feeds, FEEDS["events"], day, first_day=FIRST, zone=night.shop.zone,
-            secret=bytes.fromhex(SECRET), origin="light", erased=tombstones.load(night.root / tombstones.FILE),
+            secret=self.secret, origin="light", erased=tombstones.load(night.root / tombstones.FILE),
         )  # fmt: skip
 
     def run(self, day: date) -> Manifest:

@@ -7,7 +7,7 @@ is seen. Not here: how audiences are made to keep it (`privacy.differencing`).
 """
 
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
@@ -29,6 +29,7 @@ def breaches(
     min_size: int,
     holdout_share: float,
     salt: str,
+    later: Sequence[bytes] = (),
     room: Mapping[str, int] | None = None,
 ) -> list[str]:
     """What is promised of audiences and does not hold, a sentence each; empty when all holds.
@@ -41,6 +42,7 @@ def breaches(
         min_size: fewest users of an audience, and by which two differ.
         holdout_share: share held out by the draw.
         salt: of the draw.
+        later: secrets that keys have been turned by since.
         room: contacts each user may still get; None where the shop has no cap.
     """
     tonight, before = _by_campaign(rows), {} if last is None else _by_campaign(last)
@@ -56,7 +58,7 @@ def breaches(
             found.append(f"audience {name}: withheld, and yet {len(people)} users stand in ad_audiences")
         if against := people.keys() - set(consenting):
             found.append(f"audience {name}: {len(against)} users did not agree to ads")
-        drawn = floors.is_holdout(pa.array(list(people), pa.string()), name, holdout_share, salt).to_pylist()
+        drawn = floors.is_holdout(pa.array(list(people), pa.string()), name, holdout_share, salt, later).to_pylist()
         if drawn != list(people.values()):
             found.append(f"audience {name}: its hold-out is not the one that was drawn")
     now, then = ({name: _contacted(people) for name, people in one.items()} for one in (tonight, before))

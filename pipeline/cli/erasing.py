@@ -1,4 +1,4 @@
-"""The command for the right to erasure: erase."""
+"""Commands about people's keys: erase, rotate-key."""
 
 from typing import Annotated
 
@@ -33,3 +33,22 @@ def erase(
             ("learned from them", models or "none"),
         ]
     )
+
+
+@app.command(rich_help_panel="Privacy", epilog="Example: shopkeel rotate-key --shop grocer")
+def rotate_key(
+    shop: Annotated[list[str] | None, typer.Option(help="A shop of this home; name each.")] = None,
+) -> None:
+    """Add a secret and turn every user key by it; lists, audiences and the hold-out stay their users'."""
+    from pipeline import rotation
+
+    done = rotation.rotate([a_night(name) for name in shop or ["grocer"]])
+    for name, one in done.items():
+        print_facts(
+            [
+                ("shop", name),
+                ("days of feeds", one.days),
+                ("readers see", one.snapshot or "nothing is published"),
+                ("old keys in", ", ".join(one.holding) or "no snapshot"),
+            ]
+        )

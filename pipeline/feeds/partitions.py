@@ -8,7 +8,7 @@ import json
 import os
 import shutil
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import date
 from pathlib import Path
@@ -29,6 +29,7 @@ from pipeline.warehouse import durable
 from pipeline.warehouse.failpoints import Step
 
 ROWS, QUARANTINE, COUNTS, LEDGER = "rows.parquet", "quarantine.parquet", "counts.json", "ledger.json"
+MARK = b"keys"  # of a file whose user keys were turned
 
 
 @dataclass(frozen=True)
@@ -178,6 +179,37 @@ def first_day(root: Path, feed: Feed, keys: Collection[str]) -> date | None:
                 if pc.any(pc.is_in(held, theirs)).as_py():
                     return date.fromisoformat(folder.name[3:])
     return None
+
+
+def rekeyed(root: Path, feed: Feed, turn: Callable[[pa.ChunkedArray], pa.Array], mark: str) -> int:
+    """Rewrite every file of a feed with other user keys; gives how many days there are.
+
+    File by file: what bears the mark was rewritten before, so a kill on the way loses nothing and turns nothing twice.
+
+    Args:
+        root: of the feeds.
+        feed: with or without user keys.
+        turn: other keys for keys [n].
+        mark: of this change, and of no other.
+    """
+    if "user_key" not in feed.landed.names:
+        return 0
+    folders = list(days(root, feed.name, date.max))
+    for folder in folders:
+        kept = {}
+        for path in (folder / ROWS, folder / QUARANTINE):
+            if not path.exists():
+                continue
+            rows = kept[path.name] = pq.read_table(path, partitioning=None)
+            if (rows.schema.metadata or {}).get(MARK) == mark.encode():
+                continue
+            place = rows.column_names.index("user_key")
+            rows = rows.set_column(place, rows.schema.field(place), turn(rows.column("user_key")))
+            rows = feed.landed.enforce(rows) if path.name == ROWS else _in_order(rows)
+            with durable.filled(path, Step.PARTITION) as new:
+                pq.write_table(rows.replace_schema_metadata({MARK: mark}), new, compression="zstd")
+        _recount(folder, len(kept[ROWS]), kept.get(QUARANTINE))
+    return len(folders)
 
 
 def _recount(folder: Path, published: int, refused: pa.Table | None) -> None:

@@ -5,7 +5,7 @@ the plan keeps to budgets and the cap of contacts. Not here: rows and words (`ta
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
@@ -29,6 +29,7 @@ class Policy:
         leave_below: and below which one leaves.
         holdout_share: share never contacted, by salted hash of user and campaign.
         salt: of that hash.
+        later: secrets that user keys have been turned by since keys were first made, oldest first.
         min_size: smaller audiences are withheld, and no two differ by fewer users.
         match_rate: share an ad platform is assumed to match.
         seed: of the interval's drawing.
@@ -42,6 +43,7 @@ class Policy:
     min_size: int
     match_rate: float
     seed: int
+    later: tuple[bytes, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True)
@@ -184,7 +186,9 @@ def score(
     """
     chance = np.round(run.to_come(model.propensity(features, kinds(campaign, len(users)))), 6)
     gross = chance * value_cents
-    holdout = np.asarray(floors.is_holdout(users, campaign["campaign_id"], policy.holdout_share, policy.salt), bool)
+    holdout = np.asarray(
+        floors.is_holdout(users, campaign["campaign_id"], policy.holdout_share, policy.salt, policy.later), bool
+    )
     worth = np.round(gross - purse.cost_cents, 2)
     return Scored(
         campaign, users, features, chance, gross, worth, allowed, is_open, holdout, run, purse, effect, uplift, barred

@@ -1,10 +1,13 @@
 """How small an audience may be, for people's privacy and for the ad platforms, and who is held out of it."""
 
 import hashlib
+from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
 import pyarrow as pa
+
+from pipeline.privacy.keys import first_keys
 
 # Matched users below which a platform will not run an audience, from the platforms' help pages.
 PLATFORM_FLOORS = {"google": 100, "linkedin": 300, "meta": 100, "pinterest": 100, "snapchat": 1_000, "tiktok": 1_000}
@@ -29,8 +32,17 @@ def withheld(size: int, min_size: int) -> str | None:
     return None if size >= min_size else f"fewer than the minimum of {min_size:,} users"
 
 
+def told(count: int, least: int) -> int | None:
+    """A count of people as a report may tell it; None for a few, who could be recognised."""
+    return count if count == 0 or count >= least else None
+
+
 def is_holdout(
-    user_keys: "pa.Array[Any] | pa.ChunkedArray[Any]", campaign_id: str, share: float, salt: str
+    user_keys: "pa.Array[Any] | pa.ChunkedArray[Any]",
+    campaign_id: str,
+    share: float,
+    salt: str,
+    later: Sequence[bytes] = (),
 ) -> "pa.Array[Any]":
     """Who is never contacted for a campaign, so that its effect can be measured.
 
@@ -42,6 +54,7 @@ def is_holdout(
         campaign_id: the campaign.
         share: expected share held out, 0 to 1.
         salt: the shop's own, so that shops draw apart.
+        later: secrets that keys have been turned by: the draw is by what they were before.
 
     Returns:
         Booleans [n].
@@ -59,5 +72,5 @@ def is_holdout(
         one.update(key.encode())
         return int.from_bytes(one.digest()[:8])
 
-    keys: list[Any] = user_keys.to_pylist()
+    keys: list[Any] = (first_keys(later, user_keys) if later else user_keys).to_pylist()
     return pa.array([draw(key) < below for key in keys], pa.bool_())

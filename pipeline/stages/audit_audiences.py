@@ -9,6 +9,7 @@ from pipeline.audit import audiences
 from pipeline.audit.finding import Finding, counted
 from pipeline.contracts.tables import AD_AUDIENCE_SUMMARY, AD_AUDIENCES
 from pipeline.errors import Refused
+from pipeline.privacy.keys import load_secret
 from pipeline.settings import Night
 from pipeline.stages import consenting, desk
 from pipeline.stages.score_audiences import CONSENTS, holdout_salt
@@ -62,5 +63,6 @@ def breaches_of(night: Night, frames: Mapping[str, pa.Table]) -> list[str]:
         min_size=settings.min_size,
         holdout_share=settings.holdout_share,
         salt=holdout_salt(night),
+        later=load_secret(night.home / "secrets").later,
         room=_room(night),
     )

@@ -204,6 +204,7 @@ def _policy(night: Night) -> membership.Policy:
         leave_below=settings.leave_below,
         holdout_share=settings.holdout_share,
         salt=holdout_salt(night),
+        later=load_secret(night.home / "secrets").later,
         min_size=settings.min_size,
         match_rate=settings.match_rate,
         seed=night.shop.seed,

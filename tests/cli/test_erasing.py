@@ -1,10 +1,11 @@
-"""The command for the right to erasure."""
+"""The commands about people's keys."""
 
 import pytest
 
 from pipeline.privacy import tombstones
+from pipeline.privacy.keys import FILE, VARIABLE
 from pipeline.warehouse.snapshot import history, open_snapshot
-from tests.cli.conftest import KEYS
+from tests.cli.conftest import KEYS, SECRET
 
 
 @pytest.fixture
@@ -58,3 +59,18 @@ def test_somebody_must_be_named(shopkeel):
     result = shopkeel("erase")
     assert result.exit_code == 2
     assert "--user" in result.stderr
+
+
+def test_keys_are_rotated_and_users_found_by_their_names_as_before(shopkeel, publish, root, home, monkeypatch):
+    old = publish("2017-11-30").snapshot
+    refused = shopkeel("rotate-key")
+    assert refused.exit_code == 2 and "rotate it there" in refused.stderr
+    monkeypatch.delenv(VARIABLE)
+    (home / "secrets").mkdir(mode=0o700)
+    (home / "secrets" / FILE).write_text(SECRET.hex())
+    (home / "secrets" / FILE).chmod(0o600)
+    (home / "grocer" / "feeds").mkdir(exist_ok=True)
+    told = facts(shopkeel("rotate-key"))
+    assert old in told["old keys in"] and told["readers see"] == open_snapshot(root).id != old
+    assert not set(open_snapshot(root).table("recommendations").column("user_key").to_pylist()) & set(KEYS.values())
+    assert shopkeel("show", "recommendations", "--user", "102").exit_code == 0

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.privacy.floors import PLATFORM_FLOORS, is_holdout, platforms_ok, withheld
+from pipeline.privacy.floors import PLATFORM_FLOORS, is_holdout, platforms_ok, told, withheld
+from pipeline.privacy.keys import turned
 
 KEYS = [f"{n:032x}" for n in range(20_000)]
 
@@ -82,3 +83,17 @@ def test_chunks_are_read():
 def test_a_share_is_a_share(share):
     with pytest.raises(ValueError, match="not between 0 and 1"):
         is_holdout(pa.array(KEYS[:1]), "18", share, "corner")
+
+
+@pytest.mark.parametrize(("count", "expected"), [(0, 0), (1, None), (29, None), (30, 30)])
+def test_few_people_are_not_told_of(count, expected):
+    assert told(count, 30) == expected
+
+
+def test_the_hold_out_outlives_a_rotation_of_keys():
+    later = (b"1" * 32, b"2" * 32)
+    old = pa.array([f"{n:032x}" for n in range(300)])
+    new = turned(later[1], turned(later[0], old))
+    drawn = is_holdout(old, "18", 0.3, "salt")
+    assert is_holdout(new, "18", 0.3, "salt", later).equals(drawn) and 0 < sum(drawn.to_pylist()) < 300
+    assert not is_holdout(new, "18", 0.3, "salt").equals(drawn)

@@ -10,8 +10,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.errors import ConfigError
-from pipeline.privacy.keys import FILE, VARIABLE, key_id, load_secret, user_key, user_keys
+from pipeline.errors import ConfigError, Refused
+from pipeline.privacy.keys import (
+    FILE,
+    VARIABLE,
+    first_keys,
+    key_id,
+    load_secret,
+    prepare,
+    settle,
+    turned,
+    user_key,
+    user_keys,
+)
 
 SECRET, OTHER = bytes(range(32)), bytes(range(1, 33))
 
@@ -95,3 +106,36 @@ def test_a_key_id_tells_secrets_apart_and_nothing_else():
     assert key_id(SECRET) == key_id(SECRET) != key_id(OTHER)
     assert len(key_id(SECRET)) == 12
     assert key_id(SECRET) not in SECRET.hex()
+
+
+def test_a_rotation_turns_keys_and_turns_them_back(tmp_path):
+    first = load_secret(tmp_path)
+    second = prepare(tmp_path)
+    with pytest.raises(Refused, match="rotate-key"):
+        load_secret(tmp_path)
+    assert prepare(tmp_path).later == second.later, "one that was cut off is taken up again"
+    settle(tmp_path)
+    settled = load_secret(tmp_path)
+    third = prepare(tmp_path)
+    assert (first, settled, len(third.later)) == (second, first, 2) and third.later[0] == second.later[0]
+    assert key_id(first) == key_id(third), "the hold-out is drawn by it"
+    ids = pa.array(["42", "7", None, "42"])
+    old, new, newest = (user_keys(one, ids) for one in (first, second, third))
+    assert turned(second.later[0], old).equals(new) and turned(third.later[1], new).equals(newest)
+    assert first_keys(third.later, newest).equals(old) and first_keys((), old).equals(old)
+    assert not set(old.to_pylist()[:2]) & set(new.to_pylist()) and new.null_count == 1
+
+
+@given(st.lists(st.binary(min_size=16, max_size=16).map(bytes.hex), max_size=8), st.binary(min_size=32, max_size=40))
+def test_turning_is_a_permutation(keys, secret):
+    there = turned(secret, pa.array(keys, pa.string()))
+    assert first_keys((secret,), there).to_pylist() == keys
+    assert len(set(there.to_pylist())) == len(set(keys))
+
+
+def test_a_secret_of_the_environment_is_not_rotated(monkeypatch, tmp_path):
+    monkeypatch.setenv(VARIABLE, SECRET.hex())
+    with pytest.raises(ConfigError, match="rotate it there"):
+        prepare(tmp_path)
+    monkeypatch.setenv(VARIABLE, f"{SECRET.hex()} {OTHER.hex()}")
+    assert (load_secret(tmp_path), load_secret(tmp_path).later) == (SECRET, (OTHER,))
