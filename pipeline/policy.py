@@ -6,7 +6,7 @@ how lists are made by it (`balance`), and the other settings of a shop (`setting
 
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
@@ -78,6 +78,40 @@ class Bounds(Section):
     )
 
 
+Axis = Literal["brand", "price_band", "popularity", "newness"]
+AXES: tuple[Axis, ...] = get_args(Axis)
+Ratios = tuple[Annotated[float, Field(gt=0, le=1)], Annotated[float, Field(ge=1)]]
+
+
+class Gaps(Section):
+    """By how much a group of people may surely differ from all others, in the measure's own unit."""
+
+    accuracy: float = Field(ge=0, description="NDCG@10")
+    calibration: float = Field(ge=0, description="C_KL, in nats")
+    stability: float = Field(ge=0, description="RBO of idle users' lists")
+
+
+class AuditRules(Section):
+    """What the audit of a night refuses, and what the next night's lists make up for."""
+
+    exposure: dict[Axis, Ratios] = Field(
+        description="least and greatest ratio of exposure to merit of a group of goods"
+    )
+    gaps: Gaps
+    leakage_auc: float = Field(ge=0.5, le=1, description="how well audiences may tell an attribute of their members")
+    least_group: int = Field(ge=10, description="people of a group that may be told of")
+    penalty_step: float = Field(
+        ge=0, description="share of the log of a ratio beyond `bounds` that a night makes up for"
+    )
+    penalty_most: float = Field(ge=0, description="log-odds that a group's goods may lose or gain in all")
+
+    @model_validator(mode="after")
+    def _every_axis(self) -> Self:
+        if missing := [axis for axis in AXES if axis not in self.exposure]:
+            raise ValueError(f"exposure: {', '.join(missing)} missing; an axis without a band would pass anything")
+        return self
+
+
 class LayoutRules(Section):
     """How calm a page's layout is."""
 
@@ -112,6 +146,7 @@ class Policy(Section):
     replenishable_share: Share = Field(description="of an item's buyers who took it again, to call it replenishable")
     min_buyers: Positive = Field(description="buyers below which that share says nothing")
     bounds: Bounds
+    audit: AuditRules
     layout: LayoutRules
     replay: Replay
 

@@ -19,6 +19,8 @@ NAMES = (
 WHY = "You often buy it"
 PROMISED = ("G1_replacements", "G2_overlap", "G3_week", "G4_devices", "G5_contract", "G6_layouts", "G11_freshness",
             "causes", "experience", "change_ledger", "ad_placements")  # fmt: skip
+AUDITED_FOR = ("exposure_brand", "exposure_price_band", "exposure_popularity", "exposure_newness", "gap_accuracy",
+               "gap_calibration", "gap_stability", "consent", "harmful_text")  # fmt: skip
 AFFINITY = [{"name": "Dairy", "share": 0.5, "baskets": 3}]
 
 
@@ -320,6 +322,26 @@ def table_rows() -> dict[str, list[dict]]:
                 *((name, 9, "Kept.") for name in PROMISED),
                 ("G7_audiences", 0, "No input: the shop hands over no campaigns."),
             )
+        ],
+        "audits": [
+            {"audit": name, "cases": cases, "violations": 0, "worst": 0.5, "sentence": words}
+            for name, cases, words in (
+                *((name, 9, "Within.") for name in AUDITED_FOR),
+                ("leakage", 0, "No input: no group of people is large enough to be told of."),
+            )
+        ],
+        "item_exposure": [
+            {
+                "axis": axis,
+                "group_name": group,
+                "goods": 9,
+                "exposure_share": 0.5,
+                "merit_share": 0.5,
+                "exposure_ratio": 1.0,
+                "exposure_penalty": 0.0,
+            }
+            for axis in ("brand", "price_band", "popularity", "newness")
+            for group in ("a", "b")
         ],
         "page_layouts": [
             {

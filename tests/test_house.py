@@ -19,6 +19,7 @@ REVIEWS = "the night of tests/test_landing_night.py runs it on real reviews"
 ELSEWHERE = {
     "audit/agreement.py": "tests/audit/test_promises.py tampers with each table",
     "audit/finding.py": "tests/audit/test_promises.py reads each row",
+    "stages/audited.py": NIGHT,
     "stages/balance.py": NIGHT,
     "stages/balance_figures.py": NIGHT,
     "stages/balance_rows.py": NIGHT,
@@ -28,6 +29,7 @@ ELSEWHERE = {
     "stages/fine_tune_cart.py": NIGHT,
     "stages/fine_tune_recommendations.py": NIGHT,
     "stages/fine_tune_sentiment.py": REVIEWS,
+    "stages/goods.py": NIGHT,
     "stages/ingest.py": NIGHT,
     "stages/layout_inputs.py": NIGHT,
     "stages/operating_point.py": NIGHT,

@@ -57,6 +57,10 @@ def test_a_file_is_read_by_path_and_nothing_changes_it_afterwards(write: Write) 
     ("key", "value", "words"),
     [
         ("colour", "blue", "Extra inputs"),
+        ("audit.exposure.brand", [1.5, 2.0], "less than or equal to 1"),
+        ("audit.leakage_auc", 0.4, "greater than or equal to 0.5"),
+        ("audit.least_group", 3, "greater than or equal to 10"),
+        ("audit", GONE, "Field required"),
         ("explore.colour", "blue", "Extra inputs"),
         ("rbo_p", 1, "less than 1"),
         ("rbo_p", GONE, "required"),
@@ -133,3 +137,8 @@ def test_every_threshold_of_the_default_is_explained() -> None:
             while above >= 0 and re.match(r"\w+:", lines[above]):
                 above -= 1  # thresholds that stand together share their words
             assert lines[above].startswith("#"), line
+
+
+def test_an_axis_without_a_band_is_refused(write: Write) -> None:
+    with pytest.raises(ConfigError, match="price_band, popularity, newness missing"):
+        load_policy(str(write(**{"audit.exposure": {"brand": [0.5, 2.0]}})))

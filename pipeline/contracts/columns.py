@@ -248,6 +248,16 @@ violations = Column("violations", INT, "Cases that break it.")
 worst = Column("worst", REAL, "The case nearest to breaking it, or the worst that does; null without cases.")
 sentence = Column("sentence", TEXT, "What is promised, on what it was checked and what was found.")
 
+# Audits
+audit = Column("audit", TEXT, "Short name of the audit.")
+axis = Column("axis", TEXT, "By what goods are grouped: brand, price_band (against the category's median), popularity or newness.")
+group_name = Column("group_name", TEXT, "The group; '(others)' are those too small to be told of alone.")
+goods = Column("goods", INT, "Items that may be listed.", unit="items")
+exposure_share = Column("exposure_share", REAL, "Share of all that lists show, a place weighing 1 / log2(1 + place).", unit="0 to 1")
+merit_share = Column("merit_share", REAL, "Share of recent buyers.", unit="0 to 1")
+exposure_ratio = Column("exposure_ratio", REAL, "Exposure over merit: 1 is as merited.", unit="ratio")
+exposure_penalty = Column("exposure_penalty", REAL, "Taken off its goods' scores tonight for what the nights before found; below 0 it was added.", unit="log-odds")
+
 # Pages
 slot = Column("slot", RANK, "Place on the page, or of an ad among those of its surface, 1 at the top; a small device shows the first of them.")
 module = Column("module", TEXT, "What stands there: buy_again, your_categories, new_for_you, complements, offers, top_rated, shop_favourites or continue.", PERSONAL)

@@ -84,6 +84,17 @@ PROMISES = Table(
     (c.promise, c.cases, c.violations, c.worst, c.sentence), ("promise",), ("promise",), PLATFORM,
     ("cases", "violations", "sentence"),
 )
+AUDITS = Table(
+    "audits", "one audit", "What each audit of fairness, leakage, consent and harmful text found in the staged tables.",
+    (c.audit, c.cases, c.violations, c.worst, c.sentence), ("audit",), ("audit",), PLATFORM,
+    ("cases", "violations", "sentence"),
+)
+ITEM_EXPOSURE = Table(
+    "item_exposure", "one group of goods", "What groups of goods get of all that lists show, beside what they merit.",
+    (c.axis, c.group_name, c.goods, c.exposure_share, c.merit_share, c.exposure_ratio, c.exposure_penalty),
+    ("axis", "group_name"), ("axis", "group_name"), PLATFORM,
+    ("goods", "exposure_share", "merit_share", "exposure_penalty"),
+)
 PAGE_LAYOUTS = Table(
     "page_layouts", "one user, surface and slot", "Which module stands where on each user's pages.",
     (c.user_key, c.surface, c.slot, c.module, c.default_slot, c.is_anchor, c.value, c.value_source, c.kept_since,
@@ -122,12 +133,12 @@ TABLES: dict[str, Table] = {
     for table in (
         RECOMMENDATIONS, CART_RECOMMENDATIONS, AD_AUDIENCES, AD_AUDIENCE_SUMMARY, AD_EXPERIMENTS, USER_PROFILES,
         PAGE_LAYOUTS, AD_PLACEMENTS,
-        EXPERIENCE, CHANGE_LEDGER, OPERATING_POINT, REVIEW_SENTIMENT, ITEM_SENTIMENT, RUN_STATUS,
+        EXPERIENCE, CHANGE_LEDGER, OPERATING_POINT, ITEM_EXPOSURE, REVIEW_SENTIMENT, ITEM_SENTIMENT, RUN_STATUS,
     )
 }
 
 # Frames that the audit computes and judges, not published.
-AUDITED = {PROMISES.name: PROMISES}
+AUDITED = {PROMISES.name: PROMISES, AUDITS.name: AUDITS}
 
 # Tables of the plan whose feeds or models no shop has yet: named in run_status, never invented.
 STATUS = ("produced", "fallback", "empty", "no_input", "kept")

@@ -6,6 +6,7 @@ import ibis
 import ibis.expr.types as ir
 
 from pipeline.errors import ConfigError
+from pipeline.feeds import harmful
 
 
 def item_text(items: ir.Table, template: str) -> ir.StringValue:
@@ -39,6 +40,8 @@ def item_text(items: ir.Table, template: str) -> ir.StringValue:
 def catalogue(items: ir.Table, sales: ir.Table, template: str, never: tuple[str, ...]) -> ir.Table:
     """Contract `catalogue`: newest state of each item with its text, sales, and whether it may stand in a list.
 
+    An item whose title is harmful stands in none, and no words made of the catalogue name it.
+
     Args:
         items: one row an item.
         sales: `behaviour.item_sales` as of the day.
@@ -47,16 +50,17 @@ def catalogue(items: ir.Table, sales: ir.Table, template: str, never: tuple[str,
     """
     joined = items.left_join(sales, "item_id").drop("item_id_right")
     text = item_text(joined, template)
+    bad = harmful.is_harmful(joined.title)
     counts = {name: joined[name].fill_null(0) for name in ("baskets", "buyers", "buyers_recent")}
-    goods = listable(joined, never)
+    goods = listable(joined, never) & ~bad
     # Where a shop tells prices, what has none is not for sale; where it tells none, that says nothing.
     sells_by_price = joined.price_cents.max().over(ibis.window()).notnull()
     return joined.select(
         "item_id",
-        "title",
         "category",
         "brand",
         "price_cents",
+        title=bad.ifelse(harmful.MASK, joined.title),
         item_text=text,
         text_hash=text.hexdigest("sha256"),
         **counts,

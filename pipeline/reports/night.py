@@ -107,25 +107,31 @@ def render(night: Night) -> Path:
         "published": notes.is_published,
         "current": _current(night),
         "tables": _tables(notes),
-        "models": _models(notes, drawn),
-        "feeds": _feeds(notes),
+        "models": models(notes, drawn),
+        "feeds": feeds(notes),
         "gates": _gates(notes),
         "audiences": _audiences(notes),
         "balance": _balance(notes),
+        "audited": notes.file("audit", "audits"),
         "timing": _timing(notes),
         "drift": [words for name, words in notes.of("ingest", "tags").items() if name.startswith("drift/")],
         "quarantine": notes.file("ingest", "quarantine"),
         "refused_files": notes.file("ingest", "refused_files"),
     }
     facts |= {"headline": _headline(facts), "glance": _glance(notes, facts), "said": _said(facts)}
+    page = night.record / PAGE
+    page.write_text(templates().get_template("night.html.j2").render(facts), encoding="utf-8")
+    return page
+
+
+def templates() -> jinja2.Environment:
+    """The pages' templates; what a page does not know is an error."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("pipeline.reports"), autoescape=True, trim_blocks=True, lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )  # fmt: skip
     environment.filters["opened"] = lambda text: text[:1].upper() + text[1:]
-    page = night.record / PAGE
-    page.write_text(environment.get_template("night.html.j2").render(facts), encoding="utf-8")
-    return page
+    return environment
 
 
 def _current(night: Night) -> str | None:
@@ -224,17 +230,17 @@ def _rows(notes: Notes, table: str) -> list[dict[str, Any]]:
     return pq.read_table(staged).to_pylist() if staged.is_file() else []
 
 
-def _models(notes: Notes, drawn: Mapping[str, plots.Plot]) -> list[dict[str, Any]]:
+def models(notes: Notes, drawn: Mapping[str, plots.Plot]) -> list[dict[str, Any]]:
     """Each model that was trained: verdict, measures with intervals, and how it was trained."""
     judged = {one["model"]: one for one in notes.file("judge", "judgement")}
     measures = {"encoder": _encoder, "recommendations": _recommender, "audiences": _response, "sentiment": _reader}
-    models = []
+    found = []
     for name, measure in measures.items():
         stage = name if name == "encoder" else f"fine_tune-{name}"
         if stage not in notes.stages or (name == "sentiment" and name not in judged):
             continue
         verdict = judged.get(name, {})
-        models.append(
+        found.append(
             {
                 "name": name,
                 "words": plots.MODELS[name],
@@ -250,7 +256,7 @@ def _models(notes: Notes, drawn: Mapping[str, plots.Plot]) -> list[dict[str, Any
                 "plots": [figure for figure in FIGURES[name] if figure in drawn],
             }
         )
-    return models
+    return found
 
 
 def _encoder(metrics: Mapping[str, float]) -> list[dict[str, Any]]:
@@ -339,19 +345,19 @@ def _trained(params: Mapping[str, Any]) -> str:
     )
 
 
-def _feeds(notes: Notes) -> list[dict[str, Any]]:
+def feeds(notes: Notes) -> list[dict[str, Any]]:
     """Each feed's balance: arrived = published + quarantined + deduplicated."""
     metrics = notes.of("ingest", "metrics")
     names = [name.split("/")[1] for name in metrics if name.startswith("feed/") and name.endswith("/night_arrived")]
-    feeds = []
+    found = []
     for name in names:
         counts = {
             key: int(metrics[f"feed/{name}/{key}"])
             for key in ("night_arrived", "arrived", "published", "quarantined", "deduplicated")
         }
         balanced = counts["arrived"] == counts["published"] + counts["quarantined"] + counts["deduplicated"]
-        feeds.append({"name": name, **counts, "balanced": balanced})
-    return feeds
+        found.append({"name": name, **counts, "balanced": balanced})
+    return found
 
 
 def _gates(notes: Notes) -> list[dict[str, Any]]:

@@ -4,11 +4,12 @@ from typing import Any
 
 from pipeline import gates
 from pipeline.contracts.feeds import FEEDS
-from pipeline.contracts.tables import CHANGE_LEDGER, PROMISES, RUN_STATUS, TABLES
+from pipeline.contracts.tables import AUDITS, CHANGE_LEDGER, ITEM_EXPOSURE, PROMISES, RUN_STATUS, TABLES
 from pipeline.feeds import partitions
 from pipeline.record import JsonRecorder
 from pipeline.settings import Night
-from pipeline.stages import audit_audiences, desk, promised
+from pipeline.stages import audit_audiences, audited, desk, promised
+from pipeline.stages.audited import Audited
 from pipeline.stages.gate import judge_frames, note_json
 from pipeline.tables import run_status
 from pipeline.warehouse.staging import Staging
@@ -21,11 +22,12 @@ SCORED = (
     "page_layouts",
     "review_sentiment",
 )
+OWN = (ITEM_EXPOSURE.name, RUN_STATUS.name)  # staged here
 QUIET = "no list changed since the night before"
 
 
 def run(night: Night, _item: str | None, recorder: JsonRecorder, progress: desk.Progress) -> dict[str, Any]:
-    """Stage run_status, recount the promises, run all expectations, and note the verdict that publish asks for."""
+    """Stage what the audit itself makes, recount promises, audit, run all expectations, and note the verdict."""
     desk.note(night, "verdict", {"passed": False})
     facts = {name: desk.noted(night, f"scored-{name}") for name in SCORED} | {
         "balance": desk.noted(night, "balanced"),
@@ -37,14 +39,18 @@ def run(night: Night, _item: str | None, recorder: JsonRecorder, progress: desk.
     empties[CHANGE_LEDGER.name] = QUIET
     feeds = [name for name in FEEDS if partitions.days(night.feeds, name, night.day)]
     staging = Staging.open(night.warehouse, night.day, night.run)
+    audits = Audited(night, {name: staging.read(name) for name in TABLES if name not in OWN})
+    rows[ITEM_EXPOSURE.name] = staging.write(ITEM_EXPOSURE, audits.item_exposure).rows
     staging.write(RUN_STATUS, run_status.rows(rows, fallbacks, empties, feeds))
     frames = {name: staging.read(name) for name in TABLES}
     full = {name: frame for name, frame in frames.items() if len(frame) or name not in empties}
     breaches = audit_audiences.breaches_of(night, frames)
     kept = promised.frame(night, frames, [audit_audiences.finding(frames, breaches)])
     note_json(recorder, PROMISES.name, kept.to_pylist())
+    found = audited.frame(audits.findings())
+    audited.leave(found, audits, recorder)
     progress(1, 2)
-    verdicts = judge_frames(full | {PROMISES.name: kept}, recorder)
+    verdicts = judge_frames(full | {PROMISES.name: kept, AUDITS.name: found}, recorder)
     audit_audiences.require(breaches)
     gates.require(verdicts)
     desk.note(night, "verdict", {"passed": True})

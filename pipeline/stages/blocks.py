@@ -14,6 +14,7 @@ import scipy.sparse as sp
 
 from pipeline.balance import coherence, explore
 from pipeline.balance.core import common
+from pipeline.balance.exposure import weighed
 from pipeline.balance.point import Point
 from pipeline.balance.surface import ACTIVE, IDLE, NEW, Balanced, Rankings, Standing, balance_surface
 from pipeline.balance.surfaces import Ranked, views
@@ -116,10 +117,10 @@ def rankings(scene: Scene, block: Block, core: Ranked | None) -> dict[str, Ranki
     company = block.company
     nothing = Ranked(np.full((len(company.users), 1), -1), np.zeros((len(company.users), 1)))
     free = _views(scene, company, block.free)
-    free[CART] = Ranked(block.cart.items, block.cart.scores) if block.cart else nothing
+    free[CART] = weighed(Ranked(block.cart.items, block.cart.scores), scene.penalty) if block.cart else nothing
     champion = _views(scene, company, block.champion) if block.champion else {}
     if block.champion_cart:
-        champion[CART] = Ranked(block.champion_cart.items, block.champion_cart.scores)
+        champion[CART] = weighed(Ranked(block.champion_cart.items, block.champion_cart.scores), scene.penalty)
     shared = _views(scene, company, core) if core and not block.common else {}
     return {name: Rankings(ranked, champion.get(name), shared.get(name)) for name, ranked in free.items()}
 
@@ -127,7 +128,8 @@ def rankings(scene: Scene, block: Block, core: Ranked | None) -> dict[str, Ranki
 def _views(scene: Scene, company: Company, base: Ranked | Free) -> dict[str, Ranked]:
     """What the surfaces draw from one ranking; the cart has none of it."""
     rows = len(company.users)
-    whole = Ranked(*(np.broadcast_to(one, (rows, one.shape[1])) for one in (base.items, base.scores)))
+    fair = weighed(Ranked(base.items, base.scores), scene.penalty)
+    whole = Ranked(*(np.broadcast_to(one, (rows, one.shape[1])) for one in (fair.items, fair.scores)))
     found = views(whole, whole, company.who, scene.shelf)
     return {name: ranked for name, ranked in found.items() if name != CART}
 

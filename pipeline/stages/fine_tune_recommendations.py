@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import scipy.sparse as sp
 import torch
 
@@ -28,6 +29,7 @@ NAME = "recommendations"
 CUTOFFS = (5, 10, 20, 50)
 ORDER, CART = "order.json", "cart.json"
 CHANCE = "chance-order"
+JUDGED = "judged-users"  # NDCG@10 of each
 
 
 def run(night: Night, recorder: JsonRecorder, progress: desk.Progress) -> dict[str, Any]:
@@ -186,6 +188,8 @@ def _measure(
     scores = {who: _scores(ranked, truth) for who, ranked in lists.items()}
     _note_scores(scores, recorder, night.shop.seed)
     _note_segments(known.history.only(buyers), truth, lists["fused"], scores, recorder)
+    whose = known.history.users.take(pa.array(buyers))
+    desk.write(night, JUDGED, pa.table({"user_key": whose, "ndcg@10": scores["fused"]["ndcg@10"]}))
     means = {who: float(values["ndcg@10"].mean()) for who, values in scores.items()}
     best = max(recommendations.BASELINES, key=lambda who: (means[who], who))
     gain = intervals.paired_gain(scores["fused"]["ndcg@10"], scores[best]["ndcg@10"], seed=night.shop.seed)

@@ -22,6 +22,7 @@ from pipeline.policy import Policy
 from pipeline.settings import Night
 from pipeline.stages import consenting, desk, score_cart
 from pipeline.stages.before import Before
+from pipeline.stages.goods import Goods
 from pipeline.stages.ranking_inputs import RankingInputs
 
 TOP_SHELVES = 3  # a category page is of one of so many
@@ -104,6 +105,17 @@ class Scene:
         """Items under the sentiment floor tonight: bool [I]; None where the shop hands over no reviews."""
         named = desk.noted(self.night, "scored-review_sentiment")["disliked"]
         return None if named is None else np.asarray(pc.is_in(self.before.ids, pa.array(named, pa.string())))
+
+    @cached_property
+    def goods(self) -> Goods:
+        """What may be listed tonight, in groups."""
+        return Goods.of(self.night, self.shelf_names)
+
+    @cached_property
+    def penalty(self) -> np.ndarray:
+        """Log-odds that each item loses for what the audit found of its groups: float [I]."""
+        most = self.policy.audit.penalty_most
+        return np.clip(self.goods.penalty(self.before.ids), -most, most)
 
     @cached_property
     def complements(self) -> Complements:

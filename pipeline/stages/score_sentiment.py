@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.contracts.tables import ITEM_SENTIMENT, REVIEW_SENTIMENT
+from pipeline.feeds import harmful
 from pipeline.learning import champions
 from pipeline.models import aspects, sentiment
 from pipeline.models.encoder import EmbeddingCache
@@ -38,7 +39,8 @@ def run(night: Night, staging: Staging, progress: desk.Progress) -> dict[str, An
     )
     sayings = [*table.wholes(rows, lengths), *_spoken_of(reviews, rows, model)]
     reader = night.shop.reader
-    items = table.item_rows(sayings, night.day, Floor(reader.floor, reader.min_reviews))
+    rude = reviews.filter(harmful.harmful(reviews.column("text"))).column("review_id").to_pylist()
+    items = table.item_rows(sayings, night.day, Floor(reader.floor, reader.min_reviews), set(rude))
     files = [staging.write(REVIEW_SENTIMENT, rows), staging.write(ITEM_SENTIMENT, items)]
     progress(2, 2)
     under = table.disliked(items)
@@ -46,7 +48,7 @@ def run(night: Night, staging: Staging, progress: desk.Progress) -> dict[str, An
         "rows": {file.name: file.rows for file in files},
         "empty": "no review says anything of an item",
         "disliked": under,
-        "metrics": {"sentiment/items_suppressed": len(under)},
+        "metrics": {"sentiment/items_suppressed": len(under), "sentiment/reviews_hidden": len(rude)},
     }
     return facts if version else facts | {"fallback": f"by the stars given alone: {judgement['why']}"}
 

@@ -1,7 +1,7 @@
 """The review_sentiment and item_sentiment tables: what each review says, and of each item what all of them do."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -96,19 +96,21 @@ def wholes(rows: pa.Table, lengths: dict[str, int]) -> list[Saying]:
     return found
 
 
-def item_rows(sayings: Sequence[Saying], day: date, floor: Floor) -> pa.Table:
+def item_rows(sayings: Sequence[Saying], day: date, floor: Floor, hidden: Collection[str] = ()) -> pa.Table:
     """One row an item and aspect.
 
     Args:
         sayings: of all items.
         day: the business day.
         floor: of suppression, asked of the whole alone.
+        hidden: ids of reviews that count and are never shown.
     """
     groups: dict[tuple[str, str], list[Saying]] = defaultdict(list)
     for saying in sayings:
         groups[saying.item_id, saying.aspect].append(saying)
     rows = [
-        _row(item, aspect, sorted(mine, key=_best_first), day, floor) for (item, aspect), mine in sorted(groups.items())
+        _row(item, aspect, sorted(mine, key=_best_first), day, floor, hidden)
+        for (item, aspect), mine in sorted(groups.items())
     ]
     return pa.Table.from_pylist(rows, schema=ITEM_SENTIMENT.schema)
 
@@ -118,7 +120,9 @@ def disliked(rows: pa.Table) -> list[str]:
     return sorted(rows.filter(pc.field("is_suppressed")).column("item_id").to_pylist())
 
 
-def _row(item: str, aspect: str, mine: Sequence[Saying], day: date, floor: Floor) -> dict[str, Any]:
+def _row(
+    item: str, aspect: str, mine: Sequence[Saying], day: date, floor: Floor, hidden: Collection[str]
+) -> dict[str, Any]:
     positive, negative = (sum(one.polarity == kind for one in mine) for kind in (POSITIVE, NEGATIVE))
     sides = positive + negative
     share, low, high = wilson(positive, sides) if sides else (None, None, None)
@@ -139,7 +143,7 @@ def _row(item: str, aspect: str, mine: Sequence[Saying], day: date, floor: Floor
                 "start": one.span[0],
                 "stop": one.span[1],
             }
-            for one in _examples(mine)
+            for one in _examples([one for one in mine if one.review_id not in hidden])
         ],
         "is_suppressed": aspect == WHOLE and high is not None and sides >= floor.reviews and high < floor.share,
     }

@@ -101,7 +101,7 @@ def shop(folder: Path, checkpoint: Path, longer: int = 0) -> Path:
     return path
 
 
-def _night(log: Path, environment: dict[str, str], package: Path, words: list[str], limit: int | None) -> None:
+def run_night(log: Path, environment: dict[str, str], package: Path, words: list[str], limit: int | None) -> None:
     """What a child does: a process group of its own, output to a file, then the command line as a person gives it."""
     os.setpgid(0, 0)
     gc.freeze()  # the helper's modules need no collection
@@ -136,12 +136,14 @@ class Lane:
         settings: the shop's file.
         package: where the cut data is imported from.
         context: forks the nights.
+        target: what a child does.
     """
 
     folder: Path
     settings: Path
     package: Path
     context: Any
+    target: Callable[..., None] = run_night
 
     def night(self, day: date = NIGHT, run: str = "night") -> Night:
         """A night's folders."""
@@ -168,7 +170,7 @@ class Lane:
         environment |= {"TMPDIR": str(scratch), "MLFLOW_TRACKING_URI": ""}
         words = ["run", "--shop", str(self.settings), "--date", str(day), "--run", run, "--to", last]
         arguments = (self.folder / log, environment, self.package, words, limit)
-        return begin(self.context.Process(target=_night, args=arguments))
+        return begin(self.context.Process(target=self.target, args=arguments))
 
     def ended(self, process: BaseProcess, log: str = "log") -> Ended:
         """How a night that was started ends."""

@@ -11,7 +11,7 @@ from pipeline import engine
 from pipeline.contracts.features import CATALOGUE
 from pipeline.errors import ConfigError
 from pipeline.features import behaviour, texts
-from pipeline.feeds import partitions
+from pipeline.feeds import harmful, partitions
 
 ITEM = {
     "item_id": "i", "title": "Hand  Soap\n", "category": "HOME > BATH > SOAP", "brand": "Örtel", "price_cents": 150,
@@ -91,6 +91,8 @@ def catalogue(rows: ibis.Table, sales: list[tuple[str, int, int, int]], never: t
         ({"price_cents": 0}, True, False),
         ({"in_stock": False}, True, False),
         ({"in_stock": True}, True, True),
+        ({"title": "Soap for morons"}, False, False),
+        ({"title": "狗屎"}, False, False),
         ({"item_id": "unsold"}, True, False),
         ({"item_id": "forgotten"}, True, False),
     ],
@@ -100,6 +102,11 @@ def test_what_may_stand_in_a_list(change: dict[str, Any], listable: bool, recomm
     found = catalogue(items(change, beside), [("i0", 3, 2, 1), ("forgotten", 3, 2, 0)], ("FUEL",))
     (row,) = (row for item, row in found.items() if item != "beside")
     assert (row["is_listable"], row["is_recommendable"]) == (listable, recommendable)
+
+
+def test_no_words_made_of_the_catalogue_name_what_is_harmful() -> None:
+    found = catalogue(items({"title": "Piss off"}, {}), [("i0", 3, 2, 1)])
+    assert (found["i0"]["title"], found["i1"]["title"]) == (harmful.MASK, ITEM["title"])
 
 
 def test_a_shop_that_tells_no_prices_lists_goods_without() -> None:

@@ -93,3 +93,13 @@ def test_examples_are_the_surest_of_both_sides_in_turn():
     (row,) = rows_of(sayings)
     assert [one["review_id"] for one in row["evidence"]] == ["r4", "r3", "r1"]
     assert row["evidence"][1] == {"review_id": "r3", "polarity": "negative", "start": 0, "stop": 5}
+
+
+def test_a_hidden_review_counts_and_is_no_example():
+    sayings = [say(2, n, sure=0.5 + n / 100) for n in range(4)]
+    told, hidden = (sentiment.item_rows(sayings, DAY, FLOOR, names).to_pylist()[0] for names in ((), {"r3", "r1"}))
+    assert [one["review_id"] for one in told["evidence"]] == ["r3", "r2", "r1"]
+    assert [one["review_id"] for one in hidden["evidence"]] == ["r2", "r0"]
+    assert {name: told[name] for name in told if name != "evidence"} == {
+        name: hidden[name] for name in hidden if name != "evidence"
+    }

@@ -1,0 +1,87 @@
+"""Consent counted again in every staged table that holds people: default deny, whatever the code before did.
+
+Each table says here which consents its rows need; a table of people that is not named is refused. Not here: what a
+missing flag means (`privacy.consent`).
+"""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+
+import pandas as pd
+import pyarrow as pa
+
+from pipeline.audit.finding import Finding
+from pipeline.contracts.table import Privacy
+from pipeline.contracts.tables import TABLES
+
+NAME = "consent"
+CONSENTS = (
+    "personalisation",
+    "ads",
+    "audiences",
+)  # to what; "ads" are personalised ones, "audiences" use data for them
+Rows = Callable[[pd.DataFrame], "pd.Series[bool]"]
+
+
+@dataclass(frozen=True)
+class Needs:
+    """Which rows of a table need which consent.
+
+    Attributes:
+        consent: one of CONSENTS.
+        rows: those that are about one person; all when left out.
+        column: that names the person.
+    """
+
+    consent: str
+    rows: Rows | None = None
+    column: str = "user_key"
+
+
+NEEDS: dict[str, tuple[Needs, ...]] = {
+    "recommendations": (
+        Needs("personalisation", lambda rows: ~rows.is_fallback),
+        Needs("ads", lambda rows: rows.surface == "ad"),
+    ),
+    "cart_recommendations": (Needs("personalisation", lambda rows: rows.context == "basket", "context_id"),),
+    "ad_audiences": (Needs("audiences"),),
+    "ad_experiments": (Needs("audiences"),),
+    "ad_placements": (Needs("ads"), Needs("personalisation")),
+    "user_profiles": (Needs("personalisation"),),
+    # Everybody has a page and a list, and these say how calm they are; a page of one's own and its worth need consent.
+    "page_layouts": (Needs("personalisation", lambda rows: rows.value.notna() | (rows.value_source != "none")),),
+    "experience": (Needs("personalisation", lambda rows: rows.calibration_kl.notna()),),
+    "change_ledger": (Needs("personalisation", lambda rows: rows.change_cause == "user"),),
+    "review_sentiment": (),  # written to be read by anybody
+}
+
+
+def people(name: str) -> bool:
+    """Whether a published table holds people."""
+    return any(column.privacy is Privacy.PSEUDONYM for column in TABLES[name].columns)
+
+
+def consents(tables: Mapping[str, pa.Table], agreed: Mapping[str, Collection[str]]) -> Finding:
+    """Rows of people who did not agree to what the rows are.
+
+    Args:
+        tables: staged, by name.
+        agreed: user keys by consent.
+    """
+    cases, broken, named = 0, 0, []
+    for name, table in tables.items():
+        if not people(name):
+            continue
+        unnamed = name not in NEEDS and len(table)
+        found = len(table) if unnamed else 0
+        rows = table.to_pandas() if NEEDS.get(name) else pd.DataFrame()
+        for need in NEEDS.get(name, ()):
+            some = rows[need.rows(rows)] if need.rows else rows
+            cases += len(some)
+            found += int((~some[need.column].isin(list(agreed[need.consent]))).sum())
+        broken += found
+        named += [f"{found:,} of {name}"] if found else []
+    if not cases and not broken:
+        return Finding(NAME, 0, 0, None, "No input: no table holds rows of one person.")
+    words = f"Every row of one person is of one who agreed to it: {cases:,} rows"
+    return Finding(NAME, cases, broken, float(broken), words + (f"; not: {', '.join(named)}." if named else "."))
