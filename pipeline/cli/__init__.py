@@ -6,7 +6,7 @@ One file a group of commands. Nothing heavy is imported here: a command imports 
 from pipeline.cli.app import app, main
 
 from pipeline.cli import nights, reading, explaining, snapshots, keeping, erasing  # isort: skip  (help lists them in this order)
-from pipeline.cli import ranking, reviewing, backtesting, machine  # isort: skip
+from pipeline.cli import ranking, reviewing, talking, backtesting, machine  # isort: skip
 
 __all__ = [
     "app",
@@ -21,4 +21,5 @@ __all__ = [
     "reading",
     "reviewing",
     "snapshots",
+    "talking",
 ]

@@ -53,8 +53,8 @@ NEAR = {"day before yesterday": -2, "yesterday": -1, "today": 0, "tonight": 0, "
 NEAR |= {"前天": -2, "昨天": -1, "今天": 0, "明天": 1, "后天": 2}
 DATE = re.compile(
     r"(?P<iso>\b\d{4}-\d{1,2}-\d{1,2}\b)|(?:(?P<year>\d{4})年)?(?P<month>\d{1,2})月(?P<day>\d{1,2})[日号]"
-    rf"|(?P<written>\b(?:{MONTHS})[a-z]*\.? \d{{1,2}}(?:st|nd|rd|th)?(?:,? \d{{4}})?\b"
-    rf"|\b\d{{1,2}}(?:st|nd|rd|th)? (?:of )?(?:{MONTHS})[a-z]*(?:,? \d{{4}})?\b)"
+    rf"|(?P<written>\b(?:{MONTHS})[a-z]*\.? \d{{1,2}}(?:[snrt][tdh])?(?:,? \d{{4}})?\b"
+    rf"|\b\d{{1,2}}(?:[snrt][tdh])? (?:of )?(?:{MONTHS})[a-z]*(?:,? \d{{4}})?\b)"
     rf"|(?P<near>{'|'.join(NEAR)})|\b(?P<ago>\d{{1,3}}) (?P<unit>day|week)s? ago\b|(?P<before>\d{{1,3}})天前"
     rf"|\b(?:(?P<which>last|next|this|on|since) )(?P<weekday>{DAYS})\b",
     re.IGNORECASE,

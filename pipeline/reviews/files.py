@@ -1,6 +1,5 @@
 """What a bare file of reviews holds: texts, what each is labelled, and which of them are held out."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,13 +8,12 @@ import pandas as pd
 
 from pipeline.errors import DataError
 from pipeline.models.sentiment import drawn
+from pipeline.shops import bare
 
 TEXT = ("text", "review_text", "reviewtext", "review", "comment", "content", "sentence", "body")
 LABEL = ("label", "sentiment", "polarity", "class", "target")
 STARS = ("stars", "star_rating", "rating", "overall", "score")
 TITLE = ("title", "summary", "headline")
-SPLIT = ("split", "fold", "part")
-HELD_OUT = ("test", "held_out", "holdout", "eval")
 TEST_SHARE = 0.2
 MOST_CLASSES = 50
 
@@ -50,19 +48,18 @@ def read(path: Path, text: str | None = None, label: str | None = None) -> Revie
     Raises:
         DataError: it cannot be read, has no text or label column, or labels of one class only.
     """
-    rows = _frame(path)
-    words = rows[_column(path, rows, text, TEXT, "text")].fillna("").astype(str).str.strip()
-    for name in [] if text else _named(rows, TITLE):
+    rows = bare.frame(path, "reviews")
+    words = rows[bare.column(path, rows, text, TEXT, "text")].fillna("").astype(str).str.strip()
+    for name in [] if text else bare.named(rows, TITLE):
         words = (rows[name].fillna("").astype(str).str.strip() + ". " + words).where(rows[name].notna(), words)
         break
-    labels = _labels(rows[_column(path, rows, label, LABEL + STARS, "label or stars")])
+    labels = _labels(rows[bare.column(path, rows, label, LABEL + STARS, "label or stars")])
     classes = sorted({one for one in labels if one is not None}, key=_order)
     if not 2 <= len(classes) <= MOST_CLASSES:
         raise DataError(f"{path}: {len(classes)} kinds of label; give rows of at least two and at most {MOST_CLASSES}")
     place = {name: number for number, name in enumerate(classes)}
     truth = np.array([-1 if one is None else place[one] for one in labels])
-    split = _named(rows, SPLIT)
-    held = _given(rows[split[0]]) if split else np.zeros(len(rows), bool)
+    held = bare.held_out(rows)
     is_given = bool(held.any())
     if not is_given:
         held = np.array([drawn(one) < TEST_SHARE for one in words])
@@ -79,37 +76,6 @@ def learnable(reviews: Reviews) -> np.ndarray:
             seen.add(name)
             kept.append(row)
     return np.array(kept, np.int64)
-
-
-def _frame(path: Path) -> pd.DataFrame:
-    if not path.is_file():
-        raise DataError(f"{path}: no such file; give one of reviews")
-    ending = "".join(path.suffixes[-2:]).lower().removesuffix(".gz")[-8:]
-    try:
-        if ending.endswith(".parquet"):
-            return pd.read_parquet(path)
-        if ending.endswith((".jsonl", ".json", ".ndjson")):
-            return pd.read_json(path, lines=True, dtype=False)
-        separator = "\t" if ending.endswith((".tsv", ".txt")) else ","
-        return pd.read_csv(path, sep=separator, dtype=str, keep_default_na=False, na_values=[""])
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path}: not readable ({' '.join(str(error).split())[:120]}); mend the file") from error
-
-
-def _named(rows: pd.DataFrame, names: Sequence[str]) -> list[str]:
-    """Columns of usual names, in the order of the names."""
-    known = {str(column).strip().lower(): str(column) for column in rows.columns}
-    return [known[name] for name in names if name in known]
-
-
-def _column(path: Path, rows: pd.DataFrame, given: str | None, names: Sequence[str], what: str) -> str:
-    found = [given] if given in rows.columns else [] if given else _named(rows, names)
-    if not found:
-        have = ", ".join(str(column) for column in rows.columns)
-        raise DataError(
-            f"{path}: no column '{given or what}' among {have}; name it with --text-column or --label-column"
-        )
-    return str(found[0])
 
 
 def _labels(column: pd.Series) -> list[str | None]:
@@ -130,8 +96,3 @@ def _order(name: str) -> tuple[float, str]:
             (place for place, bad in enumerate(("neg", "bad", "other", "neu")) if name.lower().startswith(bad)), 9
         )
         return float(worse), name
-
-
-def _given(column: pd.Series) -> np.ndarray:
-    names = column.astype("string").str.strip().str.lower().fillna("")
-    return np.asarray(names.isin(HELD_OUT), bool)
