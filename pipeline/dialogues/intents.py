@@ -151,9 +151,9 @@ def _counted(lessons: Lessons, texts: list[str], seed: int) -> dict[str, list[To
     truth = np.array([place[told] for told in lessons.intents])
     fit, valid = np.flatnonzero(~lessons.valid), np.flatnonzero(lessons.valid)
     chosen = word_counts.learn(
-        [lessons.texts[row] for row in fit],
+        [lessons.texts[row] for row in fit.tolist()],
         truth[fit],
-        [lessons.texts[row] for row in valid],
+        [lessons.texts[row] for row in valid.tolist()],
         truth[valid],
         len(sets),
         "margin",

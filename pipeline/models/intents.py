@@ -51,6 +51,6 @@ def common() -> CommonIntents:
     classes = sorted(examples)
     texts = [text for name in classes for text in examples[name]]
     truth = np.repeat(np.arange(len(classes)), [len(examples[name]) for name in classes])
-    counts = Counts.learn(texts, VIEW)
-    weights, intercept = linear(counts.of(texts), truth, len(classes), "logistic", PENALTY, 0)
+    counts, rows = Counts.learn(texts, VIEW)
+    weights, intercept = linear(rows, truth, len(classes), "logistic", PENALTY, 0)
     return CommonIntents(classes, WordModel("logistic", counts, weights, intercept, PENALTY))

@@ -50,7 +50,7 @@ def test_it_learns_and_is_kept(tiny_bert, tmp_path):
 
 
 def test_only_sets_that_were_taught_are_told():
-    counts = Counts.learn(TEXTS, "words")
+    counts, _rows = Counts.learn(TEXTS, "words")
     intents = [told if told != ("hello",) else ("hello", "tea") for told in INTENTS]
     company = Company.learn(counts, 1.0, TEXTS, intents, ["cake", "hello", "tea"], 0)
     everything = Company(company.weights, company.level, company.known, -9.0)
@@ -60,7 +60,7 @@ def test_only_sets_that_were_taught_are_told():
 
 
 def test_where_nothing_stood_in_company_one_is_told():
-    counts = Counts.learn(TEXTS, "words")
+    counts, _rows = Counts.learn(TEXTS, "words")
     company = Company.learn(counts, 1.0, TEXTS, [told[:1] for told in INTENTS], ["cake", "hello", "tea"], 0)
     assert company.told(counts, ["tea and a cake"], ["tea"], ["cake", "hello", "tea"]) == [("tea",)]
 
