@@ -142,29 +142,3 @@ def test_who_did_not_change_is_not_searched_for_again(monkeypatch: pytest.Monkey
     monkeypatch.setattr(retrieval, "search", lambda *given, **more: (asked.append(given[3]), whole(*given, **more))[1])
     refresh(lists, left, right, 10, users, items)
     assert asked[0].served.tolist() == users.tolist()
-
-
-@settings(max_examples=40, deadline=None)
-@given(
-    seed=st.integers(0, 2**20),
-    items=st.integers(1, 400),
-    width=st.integers(1, 40),
-    k=st.integers(1, 20),
-    tail=st.sampled_from([0.0, 1.0, 4.0]),
-)
-def test_rounding_leaves_nobody_out(seed: int, items: int, width: int, k: int, tail: float) -> None:
-    """Lengths of vectors that differ by orders of magnitude, where eight bits tell little."""
-    rng = np.random.default_rng(seed)
-    left, right = (
-        (rng.standard_normal((rows, width)) * np.exp(tail * rng.standard_normal((rows, 1)))).astype(np.float32)
-        for rows in (9, items)
-    )
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(scan, "TILE", 64)
-        patch.setattr(scan, "SAMPLE", 128)
-        found = search(left, right, k)
-    row, item = np.divmod(np.arange(9 * items), items)
-    scores = np.einsum("pd,pd->p", left[row], right[item]).reshape(9, items)
-    order = np.argsort(-scores, axis=1, kind="stable")[:, :k]
-    assert (found.items[:, : min(k, items)] == order).all() and (found.items[:, items:] == -1).all()
-    np.testing.assert_array_equal(found.scores[:, : min(k, items)], np.take_along_axis(scores, order, axis=1))
