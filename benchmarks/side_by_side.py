@@ -71,17 +71,25 @@ def measure(name: str, ways: Mapping[str, Callable[[], Any]], rounds: int = 5, *
     _show(name, taken, medians, before, after, drift)
     figures = {f"{name}/{way}/seconds": seconds for way, seconds in medians.items()}
     figures |= {f"{name}/{fact}": value for fact, value in facts.items()}
-    machine = {
-        "cores": os.cpu_count(),
-        "python": platform.python_version(),
-        "gflops": before.gflops,
-        "copy": before.copy,
-    }
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
-    note = {"machine": machine, "load": before.load, "drift": drift, "commit": commit.stdout.strip()}
-    FIGURES.mkdir(parents=True, exist_ok=True)
-    (FIGURES / f"{name}.json").write_text(json.dumps(figures | note, indent=1) + "\n")
+    note_figures(name, figures, before, drift=drift)
     return medians
+
+
+def note_figures(name: str, figures: Mapping[str, float], now: Calibration | None = None, **facts: float) -> None:
+    """Write figures to build/figures with the machine they are of.
+
+    Args:
+        name: of the file.
+        figures: to write.
+        now: what the machine could do, else it is measured.
+        facts: further ones beside the machine.
+    """
+    now = now or Calibration.now()
+    machine = {"cores": os.cpu_count(), "python": platform.python_version(), "gflops": now.gflops, "copy": now.copy}
+    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
+    note = {"machine": machine, "load": now.load, "commit": commit.stdout.strip()} | facts
+    FIGURES.mkdir(parents=True, exist_ok=True)
+    (FIGURES / f"{name}.json").write_text(json.dumps(dict(figures) | note, indent=1) + "\n")
 
 
 def _show(

@@ -17,9 +17,15 @@ from pipeline.pages import Pages, load_pages
 from pipeline.policy import Policy, load_policy
 from pipeline.section import Section, read
 
+Method = Literal["full", "lora", "adalora", "bottleneck"]
+
 
 class Training(Section):
     """One fine-tuning run under the shared harness (`learning.harness`)."""
+
+    method: Method = Field(default="full", description="which weights are tuned, of `sentiment`: `learning.adapters`")
+    rank: int = Field(default=8, gt=1, le=256, description="of LoRA and AdaLoRA; bottlenecks are four times as wide")
+    gradient_checkpointing: bool = Field(default=False, description="pretrained encoders only: memory for time")
 
     steps: int = Field(gt=0, description="optimiser steps of a first night")
     warm_steps: int = Field(gt=0, description="optimiser steps when a champion is carried on")
@@ -247,6 +253,13 @@ class Shop(Section):
     def _landing_is_said(self) -> "Shop":
         if (self.adapter == "landing") != (self.landing is not None):
             raise ValueError("adapter landing and the section `landing` (path, layout) go together")
+        return self
+
+    @model_validator(mode="after")
+    def _adapters_are_for_the_reader(self) -> "Shop":
+        for name, training in (("encoder", self.encoder.training), ("recommender", self.recommender.training)):
+            if training.method != "full":
+                raise ValueError(f"{name}.training.method: only full; adapters are for the reader of reviews")
         return self
 
     @model_validator(mode="after")

@@ -102,6 +102,7 @@ def test_a_wrong_key_is_refused_by_file_and_key(write: Write, key: str, value: o
             "audiences.min_size below 1000 is for the demo profile only",
         ),
         ({"recommender.heads": 3}, "width must be a multiple of heads"),
+        ({"encoder.training.method": "lora"}, "encoder.training.method: only full"),
     ],
 )
 def test_keys_that_do_not_go_together_are_refused(write: Write, changes: dict[str, Any], words: str) -> None:

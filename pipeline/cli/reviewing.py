@@ -11,6 +11,7 @@ import typer
 
 from pipeline.cli.app import app, print_facts, print_table
 from pipeline.cli.progress import NightProgress
+from pipeline.settings import Method
 
 FIGURES = Path("build/figures/sentiment.json")
 
@@ -29,8 +30,14 @@ def sentiment(
     checkpoint: Annotated[
         str, typer.Option(help="Encoder: embedded:NAME, path:/dir or hf:org/name@rev.", show_default="by the script")
     ] = "",
+    method: Annotated[
+        Method, typer.Option(help="What of the encoder is tuned: its layers whole, or adapters in them.")
+    ] = "full",
     text_column: Annotated[str | None, typer.Option(help="Column of the text.", show_default="found")] = None,
     label_column: Annotated[str | None, typer.Option(help="Column of the label.", show_default="found")] = None,
+    onnx: Annotated[
+        Path | None, typer.Option(help="Write the tuned encoder with its head here, as an ONNX graph.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Of all drawing.")] = 7,
     threads: Annotated[int, typer.Option(min=1, help="Compute threads.")] = 2,
 ) -> None:
@@ -43,7 +50,8 @@ def sentiment(
     from pipeline.version import code_version
 
     rows = files.read(reviews, text_column, label_column)
-    settings = SentimentSettings(checkpoint=checkpoint or bench.checkpoint_for(rows.texts))
+    training = SentimentSettings().training.model_copy(update={"method": method})
+    settings = SentimentSettings(checkpoint=checkpoint or bench.checkpoint_for(rows.texts), training=training)
     harness.settle(seed, threads)
     with NightProgress() as progress, tempfile.TemporaryDirectory() as folder:
 
@@ -54,6 +62,10 @@ def sentiment(
         found = bench.run(
             rows, settings, out, home=home(), folder=Path(folder), seed=seed, recorder=recorder, progress=inner
         )
+    if onnx:
+        from pipeline.models import exported
+
+        exported.export(found.model.encoder, onnx)
     names = ("accuracy", "macro_f1")
     shown = [
         (who, *(f"{one[name]:.4f} [{one[f'{name}_low']:.4f}, {one[f'{name}_high']:.4f}]" for name in names))

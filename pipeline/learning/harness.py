@@ -7,13 +7,14 @@ import os
 import random
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
 import numpy as np
 import torch
 from threadpoolctl import threadpool_limits
 from transformers import (
     EarlyStoppingCallback,
+    PreTrainedModel,
     PrinterCallback,
     Trainer,
     TrainerCallback,
@@ -58,22 +59,33 @@ def device() -> torch.device:
     return torch.accelerator.current_accelerator() or torch.device("cpu")
 
 
-def half_precision() -> bool:
-    """Whether bfloat16 pays: on accelerators that support it; CPUs here emulate it a hundred times slower."""
-    return torch.cuda.is_available() and torch.cuda.is_bf16_supported()
+def precision() -> Literal["bf16", "fp16", "fp32"]:
+    """What products are computed in: half of 32 bits on accelerators; CPUs emulate it a hundred times slower."""
+    if not torch.cuda.is_available():
+        return "fp32"
+    return "bf16" if torch.cuda.is_bf16_supported() else "fp16"
 
 
 class _Notes(TrainerCallback):
-    """Passes the Trainer's logs on to the recorder."""
+    """Passes the Trainer's logs on to the recorder, and its steps to who follows them."""
 
-    def __init__(self, recorder: Recorder, progress: Callable[[int, int], None] | None) -> None:
-        self.recorder, self.progress = recorder, progress
+    def __init__(
+        self,
+        recorder: Recorder,
+        progress: Callable[[int, int], None] | None,
+        after_update: Callable[[int], None] | None,
+    ) -> None:
+        self.recorder, self.progress, self.after_update = recorder, progress, after_update
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **_: Any) -> None:
         names = {"loss": "train/loss", "eval_loss": "valid/loss", "learning_rate": "train/learning_rate"}
         values = {names[name]: value for name, value in (logs or {}).items() if name in names}
         if values:
             self.recorder.metrics(values, step=state.global_step)
+
+    def on_optimizer_step(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        if self.after_update:
+            self.after_update(state.global_step)
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         if self.progress:
@@ -92,6 +104,7 @@ def fine_tune(
     seed: int,
     recorder: Recorder,
     progress: Callable[[int, int], None] | None = None,
+    after_update: Callable[[int], None] | None = None,
 ) -> Model:
     """Train until the validation loss stops falling, and return the model at its best evaluation.
 
@@ -111,6 +124,7 @@ def fine_tune(
         seed: of order and dropout.
         recorder: gets the loss curves.
         progress: called with (step, steps).
+        after_update: called with the number of steps before, after each of the optimiser, gradients still there.
 
     Source: Trainer, https://huggingface.co/docs/transformers/main_classes/trainer
     """
@@ -140,7 +154,8 @@ def fine_tune(
         disable_tqdm=True,
         seed=seed,
         data_seed=seed,
-        bf16=half_precision(),
+        bf16=precision() == "bf16",
+        fp16=precision() == "fp16",
         remove_unused_columns=False,
         dataloader_pin_memory=torch.cuda.is_available(),
         label_names=[],
@@ -154,7 +169,7 @@ def fine_tune(
             "training.warm": warm,
             "training.seed": seed,
             "training.device": str(device()),
-            "training.bf16": half_precision(),
+            "training.precision": precision(),
             "torch": torch.__version__,
         }
     )
@@ -164,11 +179,16 @@ def fine_tune(
         data_collator=collate,
         train_dataset=train,
         eval_dataset=valid,
-        callbacks=[EarlyStoppingCallback(settings.patience), _Notes(recorder, progress)],
+        callbacks=[EarlyStoppingCallback(settings.patience), _Notes(recorder, progress, after_update)],
     )
     trainer.remove_callback(PrinterCallback)
     before = {name: value.detach().cpu().clone() for name, value in model.state_dict().items()} if warm else {}
+    pretrained = [part for part in model.modules() if isinstance(part, PreTrainedModel)]
+    for part in pretrained if settings.gradient_checkpointing else ():
+        part.activation_checkpointing_enable({"use_reentrant": False})
     trainer.train(resume_from_checkpoint=_last_whole(folder))
+    for part in pretrained if settings.gradient_checkpointing else ():
+        part.activation_checkpointing_disable()
     if warm and trainer.state.best_metric >= _first_loss(trainer.state.log_history):
         model.load_state_dict(before)
     return model.eval()

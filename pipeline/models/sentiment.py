@@ -15,6 +15,7 @@ from scipy.special import log_softmax, softmax
 
 from pipeline.errors import NoData
 from pipeline.learning import champions, checkpoints, robustness
+from pipeline.learning.forms import Form
 from pipeline.models import text_classifier, word_counts
 from pipeline.models.text_classifier import Labelled, TextClassifier
 from pipeline.models.word_counts import WordModel
@@ -236,7 +237,8 @@ def learn(
         frozen(encoder, states, read.truth)
         taught = np.isin(some, lesson.fit)
         encoder.fit_head(states[taught], read.truth[taught], seed)
-    encoder.tune_top(settings.trained_layers)
+    if encoder.form != (wanted := Form.of(settings.training, settings.trained_layers)):
+        encoder.take(wanted, seed)
     encoder.radius = settings.adversarial_radius
     encoder = text_classifier.tune(
         encoder,

@@ -7,7 +7,7 @@ whatever the passes. What is kept is what was tuned; the rest is the checkpoint'
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +17,16 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoModel, AutoTokenizer
 from transformers.masking_utils import create_bidirectional_mask
 
-from pipeline.learning import harness, robustness
+from pipeline.learning import forms, harness, robustness
+from pipeline.learning.adapters import RATES, attach, merge
+from pipeline.learning.compression import quantise
+from pipeline.learning.forms import Form
 from pipeline.models.encoder import mean, pooled
 from pipeline.models.word_counts import linear
 from pipeline.record import Recorder
 from pipeline.settings import Training
 
+WEIGHTS = "encoder.safetensors"
 BATCH = 64
 TAIL = 0.25  # of the tokens of a text too long are its last: opinions stand at both ends (Sun et al. 2019)
 DROPOUT = 0.1
@@ -51,17 +55,26 @@ class TextClassifier(torch.nn.Module):
         self.max_tokens = max_tokens
         self.radius = 0.0  # of the step by which training is hardened, as `robustness.hardened` takes it
         self.moved: set[str] = set()  # parameters that a kept model brought: no longer the checkpoint's
+        self.take(Form())
+
+    def take(self, form: Form, seed: int = 0) -> None:
+        """Bring the encoder as pretrained to a shape, which says what of it is trainable beside the head."""
+        self.form, self.tuning = form, form.give(self.body, seed)
 
     def tune_top(self, layers: int) -> None:
         """Leave the top layers and the head trainable."""
-        self.body.requires_grad_(False)
-        for layer in self.body.encoder.layer[-layers:]:
-            layer.requires_grad_(True)
+        self.form, self.tuning = replace(self.form, layers=layers), attach(self.body, "full", layers, 0, 0)
+
+    def quantise(self) -> None:
+        """Bring the matrices to 8 bits, adapters among them."""
+        merge(self.body)
+        self.form = Form(layers=self.form.layers, kept=self.form.kept, int8=True)
+        quantise(self.body)
 
     @property
     def trained_layers(self) -> int:
-        """How many layers are trainable."""
-        return sum(next(layer.parameters()).requires_grad for layer in self.body.encoder.layer)
+        """How many layers are trainable, in whole or in part."""
+        return sum(any(part.requires_grad for part in layer.parameters()) for layer in self.body.encoder.layer)
 
     def ids(self, texts: Sequence[str]) -> list[list[int]]:
         """Token ids of texts; of one too long the first and the last."""
@@ -130,7 +143,7 @@ class TextClassifier(torch.nn.Module):
 
         Args:
             tokens: what `batch` makes of B texts.
-            truth: [B] classes.
+            truth: [B] classes, or [B, C] probabilities of them.
             return_loss: read by the Trainer, which then takes the loss in evaluation too.
         """
         mask, held = tokens["attention_mask"], tokens.get("states")
@@ -144,7 +157,8 @@ class TextClassifier(torch.nn.Module):
             return loss
 
         is_hard = self.training and self.radius
-        return {"loss": robustness.hardened(loss_of, start, self.radius) if is_hard else loss_of(start)}
+        loss = robustness.hardened(loss_of, start, self.radius) if is_hard else loss_of(start)
+        return {"loss": loss + self.tuning.penalty() if self.training else loss}
 
     @torch.inference_mode()
     def states(self, texts: Sequence[str], progress: Callable[[int, int], None] | None = None) -> np.ndarray:
@@ -181,15 +195,19 @@ class TextClassifier(torch.nn.Module):
             self.head.bias.copy_(torch.from_numpy(bias - mean @ weights))
 
     def save(self, folder: Path) -> None:
-        """Write what was tuned as safetensors."""
-        tuned = {name: one for name, one in self.named_parameters() if one.requires_grad or name in self.moved}
-        save_file(
-            {name: value.detach().cpu().contiguous() for name, value in tuned.items()}, folder / "encoder.safetensors"
-        )
+        """Write what was tuned as safetensors, or in 8 bits all layers, and the shape they are of."""
+        tuned = {name for name, one in self.named_parameters() if one.requires_grad or name in self.moved}
+        kept = {
+            name: value.detach().cpu().contiguous()
+            for name, value in self.state_dict().items()
+            if name in tuned or (self.form.int8 and name.startswith("body.encoder."))
+        }
+        save_file(kept, folder / WEIGHTS, self.form.metadata())
 
     def read(self, folder: Path) -> None:
-        """Take over what `save` wrote."""
-        tuned = load_file(folder / "encoder.safetensors")
+        """Take over what `save` wrote, in whatever shape."""
+        self.take(forms.read(folder / WEIGHTS))
+        tuned = load_file(folder / WEIGHTS)
         unknown = self.load_state_dict(tuned, strict=False).unexpected_keys
         if unknown:
             raise ValueError(f"{folder}: weights of another encoder ({unknown[0]})")
@@ -198,7 +216,7 @@ class TextClassifier(torch.nn.Module):
 
 @dataclass(frozen=True)
 class Labelled:
-    """Texts and their classes, int [N]."""
+    """Texts and their classes, int [N], or probabilities of them, float32 [N, C]."""
 
     texts: Sequence[str]
     truth: np.ndarray
@@ -239,12 +257,11 @@ def tune(
 
     def rows(part: Labelled) -> list[Row]:
         return [
-            {"input_ids": ids, "truth": int(truth)}
-            for ids, truth in zip(model.ids(part.texts), part.truth, strict=True)
+            {"input_ids": ids, "truth": truth} for ids, truth in zip(model.ids(part.texts), part.truth, strict=True)
         ]
 
     def collate(batch: Sequence[Row]) -> dict[str, Any]:
-        return {"tokens": model.batch(batch), "truth": torch.tensor([row["truth"] for row in batch])}
+        return {"tokens": model.batch(batch), "truth": torch.from_numpy(np.stack([row["truth"] for row in batch]))}
 
     examples, judged = rows(fit), rows(valid)
     tokens, layers, lower = sum(len(row["input_ids"]) for row in examples), len(model.body.encoder.layer), 0
@@ -257,7 +274,17 @@ def tune(
     one_pass = effort(tokens, layers - lower, model.trained_layers) * (2 if model.radius else 1)
     passes = min(wanted, (EFFORT - tokens * lower) / max(one_pass, 1))
     total = max(1, min(int(steps * passes), rates.warm_steps if warm else rates.steps))
-    plan = rates.model_copy(update={"steps": total, "warm_steps": total, "eval_steps": min(total, -(-steps // 2))})
+    faster = RATES[model.form.method]
+    plan = rates.model_copy(
+        update={
+            "steps": total,
+            "warm_steps": total,
+            "eval_steps": min(total, -(-steps // 2)),
+            "learning_rate": rates.learning_rate * faster,
+            "warm_learning_rate": rates.warm_learning_rate * faster,
+        }
+    )
+    model.tuning.begin(total)
     return harness.fine_tune(
         model,
         examples,
@@ -269,4 +296,5 @@ def tune(
         seed=seed,
         recorder=recorder,
         progress=progress,
+        after_update=model.tuning.after_update,
     )
