@@ -114,6 +114,23 @@ def tonight() -> Night:
     return open_night(shop, day, f"{run.run_type.value}-{hashlib.sha256(run.run_id.encode()).hexdigest()[:8]}")
 
 
+def this_week() -> tuple[Night, float]:
+    """The night up to which this task run searches, and the minutes it may take.
+
+    The day is the `day` param if given, else the shop's local day before the one on which the data interval ends.
+
+    Raises:
+        ConfigError: unknown shop, a malformed day, or a run with neither `day` nor data interval.
+    """
+    context = get_current_context()
+    shop, day, end = context["params"]["shop"], context["params"].get("day"), context.get("data_interval_end")
+    if day is None:
+        if end is None:
+            raise ConfigError("this run has no data interval to take the day from; give it the param day=YYYY-MM-DD")
+        day = end.astimezone(load_shop(shop).zone).date() - timedelta(days=1)
+    return open_night(shop, day), float(context["params"]["minutes"])
+
+
 def announced() -> list[tuple[Night, str | None]]:
     """What this run was triggered for: each announced snapshot with a night of its shop, else what its params name.
 

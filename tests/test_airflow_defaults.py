@@ -95,6 +95,28 @@ def test_bad_params_are_config_errors(monkeypatch, shop, day):
         tonight()
 
 
+@pytest.mark.parametrize(
+    ("day", "ends", "wanted"),
+    [
+        ("2017-11-30", datetime(2020, 1, 1, tzinfo=UTC), date(2017, 11, 30)),
+        (None, datetime(2017, 12, 3, 19, tzinfo=UTC), date(2017, 12, 2)),  # a Sunday's run: what Saturday closed with
+        (None, datetime(2017, 12, 3, 4, tzinfo=UTC), date(2017, 12, 1)),  # before local midnight
+    ],
+)
+def test_a_week_is_searched_up_to_the_day_that_closed(monkeypatch, day, ends, wanted):
+    context = {"params": {"shop": "grocer", "day": day, "minutes": 20}, "data_interval_end": ends}
+    monkeypatch.setattr(airflow_defaults, "get_current_context", lambda: context)
+    night, minutes = airflow_defaults.this_week()
+    assert (night.day, minutes) == (wanted, 20.0)
+
+
+def test_a_search_without_a_day_says_what_to_give(monkeypatch):
+    context = {"params": {"shop": "grocer", "day": None, "minutes": 20}}
+    monkeypatch.setattr(airflow_defaults, "get_current_context", lambda: context)
+    with pytest.raises(errors.ConfigError, match="day=YYYY-MM-DD"):
+        airflow_defaults.this_week()
+
+
 def triggered(monkeypatch, *extras, shop="grocer", snapshot=None):
     events = [types.SimpleNamespace(extra=extra) for extra in extras]
     context = {

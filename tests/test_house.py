@@ -42,6 +42,7 @@ ELSEWHERE = {
     "stages/review_inputs.py": REVIEWS,
     "stages/response_inputs.py": NIGHT,
     "stages/scene.py": NIGHT,
+    "stages/tune.py": "tests/test_tuning.py runs a week's search",
     "stages/score_cart.py": NIGHT,
     "stages/score_recommendations.py": NIGHT,
     "stages/why.py": NIGHT,

@@ -5,7 +5,7 @@ One file a group of commands. Nothing heavy is imported here: a command imports 
 
 from pipeline.cli.app import app, main
 
-from pipeline.cli import nights, reading, explaining, snapshots, keeping, erasing  # isort: skip  (help lists them in this order)
+from pipeline.cli import nights, tuning, reading, explaining, snapshots, keeping, erasing  # isort: skip  (help lists them in this order)
 from pipeline.cli import ranking, reviewing, talking, backtesting, machine  # isort: skip
 
 __all__ = [
@@ -22,4 +22,5 @@ __all__ = [
     "reviewing",
     "snapshots",
     "talking",
+    "tuning",
 ]

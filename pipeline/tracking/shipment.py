@@ -38,7 +38,9 @@ class Shipment:
         """Ship all; the earlier run goes when the new one is complete, so there is always one to read."""
         folder, night = self.night.record, self.night
         noted, stages = last_values(folder, "tags"), sorted((folder / RUNS).glob("*"))
-        ended = {"published": "FINISHED", "running": "RUNNING"}.get(noted.get("status", ""), "FAILED")
+        ended = {"published": "FINISHED", "tuned": "FINISHED", "running": "RUNNING"}.get(
+            noted.get("status", ""), "FAILED"
+        )
         if ended != "FAILED":
             noted = {name: value for name, value in noted.items() if name not in ATTEMPT}
         noted.pop("mlflow", None)
@@ -161,7 +163,7 @@ class Shipment:
 
 
 def _is_model(stage: Path) -> bool:
-    return stage.name == "encoder" or stage.name.startswith("fine_tune-")
+    return stage.name == "encoder" or stage.name.startswith(("fine_tune-", "trial-"))
 
 
 def _millis(folder: Path) -> int:

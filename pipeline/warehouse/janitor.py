@@ -57,6 +57,8 @@ def tidy(night: Night, *, keep: int | None = None, grace_hours: float = GRACE_HO
         named = notes + " ".join(version for one in kept for version in one.models.values())
         # A model names the encoder whose vectors it reads.
         named += _text(path for path in night.models.glob("*/*/config.json") if path.parent.name in named)
+        # The newest a search found of each model is still to be judged, or was promoted or not by now.
+        named += _text(_shown(one, "*.json")[-1] for one in _shown(night.root / "tuning", "*") if _shown(one, "*.json"))
         models = [path for path in _shown(night.models, "*/*") if path.name not in named and scene.is_old(path)]
         readers = {path.name for one in READERS for path in _shown(night.models, f"{one}/*") if path not in models}
         vectors = [path for path in _shown(night.embeddings, "*") if path.name not in readers]

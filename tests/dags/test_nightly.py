@@ -47,7 +47,7 @@ def upstream(dag, task):
 
 
 def test_expected_dags(bag):
-    assert set(bag.dags) == {"audiences", "erasure", "nightly"}
+    assert set(bag.dags) == {"audiences", "erasure", "nightly", "tuning"}
 
 
 def test_every_dag_has_its_runbook_and_tags(bag):
