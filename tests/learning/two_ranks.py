@@ -28,10 +28,8 @@ def collate(rows: list[torch.Tensor]) -> dict[str, torch.Tensor]:
     return {"x": both, "y": both @ torch.tensor([2.0, -1.0])}
 
 
-if __name__ == "__main__":
-    warnings.simplefilter("ignore")
-    transformers.logging.set_verbosity_error()
-    folder, rank = Path(sys.argv[1]), os.environ["RANK"]
+def train(folder: Path, name: str, batch: int) -> list[float]:
+    """Fine-tune, and give the weights; `batch` is what each process reads in a step."""
     harness.settle(3, 1)
     rows = torch.randn(64, 2, generator=torch.Generator().manual_seed(0))
     model = harness.fine_tune(
@@ -42,7 +40,7 @@ if __name__ == "__main__":
         settings=Training(
             steps=120,
             warm_steps=2,
-            batch_size=4,
+            batch_size=batch,
             learning_rate=0.1,
             warm_learning_rate=0.1,
             eval_steps=40,
@@ -51,8 +49,16 @@ if __name__ == "__main__":
         warm=False,
         folder=folder / "checkpoints",
         seed=3,
-        recorder=JsonRecorder(folder / f"rank{rank}"),
+        recorder=JsonRecorder(folder / name),
     )
-    found = {"ranks": os.environ["WORLD_SIZE"], "weight": model.linear.weight[0].tolist()}
+    weights: list[float] = model.linear.weight[0].tolist()
+    return weights
+
+
+if __name__ == "__main__":
+    warnings.simplefilter("ignore")
+    transformers.logging.set_verbosity_error()
+    folder, rank = Path(sys.argv[1]), os.environ["RANK"]
+    found = {"ranks": os.environ["WORLD_SIZE"], "weight": train(folder, f"rank{rank}", 4)}
     (folder / f"rank{rank}.json").write_text(json.dumps(found))
     torch.distributed.destroy_process_group()
