@@ -160,7 +160,7 @@ def train(
     def rows(parts: Mapping[str, Lesson]) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = []
         for name, part in parts.items():
-            partners = model.reader.ids(part.partners) or [None] * len(part.texts)
+            partners: list[Any] = list(model.reader.ids(part.partners)) or [None] * len(part.texts)
             truth = part.truth if len(part.truth) else np.zeros(len(part.texts), np.int64)
             found += [
                 {"task": name, "input_ids": ids, "partner": partner, "truth": int(one)}
