@@ -98,6 +98,12 @@ def nightly() -> None:
         return run_stage(tonight(), "place")
 
     @task
+    def answers() -> dict[str, Any]:
+        from pipeline.nightly import run_stage
+
+        return run_stage(tonight(), "answers")
+
+    @task
     def audit() -> dict[str, Any]:
         from pipeline.nightly import run_stage
 
@@ -127,6 +133,7 @@ def nightly() -> None:
         >> score.expand(table=[*lists, "ad_audiences", "user_profiles", "page_layouts", "review_sentiment"])
         >> balance()
         >> place()
+        >> answers()
         >> audit()
         >> publish()
         >> report()

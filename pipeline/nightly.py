@@ -50,6 +50,7 @@ STAGES = (
     ),
     Stage("balance"),
     Stage("place"),
+    Stage("answers"),
     Stage("audit"),
     Stage("publish"),
     Stage("report"),

@@ -180,6 +180,13 @@ class SentimentSettings(Section):
     )
 
 
+class ChatSettings(Section):
+    """What is kept ready for the chat (`stages.answers`)."""
+
+    answered_items: int = Field(default=500, ge=0, description="best sellers that answers are made for")
+    orders: int = Field(default=20, gt=0, description="latest orders of each user that the user may ask for")
+
+
 class Thresholds(Section):
     """What judge asks of a challenger; without these it refuses."""
 
@@ -223,6 +230,7 @@ class Shop(Section):
     cart: CartSettings
     audiences: AudienceSettings
     sentiment: SentimentSettings = SentimentSettings()
+    chat: ChatSettings = ChatSettings()
     thresholds: Thresholds | None = None
     policy: Policy = Field(
         default="default", validate_default=True, description="the balance policy: a built-in name, or a .yaml path"

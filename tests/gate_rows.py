@@ -14,11 +14,11 @@ KEYS = [f"{number:032x}" for number in range(4)]
 LANDED = {"ds": DAY, "source": "shop"}
 NAMES = (
     "recommendations", "cart_recommendations", "ad_audiences", "ad_audience_summary", "ad_experiments", "user_profiles",
-    "page_layouts", "ad_placements",
+    "page_layouts", "ad_placements", "item_facts", "answers",
 )  # fmt: skip
 WHY = "You often buy it"
 PROMISED = ("G1_replacements", "G2_overlap", "G3_week", "G4_devices", "G5_contract", "G6_layouts", "G11_freshness",
-            "causes", "experience", "change_ledger", "ad_placements")  # fmt: skip
+            "causes", "experience", "change_ledger", "ad_placements", "answers")  # fmt: skip
 AUDITED_FOR = ("exposure_brand", "exposure_price_band", "exposure_popularity", "exposure_newness", "gap_accuracy",
                "gap_calibration", "gap_stability", "consent", "harmful_text")  # fmt: skip
 AFFINITY = [{"name": "Dairy", "share": 0.5, "baskets": 3}]
@@ -362,9 +362,61 @@ def table_rows() -> dict[str, list[dict]]:
             for surface in ("home", "cart")
             for slot, module in enumerate(("offers", "buy_again", "complements"), start=1)
         ],
+        "item_facts": [
+            {
+                "item_id": f"i{n}",
+                "title": "Milk, private brand",
+                "category": "Dairy",
+                "brand": "Private",
+                "price_cents": 250,
+                "price_is_derived": False,
+                "currency": "USD",
+                "in_stock": True,
+                "buyers_recent": 2,
+                "is_recommendable": n < 2,
+            }
+            for n in range(4)
+        ],
+        "user_orders": [
+            {
+                "user_key": key,
+                "order_rank": rank,
+                "order_id": f"b{rank}",
+                "ordered_on": DAY,
+                "order_cents": 300,
+                "order_lines": [{"item_id": "i1", "quantity": 1, "amount_cents": 300}],
+            }
+            for key in KEYS
+            for rank in (1, 2)
+        ],
+        "shop_documents": [
+            {
+                "document_id": f"d{n}",
+                "document_title": "Returns",
+                "document_text": "Goods may be returned within 30 days.",
+                "document_kind": "policy",
+            }
+            for n in range(2)
+        ],
+        "answers": [
+            {
+                "asked": asked,
+                "subject": "i1",
+                "answer_language": language,
+                "question": "How much is “Milk, private brand”?",
+                "answer": "“Milk, private brand” costs 2.50 USD.",
+                "answer_facts": [
+                    {"table": "item_facts", "key": "i1", "column": "title", "shown": "Milk, private brand"},
+                    {"table": "item_facts", "key": "i1", "column": "price_cents", "shown": "2.50 USD"},
+                ],
+                "confidence": 1.0,
+            }
+            for asked in ("price", "stock")
+            for language in ("en", "zh")
+        ],
         "run_status": [
             *({"table_name": name, "status": "produced", "rows": 8} for name in NAMES),
-            {"table_name": "answers", "status": "no_input", "rows": 0, "status_reason": "no documents"},
+            {"table_name": "shop_documents", "status": "no_input", "rows": 0, "status_reason": "no documents"},
         ],
     }
 

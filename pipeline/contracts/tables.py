@@ -123,6 +123,28 @@ ITEM_SENTIMENT = Table(
     ("item_id", "aspect"), ("item_id", "aspect"), PERSONALISATION,
     ("mentions", "positive_mentions", "negative_mentions", "evidence", "is_suppressed"),
 )
+ITEM_FACTS = Table(
+    "item_facts", "one item", "What the shop may say of each item, to anybody.",
+    (c.item_id, c.title, c.category, c.brand, c.package_size, c.price_cents, c.price_is_derived, c.currency, c.in_stock,
+     c.buyers_recent, c.is_recommendable),
+    ("item_id",), ("item_id",), PERSONALISATION, ("title", "price_is_derived", "buyers_recent", "is_recommendable"),
+)
+USER_ORDERS = Table(
+    "user_orders", "one user and order", "Each user's last orders, for the user alone.",
+    (c.user_key, c.order_rank, c.order_id, c.ordered_on, c.order_cents, c.order_lines),
+    ("user_key", "order_rank"), ("user_key", "order_rank"), PERSONALISATION, ("order_id", "ordered_on", "order_lines"),
+)
+SHOP_DOCUMENTS = Table(
+    "shop_documents", "one document", "Policies, answers and guides as they stand, for the chat to quote.",
+    (c.document_id, c.document_title, c.document_text, c.document_kind),
+    ("document_id",), ("document_id",), PERSONALISATION, ("document_title", "document_text", "document_kind"),
+)
+ANSWERS = Table(
+    "answers", "one question and language", "Answers that need no user, with the facts they rest on.",
+    (c.asked, c.subject, c.answer_language, c.question, c.answer, c.answer_facts, c.confidence),
+    ("asked", "subject", "answer_language"), ("asked", "subject", "answer_language"), PERSONALISATION,
+    ("question", "answer", "answer_facts", "confidence"),
+)
 RUN_STATUS = Table(
     "run_status", "one published table", "What the night produced, and why a table is empty.",
     (c.table_name, c.status, c.rows, c.status_reason), ("table_name",), ("table_name",), PLATFORM, ("status", "rows"),
@@ -133,7 +155,8 @@ TABLES: dict[str, Table] = {
     for table in (
         RECOMMENDATIONS, CART_RECOMMENDATIONS, AD_AUDIENCES, AD_AUDIENCE_SUMMARY, AD_EXPERIMENTS, USER_PROFILES,
         PAGE_LAYOUTS, AD_PLACEMENTS,
-        EXPERIENCE, CHANGE_LEDGER, OPERATING_POINT, ITEM_EXPOSURE, REVIEW_SENTIMENT, ITEM_SENTIMENT, RUN_STATUS,
+        EXPERIENCE, CHANGE_LEDGER, OPERATING_POINT, ITEM_EXPOSURE, REVIEW_SENTIMENT, ITEM_SENTIMENT, ITEM_FACTS,
+        USER_ORDERS, SHOP_DOCUMENTS, ANSWERS, RUN_STATUS,
     )
 }
 

@@ -32,8 +32,8 @@ STAGES = {
     "score-cart_recommendations": "rank what completes carts", "score-ad_audiences": "make audiences",
     "score-user_profiles": "make profiles", "score-page_layouts": "make page layouts",
     "score-review_sentiment": "read reviews",
-    "balance": "balance the lists", "place": "fill the ad slots", "audit": "judge the staged tables",
-    "publish": "publish",
+    "balance": "balance the lists", "place": "fill the ad slots", "answers": "answer what is asked most",
+    "audit": "judge the staged tables", "publish": "publish",
 }  # fmt: skip
 STATES = {
     "new": "had no list last night", "active": "acted since last night", "idle": "did nothing since last night",

@@ -3,6 +3,7 @@
 from typing import Any
 
 from pipeline import gates
+from pipeline.audit.answers import rests
 from pipeline.contracts.feeds import FEEDS
 from pipeline.contracts.tables import AUDITS, CHANGE_LEDGER, ITEM_EXPOSURE, PROMISES, RUN_STATUS, TABLES
 from pipeline.feeds import partitions
@@ -32,6 +33,7 @@ def run(night: Night, _item: str | None, recorder: JsonRecorder, progress: desk.
     facts = {name: desk.noted(night, f"scored-{name}") for name in SCORED} | {
         "balance": desk.noted(night, "balanced"),
         "place": desk.noted(night, "placed"),
+        "answers": desk.noted(night, "answered"),
     }
     rows = {table: count for scored in facts.values() for table, count in scored["rows"].items()}
     fallbacks = {name: scored["fallback"] for name, scored in facts.items() if "fallback" in scored}
@@ -45,7 +47,7 @@ def run(night: Night, _item: str | None, recorder: JsonRecorder, progress: desk.
     frames = {name: staging.read(name) for name in TABLES}
     full = {name: frame for name, frame in frames.items() if len(frame) or name not in empties}
     breaches = audit_audiences.breaches_of(night, frames)
-    kept = promised.frame(night, frames, [audit_audiences.finding(frames, breaches)])
+    kept = promised.frame(night, frames, [audit_audiences.finding(frames, breaches), rests(frames)])
     note_json(recorder, PROMISES.name, kept.to_pylist())
     found = audited.frame(audits.findings())
     audited.leave(found, audits, recorder)

@@ -4,13 +4,12 @@ from collections.abc import Collection, Mapping
 
 import pyarrow as pa
 
-# Tables of the plan that no model makes yet, and the feed each would be made of: named, never invented.
-NO_INPUT = {"answers": "documents"}
-
 # The feed without which a table is empty whatever its model says.
-NEEDS = dict.fromkeys(
-    ("ad_audiences", "ad_audience_summary", "ad_experiments", "ad_placements"), "campaigns"
-) | dict.fromkeys(("review_sentiment", "item_sentiment"), "reviews")
+NEEDS = (
+    dict.fromkeys(("ad_audiences", "ad_audience_summary", "ad_experiments", "ad_placements"), "campaigns")
+    | dict.fromkeys(("review_sentiment", "item_sentiment"), "reviews")
+    | {"shop_documents": "documents"}
+)
 
 
 def rows(
@@ -34,11 +33,6 @@ def rows(
             out.append((name, "fallback", count, fallbacks[name]))
         else:
             out.append((name, "produced", count, None))
-    for name, feed in NO_INPUT.items():
-        if feed in feeds:
-            out.append((name, "empty", 0, f"{feed} have landed; no model reads them yet"))
-        else:
-            out.append((name, "no_input", 0, f"the shop hands over no {feed}"))
     names, states, counts, reasons = zip(*sorted(out), strict=True)
     return pa.table(
         {

@@ -23,25 +23,19 @@ def test_an_empty_table_says_why():
     assert rows["b"] == ("empty", 0, "nothing qualified tonight")
 
 
-def test_tables_without_a_feed_are_named_not_invented():
-    rows = told({})
-    assert set(rows) == set(run_status.NO_INPUT)
-    assert all(status == "no_input" and not count and why for status, count, why in rows.values())
-
-
-def test_a_feed_that_no_model_reads_yet_is_not_called_missing():
-    rows = told({}, feeds={"documents"})
-    assert rows["answers"] == ("empty", 0, "documents have landed; no model reads them yet")
+def test_documents_that_never_came_are_no_input():
+    assert told({"shop_documents": 0})["shop_documents"] == ("no_input", 0, "the shop hands over no documents")
+    assert told({"shop_documents": 0}, feeds={"documents"})["shop_documents"][0] == "empty"
 
 
 def test_a_failed_night_keeps_every_table_but_those_that_never_were():
-    last = run_status.rows({"a": 0, "b": 5}, {}, {}, ())
+    last = run_status.rows({"a": 0, "b": 5, "shop_documents": 0}, {}, {}, ())
     told = {row["table_name"]: row for row in RUN_STATUS.enforce(run_status.kept(last, "because")).to_pylist()}
     assert [(told[name]["status"], told[name]["rows"], told[name]["status_reason"]) for name in "ab"] == [
         ("kept", 0, "because"),
         ("kept", 5, "because"),
     ]
-    assert told["answers"]["status"] == "no_input"
+    assert told["shop_documents"]["status"] == "no_input"
 
 
 def test_a_snapshot_never_says_kept():

@@ -1,0 +1,265 @@
+"""From a talk to one grounded reply: understand, look up, say; abstain where any of these is not sure.
+
+What a turn leaves open (the article, or what is asked of it) is taken from the turns before. Every sentence passes the
+copy check before it leaves, or the chat says that it does not know. Not here: who the user is, and how talk arrives.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Protocol
+
+import numpy as np
+
+from pipeline.answering import words as phrases
+from pipeline.answering.asking import Asking, language_of
+from pipeline.answering.copying import is_copied, rewords
+from pipeline.answering.facts import SHOP, Handover, Reply, Sentence
+from pipeline.answering.goods import Goods, Mention
+from pipeline.answering.library import Library
+from pipeline.answering.search import Encode, words
+from pipeline.answering.shelf import Shelf
+from pipeline.answering.tools import Account, Row, Shop
+from pipeline.answering.words import say
+
+LONGEST_QUESTION, MOST_TURNS = 500, 12
+SURE = 0.3  # least probability of what is asked
+OF_ITEMS = ("price", "stock", "about", "opinion", "goes_with", "bought")
+OF_USERS = ("last_order", "orders", "order", "bought", "offers", "recommend", "profile")
+POINTING = re.compile(r"(?i)\b(?:it|its|that|this|them|they|one|those|these)\b|它|这个|那个|这件|那件|这款")
+REMEMBERED = 1000  # turns understood
+REWORDED = 1  # sentences of a reply that a generator may re-word: one retrieved fact each
+
+
+class Generator(Protocol):
+    """Re-words one sentence. What it writes is used only if it says the same."""
+
+    def reword(self, sentence: str, question: str) -> str:
+        """The sentence in other words."""
+
+
+@dataclass(frozen=True)
+class Understood:
+    """One turn as it was understood.
+
+    Attributes:
+        asked: what is asked.
+        confidence: of that.
+        mention: the articles named, in this turn or one before.
+        question: as asked.
+        language: en or zh.
+        vector: float32 [H] of the question; None without an encoder.
+    """
+
+    asked: str
+    confidence: float
+    mention: Mention
+    question: str
+    language: str
+    vector: np.ndarray | None = None
+
+
+class Answerer:
+    """Answers from one snapshot."""
+
+    def __init__(
+        self,
+        shop: Shop,
+        *,
+        encode: Encode | None = None,
+        vectors: np.ndarray | None = None,
+        shelf: Shelf | None = None,
+        generator: Generator | None = None,
+    ) -> None:
+        """Index what can be asked for.
+
+        Args:
+            shop: what anybody may know.
+            encode: unit vectors [N, H] of texts; None understands by words alone.
+            vectors: float32 [I, H] of item texts by item id, by the same encoder.
+            shelf: precomputed answers.
+            generator: re-words facts; templates alone where left out.
+        """
+        self.shop, self.encode, self.generator = shop, encode, generator
+        self.goods, self.asking = Goods(shop, vectors), Asking(encode)
+        self.library = Library(shop.documents, encode)
+        self.shelf = shelf or Shelf({})
+        self._heard = lru_cache(maxsize=REMEMBERED)(self._talk)  # a talk is asked about turn by turn
+
+    def reply(self, turns: Sequence[str], account: Account | None = None) -> Reply:
+        """Answer the last turn of a talk.
+
+        Args:
+            turns: what the user said, oldest first; earlier turns are read for what the last leaves open.
+            account: the signed-in user's rows; None for a guest.
+        """
+        question = " ".join(turns[-1].split()) if turns else ""
+        language = language_of(question)
+        if not question or len(question) > LONGEST_QUESTION:
+            sentence = say("too_long" if question else "blank", language)
+            return Reply("outside", SHOP, language, (sentence,), 0.0, abstained=True)
+        understood = self._heard(tuple(turn for turn in turns[-MOST_TURNS:] if len(turn) <= LONGEST_QUESTION))
+        return self._checked(self._answered(understood, account), question)
+
+    def _talk(self, turns: tuple[str, ...]) -> Understood:
+        before = self._heard(turns[:-1]) if len(turns) > 1 else None
+        return self.understood(turns[-1], before)
+
+    def understood(self, question: str, before: Understood | None = None) -> Understood:
+        """One turn, with what it leaves open filled in from the turn before."""
+        masked = self.goods.masked(question)
+        vector, meaning = self.encode([question, masked]) if self.encode is not None else (None, None)
+        asked, mention = self.asking.of(masked, meaning), self.goods.mentioned(question, vector)
+        about, confidence = asked.about, asked.confidence
+        if before is not None:
+            points = not mention.said or (POINTING.search(question) is not None and not mention.items)
+            if points and about in OF_ITEMS:
+                mention = before.mention
+            elif mention.items and confidence < SURE and before.asked in OF_ITEMS:
+                about, confidence = before.asked, before.confidence
+        return Understood(about, confidence, mention, question, language_of(question), vector)
+
+    def _answered(self, turn: Understood, account: Account | None) -> Reply:
+        if turn.asked in ("outside", "policy") or turn.confidence < SURE:
+            return self._from_documents(turn)
+        if turn.asked in OF_ITEMS:
+            return self._of_item(turn, account)
+        if turn.asked in OF_USERS:
+            return self._of_user(turn, account)
+        return self._of_shop(turn)
+
+    # What anybody may ask
+
+    def _of_shop(self, turn: Understood) -> Reply:
+        if turn.asked == "popular":
+            return self.shelf.popular(self.shop, turn.language)
+        if turn.asked == "campaign":
+            return self._campaigns(turn)
+        if turn.asked == "delivery":
+            return replace(
+                _reply(turn, [say("delivery_untold", turn.language)], abstained=True),
+                handover=_handover(turn, "order_problem"),
+            )
+        if turn.asked == "person":
+            return replace(_reply(turn, [say("person", turn.language)]), handover=_handover(turn, "asked_for_a_person"))
+        return _reply(turn, [say(turn.asked, turn.language)])
+
+    def _campaigns(self, turn: Understood) -> Reply:
+        held = set(words(turn.question))
+        named = [row for row in self.shop.campaigns if set(words(row["campaign_name"])) <= held]
+        asks_for_one = any(word.isdigit() for word in held)
+        found = named or ([] if asks_for_one else self.shop.campaigns)
+        if not found:
+            return _reply(turn, [say("campaigns_none", turn.language)], abstained=asks_for_one)
+        if len(found) == 1:
+            return self.shelf.campaign(found[0], turn.language)
+        return _reply(turn, [phrases.campaign(row, turn.language) for row in found])
+
+    def _from_documents(self, turn: Understood) -> Reply:
+        found = self.library.find(turn.question, self.goods.other_words(turn.question), turn.vector)
+        if found is None:
+            unknown = _reply(turn, [say("unknown", turn.language)], abstained=True)
+            return replace(unknown, handover=_handover(turn, "cannot_answer"))
+        title = found.document.fact("document_title")
+        sentence = say("passage", turn.language, document=title, passage=found.fact)
+        return Reply("policy", found.document.key, turn.language, (sentence,), round(found.confidence, 6))
+
+    # What is asked of an article
+
+    def _of_item(self, turn: Understood, account: Account | None) -> Reply:
+        language, items = turn.language, turn.mention.items
+        if not items:
+            return self._no_such(turn)
+        if turn.asked == "bought":
+            return self._bought(turn, account)
+        if turn.asked == "price" and len({row["price_cents"] for row in items} - {None}) > 1:
+            return _reply(turn, [phrases.price_span(items, language)])
+        if not turn.mention.is_one:
+            titles = list(dict.fromkeys(row["title"] for row in items))[:3]
+            first = {row["title"]: row for row in reversed(items)}
+            return _reply(turn, [say("which", language, title=first[one].fact("title")) for one in titles])
+        if turn.asked == "goes_with":
+            return _reply(turn, phrases.goes_with(items[0], self.shop.goes_with(items[0].key), language), items[0].key)
+        return self.shelf.of_item(self.shop, turn.asked, items[0], language)
+
+    def _no_such(self, turn: Understood) -> Reply:
+        if turn.mention.guess is not None:
+            said = [say("which", turn.language, title=turn.mention.guess.fact("title"))]
+        else:
+            said = [say("which_none", turn.language)]
+        return _reply(turn, said, abstained=True)
+
+    def _bought(self, turn: Understood, account: Account | None) -> Reply:
+        if account is None:
+            return _reply(turn, [say("sign_in", turn.language)], abstained=True)
+        found = account.last_with(frozenset(row.key for row in turn.mention.items))
+        if found is None:
+            return _reply(turn, [say("bought_not", turn.language)])
+        order, item = found
+        facts = {"day": order.row.fact("ordered_on"), "order": order.row.fact("order_id")}
+        return _reply(turn, [say("bought", turn.language, title=item.fact("title"), **facts)], item.key)
+
+    # What users may ask of themselves
+
+    def _of_user(self, turn: Understood, account: Account | None) -> Reply:
+        if account is None:
+            return _reply(turn, [say("sign_in", turn.language)], abstained=True)
+        tools: Mapping[str, Callable[[Understood, Account], list[Sentence]]] = {
+            "last_order": _last_order,
+            "orders": _orders,
+            "order": _one_order,
+            "offers": lambda turn, mine: phrases.offers(mine.offers(), turn.language),
+            "recommend": lambda turn, mine: phrases.recommended(mine.recommended(), turn.language),
+            "profile": lambda turn, mine: phrases.profile(mine.profile(), turn.language),
+        }
+        return _reply(turn, tools[turn.asked](turn, account))
+
+    # What leaves
+
+    def _checked(self, reply: Reply, question: str) -> Reply:
+        """The reply, re-worded where that says the same; what fails the copy check never leaves."""
+        said = tuple(sentence for sentence in reply.sentences if is_copied(sentence))
+        if len(said) < len(reply.sentences) and not any(sentence.facts for sentence in said):
+            unknown = (say("unknown", reply.language),)
+            return replace(reply, sentences=unknown, abstained=True, confidence=0.0, notes={"dropped": "all"})
+        return replace(reply, sentences=self._reworded(said, question))
+
+    def _reworded(self, said: tuple[Sentence, ...], question: str) -> tuple[Sentence, ...]:
+        if self.generator is None:
+            return said
+        out, left = [], REWORDED
+        for sentence in said:
+            if sentence.facts and left:
+                left -= 1
+                text = self.generator.reword(sentence.text, question)
+                out.append(Sentence(text, sentence.facts) if rewords(text, sentence) else sentence)
+            else:
+                out.append(sentence)
+        return tuple(out)
+
+
+def _last_order(turn: Understood, account: Account) -> list[Sentence]:
+    orders = account.orders
+    return phrases.order(orders[0], turn.language) if orders else [say("orders_none", turn.language)]
+
+
+def _orders(turn: Understood, account: Account) -> list[Sentence]:
+    return phrases.orders(account.orders, turn.language)
+
+
+def _one_order(turn: Understood, account: Account) -> list[Sentence]:
+    tokens = re.findall(r"[\w-]+", turn.question)
+    found = next((order for token in tokens if (order := account.order(token)) is not None), None)
+    return [say("order_unknown", turn.language)] if found is None else phrases.order(found, turn.language)
+
+
+def _reply(turn: Understood, said: Sequence[Sentence], subject: str = SHOP, *, abstained: bool = False) -> Reply:
+    confidence = 0.0 if abstained else turn.confidence
+    return Reply(turn.asked, subject, turn.language, tuple(said), round(confidence, 6), abstained)
+
+
+def _handover(turn: Understood, why: str) -> Handover:
+    named: Row | None = turn.mention.items[0] if turn.mention.items else None
+    article = f"; article {named.key}, {named.fact('title').shown}" if named else ""
+    return Handover(why, f"asked about: {turn.asked}; language: {turn.language}{article}")

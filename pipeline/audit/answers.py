@@ -1,0 +1,83 @@
+"""Answers counted again: each fact is looked up in its staged table, each number and name of an answer in its facts.
+
+No code of the chat: rows are joined, values are worded here. Not here: what is answered (`answering`).
+"""
+
+import re
+from collections.abc import Mapping
+
+import pandas as pd
+import pyarrow as pa
+
+from pipeline.audit.finding import Finding, counted
+
+PROMISE = "answers"
+KEYS = {"item_facts": "item_id", "ad_audience_summary": "campaign_id", "shop_documents": "document_id"}
+WORDS = ("title", "brand", "category", "package_size", "campaign_name", "document_title", "document_text")
+FACT = ["table", "key", "column", "shown"]
+
+
+def rests(tables: Mapping[str, pa.Table]) -> Finding:
+    """Whether every answer rests on the staged tables.
+
+    Args:
+        tables: answers, item_facts, item_sentiment, ad_audience_summary and shop_documents as staged.
+    """
+    rows = tables["answers"].to_pandas()
+    if not len(rows):
+        return Finding(PROMISE, 0, 0, None, "No input: nothing is answered.")
+    told = rows.answer_facts.explode().dropna()
+    facts = pd.DataFrame([*told], columns=FACT).assign(answer=told.index)
+    holds = pd.Series(False, index=facts.index)
+    for (table, column), mine in facts.groupby(["table", "column"], sort=True):
+        holds[mine.index] = _agrees(mine, _as_told(tables, str(table), str(column)), str(column))
+    resting = holds.groupby(facts.answer).all()
+    unsure = ~resting.reindex(rows.index, fill_value=False)  # an answer without facts states nothing
+    shown = facts.groupby("answer").shown.agg(list)
+    invented = pd.Series(
+        [_invents(text, shown.get(at, [])) for at, text in zip(rows.index, rows.answer, strict=True)], rows.index
+    )
+    broken = unsure | invented
+    words = "Every answer states what its facts say, and every fact is a value of tonight's tables"
+    return counted(PROMISE, len(rows), int(broken.sum()), float(broken.mean()), words)
+
+
+def _as_told(tables: Mapping[str, pa.Table], table: str, column: str) -> "pd.Series[str]":
+    """A column of a staged table, worded, by the key of its row."""
+    if table == "item_sentiment":
+        rows = tables[table].select(["item_id", "aspect", column]).to_pandas()
+        return rows[rows.aspect == "(all)"].assign(key=lambda r: r.item_id + "/(all)").set_index("key")[column].map(str)
+    rows = tables[table].to_pandas().set_index(KEYS[table])
+    values = rows[column].dropna()
+    if column == "price_cents":
+        return (values.astype(int) / 100).map("{:.2f}".format) + " " + rows.currency.reindex(values.index)
+    if column == "in_stock":
+        return values.map({True: "yes", False: "no"})
+    return values.map(lambda value: str(int(value)) if isinstance(value, float) else str(value))
+
+
+def _agrees(facts: pd.DataFrame, told: "pd.Series[str]", column: str) -> "pd.Series[bool]":
+    """Whether each fact shows its row's value; of words, which are cleaned before they are shown, letter by letter."""
+    value = facts.key.map(told)
+    if column not in WORDS:
+        return facts.shown == value
+    pairs = zip(facts.shown.map(_letters), value.fillna("").map(_letters), strict=True)
+    return pd.Series([bool(one) and _within(one, other) for one, other in pairs], facts.index)
+
+
+def _letters(text: str) -> str:
+    return re.sub(r"[\W_]+", "", text).lower()
+
+
+def _within(shown: str, value: str) -> bool:
+    """Whether what is shown is in the value, in order, with at most cleaned pieces left out."""
+    rest = iter(value)
+    return all(letter in rest for letter in shown)
+
+
+def _invents(text: str, shown: list[str]) -> bool:
+    """Whether an answer names or numbers something that no fact of it shows."""
+    names = re.findall("“(.*?)”", text)
+    numbers = re.findall(r"\d+(?:[.-]\d+)*", re.sub("“.*?”", " ", text))
+    held = [number for one in shown for number in re.findall(r"\d+(?:[.-]\d+)*", one)]
+    return not set(names) <= set(shown) or not set(numbers) <= set(held)

@@ -1,0 +1,84 @@
+"""Which article is named: by number, quote and words; unknown ones are none, and several are several."""
+
+import numpy as np
+import pytest
+
+from pipeline.answering.goods import Goods
+from pipeline.answering.tools import Shop
+from tests.small_shop import Source, item, rows
+
+
+@pytest.fixture(scope="module")
+def goods():
+    return Goods(Shop(Source(rows())))
+
+
+@pytest.mark.parametrize(
+    ("question", "items"),
+    [
+        ("how much is 10002?", ["10002"]),
+        ("how much is tomato paste, national brand, 12 oz", ["10002"]),
+        ("price of “Tomato paste, private brand, 6 oz”", ["10001"]),
+        ("how much is the tomato paste", ["10001", "10002"]),
+        ("Tomato paste 多少钱", ["10001", "10002"]),
+        ("is whole milk in stock", ["10003", "10006"]),
+        ("how much is dr pepper", ["10005"]),
+    ],
+)
+def test_articles_are_found(goods, question, items):
+    assert [row.key for row in goods.mentioned(question).items] == items
+
+
+@pytest.mark.parametrize(
+    "question", ["how much is an iphone 15", "price of “Golden unicorn food”", "what does caviar cost"]
+)
+def test_what_the_shop_has_not_is_named_and_not_found(goods, question):
+    mention = goods.mentioned(question)
+    assert mention.said
+    assert not mention.items
+    assert mention.coverage < 0.62
+
+
+@pytest.mark.parametrize("question", ["how much is it", "what do you recommend", "谢谢", ""])
+def test_a_question_may_name_nothing(goods, question):
+    assert not goods.mentioned(question).said
+
+
+def test_what_may_stand_in_a_list_comes_before_what_may_not():
+    given = [
+        item("1" * 5, "Red wine", is_recommendable=False),
+        item("2" * 5, "Red wine"),
+        item("3" * 5, "Blue soap", is_recommendable=False),
+    ]
+    goods = Goods(Shop(Source({"item_facts": given})))
+    assert [row.key for row in goods.mentioned("red wine").items] == ["22222"]
+    assert [row.key for row in goods.mentioned("blue soap").items] == ["33333"]
+
+
+def test_equal_names_are_one_article(goods):
+    assert goods.mentioned("whole milk, private brand, 1 ga").is_one
+    assert not goods.mentioned("tomato paste").is_one
+
+
+@pytest.mark.parametrize(
+    ("question", "masked"),
+    [
+        ("How much is the tomato paste?", "How much is the item ?"),
+        ("How much is “Anything at all”?", "How much is item ?"),
+        ("what is in order 900001", "what is in order number"),
+        ("price of 10001", "price of item"),
+        ("does tomato paste contain nuts", "does item contain nuts"),
+    ],
+)
+def test_names_are_taken_out(goods, question, masked):
+    assert goods.masked(question) == masked
+
+
+def test_meaning_gives_a_guess_and_never_an_answer():
+    shop = Shop(Source(rows()))
+    vectors = np.eye(len(shop.items), dtype=np.float32)
+    mention = Goods(shop, vectors).mentioned("how much is a fizzy drink", vectors[4])
+    assert mention.items == ()
+    assert mention.guess.key == "10005"
+    assert Goods(shop, vectors).mentioned("how much is a fizzy drink", 0.3 * vectors[4]).guess is None
+    assert Goods(shop, vectors).mentioned("how much is a fizzy drink", vectors[6]).guess is None  # stands in no list

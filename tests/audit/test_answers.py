@@ -1,0 +1,67 @@
+"""The audit of answers: good ones hold, and each way of being wrong is found."""
+
+import pyarrow as pa
+import pytest
+
+from pipeline.answering.tools import Shop
+from pipeline.audit.answers import rests
+from pipeline.tables import answers
+from tests.small_shop import Source, rows
+
+READ = ("item_facts", "item_sentiment", "ad_audience_summary", "shop_documents")
+
+
+def tables(given=None):
+    source = Source(given or rows())
+    return {name: source.table(name) for name in READ} | {"answers": answers.rows(Shop(source), 10)}
+
+
+def spoiled(**changes):
+    """The tables with the first answer about a price changed."""
+    found = tables()
+    told = found["answers"].to_pylist()
+    at = next(at for at, row in enumerate(told) if (row["asked"], row["answer_language"]) == ("price", "en"))
+    for name, change in changes.items():
+        told[at][name] = change(told[at][name])
+    return found | {"answers": pa.Table.from_pylist(told, found["answers"].schema)}
+
+
+def test_answers_that_rest_on_the_tables_hold():
+    finding = rests(tables())
+    assert (finding.cases, finding.violations) == (len(tables()["answers"]), 0)
+    assert finding.cases > 40
+
+
+def test_names_that_were_cleaned_still_rest_on_theirs():
+    given = rows()
+    given["item_facts"][0]["title"] = "Paste <b>of</b> tomatoes, see http://evil.example/x [or](here)"
+    given["shop_documents"][0]["document_text"] = "Return goods *within* 30 days at www.evil.example."
+    assert rests(tables(given)).violations == 0
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"answer": lambda text: text.replace("0.39", "0.29")},
+        {"answer": lambda text: text + " Only 3 left."},
+        {"answer": lambda text: text.replace("Tomato", "Golden")},
+        {"answer_facts": lambda facts: []},
+        {"answer_facts": lambda facts: [dict(one, shown=one["shown"].replace("0.39", "0.29")) for one in facts]},
+        {"answer_facts": lambda facts: [dict(one, key="10002") for one in facts]},
+        {"answer_facts": lambda facts: [dict(one, key="nothing") for one in facts]},
+    ],
+)
+def test_an_answer_that_does_not_is_found(changes):
+    assert rests(spoiled(**changes)).violations == 1
+
+
+def test_a_fact_that_changed_after_it_was_answered_is_found():
+    found = tables()
+    given = rows()
+    given["item_facts"][0]["price_cents"] = 40
+    assert rests(found | {"item_facts": Source(given).table("item_facts")}).violations == 2  # in each language
+
+
+def test_no_answers_are_no_pass():
+    finding = rests(tables() | {"answers": tables()["answers"].slice(0, 0)})
+    assert (finding.cases, finding.sentence[:9]) == (0, "No input:")
