@@ -5,12 +5,14 @@ One file a group of commands. Nothing heavy is imported here: a command imports 
 
 from pipeline.cli.app import app, main
 
-from pipeline.cli import nights, tuning, reading, explaining, snapshots, keeping, erasing  # isort: skip  (help lists them in this order)
+# Help lists them in this order.
+from pipeline.cli import nights, tuning, reading, explaining, chatting, snapshots, keeping, erasing  # isort: skip
 from pipeline.cli import ranking, reviewing, talking, backtesting, machine  # isort: skip
 
 __all__ = [
     "app",
     "backtesting",
+    "chatting",
     "erasing",
     "explaining",
     "keeping",

@@ -1,0 +1,124 @@
+"""The current snapshot opened for talk, and opened again when readers get another. Not here: how talk arrives."""
+
+import hashlib
+from collections.abc import Sequence
+from threading import Lock
+from typing import TYPE_CHECKING
+
+import ibis
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.answering.answerer import Answerer, Generator
+from pipeline.answering.facts import Reply
+from pipeline.answering.search import Encode
+from pipeline.answering.shelf import Shelf
+from pipeline.answering.tools import Account, Shop
+from pipeline.contracts.tables import ANSWERS, ITEM_FACTS
+from pipeline.engine import connect
+from pipeline.errors import NoData
+from pipeline.features.texts import item_text
+from pipeline.settings import Night
+from pipeline.warehouse.snapshot import Snapshot, open_snapshot, pointer
+
+if TYPE_CHECKING:
+    from pipeline.models.encoder import Encoder
+
+MANY = 8  # texts that are worth keeping the vectors of
+TABLES = (ANSWERS.name, ITEM_FACTS.name)
+
+
+class Chat:
+    """Answers from the snapshot that readers get, or from one that is named."""
+
+    def __init__(self, night: Night, snapshot_id: str | None = None, generator: Generator | None = None) -> None:
+        """Open it.
+
+        Args:
+            night: any night of the shop.
+            snapshot_id: answer from this one, whatever readers get; the current one when left out.
+            generator: re-words facts; templates alone when left out.
+
+        Raises:
+            NoData: nothing is published, or a night that knew of no chat.
+        """
+        self._night, self._fixed, self._generator, self._lock = night, snapshot_id, generator, Lock()
+        self._open(open_snapshot(night.warehouse, snapshot_id))
+
+    def _open(self, snapshot: Snapshot) -> None:
+        if missing := [name for name in TABLES if name not in snapshot.manifest.tables]:
+            raise NoData(f"snapshot {snapshot.id}: has no {' and no '.join(missing)}; run a night by this version")
+        shop = Shop(snapshot)
+        shelf = Shelf.of(snapshot.table(ANSWERS.name).to_pylist())
+        encoder = self._encoder(snapshot)
+        if encoder is None:
+            answerer = Answerer(shop, shelf=shelf, generator=self._generator)
+        else:
+            vectors = self._vectors(shop.items, snapshot.manifest.models["encoder"], encoder)
+            encode = self._kept(snapshot.manifest.models["encoder"], encoder)
+            answerer = Answerer(shop, encode=encode, vectors=vectors, shelf=shelf, generator=self._generator)
+        self.snapshot, self.answerer = snapshot, answerer
+
+    def _encoder(self, snapshot: Snapshot) -> "Encoder | None":
+        """The encoder that served the night, where its files are at hand; words alone will do without."""
+        from pipeline.models import encoder as encoders
+
+        version = snapshot.manifest.models.get("encoder")
+        if version is None or not (self._night.models / "encoder" / version).is_dir():
+            return None
+        return encoders.load(self._night.models, version, self._night.shop.encoder.max_tokens)
+
+    def _vectors(self, items: pa.Table, version: str, encoder: "Encoder") -> np.ndarray:
+        """Vectors of items that may stand in a list, as the night kept them; 0 for the others."""
+        from pipeline.models.encoder import EmbeddingCache
+
+        listed = items.filter(pc.field("is_recommendable"))
+        goods = ibis.memtable(listed)
+        text = item_text(goods, self._night.shop.encoder.item_text)
+        engine = connect(self._night.shop.threads)
+        hashed = engine.to_pyarrow(goods.select("item_id", text=text, digest=text.hexdigest("sha256")))
+        distinct = dict(zip(hashed.column("digest").to_pylist(), hashed.column("text").to_pylist(), strict=True))
+        names = sorted(distinct)
+        cache = EmbeddingCache(self._night.embeddings, version)
+        known = cache.vectors(names, [distinct[name] for name in names], lambda: encoder)
+        out = np.zeros((len(items), known.shape[1]), np.float32)
+        place = pc.index_in(hashed.column("item_id"), items.column("item_id").combine_chunks())
+        out[np.asarray(place)] = known[np.asarray(pc.index_in(hashed.column("digest"), pa.array(names)))]
+        return out
+
+    def _kept(self, version: str, encoder: "Encoder") -> Encode:
+        """Encodes questions as they come, and keeps vectors of many texts at once: examples and documents."""
+        from pipeline.models.encoder import EmbeddingCache
+
+        cache = EmbeddingCache(self._night.embeddings, version)
+
+        def encode(texts: Sequence[str]) -> np.ndarray:
+            if len(texts) < MANY:
+                return encoder.encode(texts)
+            distinct = {hashlib.sha256(text.encode()).hexdigest(): text for text in texts}
+            known = dict(zip(distinct, cache.vectors([*distinct], [*distinct.values()], lambda: encoder), strict=True))
+            return np.stack([known[hashlib.sha256(text.encode()).hexdigest()] for text in texts])
+
+        return encode
+
+    def refresh(self) -> None:
+        """Open the snapshot that readers get now, when it is another."""
+        now = self._fixed or pointer(self._night.warehouse)
+        if now is None or now == self.snapshot.id:
+            return
+        with self._lock:
+            if now != self.snapshot.id:
+                self._open(open_snapshot(self._night.warehouse, now))
+
+    def reply(self, turns: Sequence[str], user_key: str | None = None) -> Reply:
+        """Answer the last turn, for the signed-in user or a guest; the two come from one snapshot.
+
+        Args:
+            turns: what the user said, oldest first.
+            user_key: whose rows may be read; never taken from what was said.
+        """
+        self.refresh()
+        snapshot, answerer = self.snapshot, self.answerer
+        account = None if user_key is None else Account(snapshot, answerer.shop, user_key)
+        return answerer.reply(turns, account)

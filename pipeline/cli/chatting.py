@@ -1,0 +1,98 @@
+"""Commands that talk: chat, chat-token, serve-chat."""
+
+import ipaddress
+import json
+from collections.abc import Iterator
+from typing import Annotated
+
+import typer
+
+from pipeline.cli.app import ShopOption, SnapshotOption, a_night, app, out
+from pipeline.cli.reading import key_of, pin
+from pipeline.errors import ConfigError
+
+PANEL = "Talk"
+UserOption = Annotated[
+    str | None, typer.Option(help="Sign this user in: the shop's own user id, or a user key.", show_default="a guest")
+]
+
+
+@app.command(rich_help_panel=PANEL, epilog='Example: shopkeel chat --user 1228 --ask "What was in my last order?"')
+def chat(
+    user: UserOption = None,
+    ask: Annotated[list[str] | None, typer.Option(help="Ask this and end; may be given again.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object an answer, for programs.")] = False,
+    shop: ShopOption = "grocer",
+    snapshot: SnapshotOption = None,
+) -> None:
+    """Ask about articles, your orders, offers and recommendations; each answer says what it rests on."""
+    from pipeline.chat.opening import Chat
+    from pipeline.chat.server import answer
+
+    night = a_night(shop)
+    opened = Chat(night, snapshot)
+    key = None if user is None else key_of(night, user)
+    turns: list[str] = []
+    for question in ask or _typed():
+        turns.append(question)
+        reply = opened.reply(turns, key)
+        if as_json:
+            typer.echo(json.dumps(answer(reply, opened.snapshot.id), ensure_ascii=False))
+            continue
+        if ask:
+            out.print(f"> {question}", style="bold")
+        for sentence in reply.sentences:
+            out.print(sentence.text)
+            places = dict.fromkeys(f"{fact.table} {fact.key}: {fact.column}" for fact in sentence.facts)
+            if places:
+                out.print(f"  [{'; '.join(places)}]", style="dim")
+        if reply.handover:
+            out.print(f"  (for a person: {reply.handover.why}; {reply.handover.summary})", style="dim")
+
+
+@app.command("chat-token", rich_help_panel=PANEL, epilog="Example: shopkeel chat-token --user 1228")
+def chat_token(
+    user: Annotated[str, typer.Option(help="The shop's own user id, or a user key.")], shop: ShopOption = "grocer"
+) -> None:
+    """Print a bearer token for `serve-chat`: good for this user until the next snapshot is published."""
+    from pipeline.chat import tokens
+    from pipeline.privacy.keys import load_secret
+
+    night = a_night(shop)
+    typer.echo(tokens.issue(load_secret(night.home / "secrets"), key_of(night, user), pin(night, None).id))
+
+
+@app.command("serve-chat", rich_help_panel=PANEL, epilog="Example: shopkeel serve-chat --port 8090")
+def serve_chat(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535)] = 8090,
+    per_minute: Annotated[int, typer.Option(min=1, help="Questions a user may ask in a minute, in the long run.")] = 30,
+    public: Annotated[bool, typer.Option("--public", help="Listen on an address others reach.")] = False,
+    shop: ShopOption = "grocer",
+) -> None:
+    """Answer over HTTP, read only: POST /ask {"turns": [...]} with a bearer token, or as a guest."""
+    import uvicorn
+
+    from pipeline.chat.limits import Limits
+    from pipeline.chat.opening import Chat
+    from pipeline.chat.server import application
+    from pipeline.privacy.keys import load_secret
+
+    if not (public or _is_loopback(host)):
+        raise ConfigError(f"--host {host}: others reach it; add --public, and put a server with TLS in front")
+    night = a_night(shop)
+    served = application(Chat(night), load_secret(night.home / "secrets"), Limits(per_minute, burst=10))
+    uvicorn.run(served, host=host, port=port, log_level="warning", server_header=False, limit_concurrency=32)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _typed() -> Iterator[str]:
+    """Questions as they are typed, until an empty line or the end."""
+    while question := typer.prompt("", default="", show_default=False, prompt_suffix="> ").strip():
+        yield question

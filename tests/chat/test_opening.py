@@ -1,0 +1,54 @@
+"""The chat answers from the snapshot that readers get, whole, and from the next once it is there."""
+
+import pytest
+
+from pipeline.chat import opening
+from pipeline.chat.opening import Chat
+from pipeline.errors import NoData
+from pipeline.learning import champions
+from tests.small_shop import ANN, CANARY
+
+ASK = ("how much is 10001",)
+
+
+def test_answers_follow_the_current_snapshot(night, publish):
+    first = publish("2017-11-30", 39)
+    chat, fixed = Chat(night), Chat(night, first)
+    assert "0.39 USD" in chat.reply(ASK).text
+    assert chat.reply(ASK).source == "answers"
+    second = publish("2017-12-01", 45)
+    assert "0.45 USD" in chat.reply(ASK).text
+    assert (chat.snapshot.id, fixed.snapshot.id) == (second, first)
+    assert "0.39 USD" in fixed.reply(ASK).text
+
+
+def test_a_user_sees_own_rows_alone(night, publish):
+    publish()
+    chat = Chat(night)
+    assert "900001" in chat.reply(("what was in my last order",), ANN).text
+    assert chat.reply(("what was in my last order",)).abstained
+    assert CANARY not in chat.reply(("what do you recommend",), ANN).text
+
+
+def test_nothing_published_or_a_night_without_answers_is_said(night, publish, monkeypatch):
+    with pytest.raises(NoData, match="nothing is published yet"):
+        Chat(night)
+    publish()
+    monkeypatch.setattr(opening, "TABLES", ("answers", "crystal_ball"))
+    with pytest.raises(NoData, match="has no crystal_ball"):
+        Chat(night)
+
+
+def test_where_the_encoder_is_at_hand_meaning_is_asked_too(night, publish, tiny_bert, monkeypatch):
+    publish(encoder="v1")
+    plain = Chat(night)
+    (night.models / "encoder" / "v1").mkdir(parents=True)
+    monkeypatch.setattr(champions, "folder", lambda store, model, version: tiny_bert)
+    chat = Chat(night)
+    assert plain.answerer.encode is None
+    vectors = chat.answerer.goods.vectors
+    assert vectors.shape == (len(chat.answerer.shop.items), 32)
+    listed = chat.answerer.shop.items.column("is_recommendable").to_pylist()
+    assert [bool(row.any()) for row in vectors] == listed
+    assert chat.reply(ASK).text == plain.reply(ASK).text
+    assert (night.embeddings / "v1" / "vectors.parquet").is_file()
