@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, process_time
 
 import numpy as np
 import pandas as pd
@@ -30,7 +30,7 @@ from pipeline.warehouse.snapshot import Snapshot
 READ = ("item_facts", "user_orders", "recommendations", "ad_placements", "ad_audience_summary", "cart_recommendations")
 FIGURES = Path("build/figures/answers.json")
 COLUMNS = [
-    "kind", "wording", "group", "seconds", "source", "right", "abstained", "invents", "facts", "said"
+    "kind", "wording", "group", "seconds", "worked", "source", "right", "abstained", "invents", "facts", "said"
 ]  # fmt: skip
 IN_STOCK, SOLD_OUT = "in stock|有货", "out of stock|缺货"
 PRICE = ("How much do I have to pay for “{0}”?", "Tell me, what does “{0}” cost these days?", "{0}: what is the price?",
@@ -117,7 +117,7 @@ class Truth:
         for row in self.some(self.alone, 25):
             yield Golden("price", filled(NUMBERED, row.item_id), (money(row.price_cents, row.currency), row.title))
         for row in self.some(self.alone, 20):
-            yield Golden("about", filled(ABOUT, row.title), (row.title, row.category))
+            yield Golden("about", filled(ABOUT, row.title), (row.title, row.category.replace(" > ", " / ")))
         told = self.alone[self.alone.in_stock.notna()]
         for row in self.some(told, 20):
             yield Golden(
@@ -194,12 +194,12 @@ def main() -> None:
     for group, golden in enumerate(Truth(chat.snapshot, given.seed).golden()):
         for wording in golden.wordings:
             assert wording not in known, wording
-            before = perf_counter()
+            before, worked = perf_counter(), process_time()
             reply = chat.reply((wording,), golden.user)
-            seconds = perf_counter() - before
+            seconds, worked = perf_counter() - before, process_time() - worked
             right, made_up = is_right(reply, golden.true), invents(reply)
             facts = (reply.source, right, reply.abstained, made_up, reply.facts, reply.text)
-            rows.append((golden.kind, wording, group, seconds, *facts))
+            rows.append((golden.kind, wording, group, seconds, worked, *facts))
     report(pd.DataFrame(rows, columns=COLUMNS), opened)
 
 
@@ -212,7 +212,7 @@ def report(rows: pd.DataFrame, opened: float) -> None:
     wrong = np.where(rows.kind == "nothing", ~rows.abstained, ~rows.right)
     for row in rows[wrong].head(25).to_dict("records"):
         print(f"  wrong ({row['kind']}): {row['wording']}\n      {row['said'][:150]}")
-    kept = rows[rows.source == "answers"].seconds
+    kept = rows[rows.source == "answers"]
     figures = {
         "answers/questions": asked.group.nunique(),
         "answers/wordings": len(asked),
@@ -222,7 +222,9 @@ def report(rows: pd.DataFrame, opened: float) -> None:
         "answers/abstained_unanswerable": float(nothing.abstained.mean()),
         "answers/paraphrases_agree": float(asked.groupby("group").facts.agg(lambda facts: len(set(facts)) == 1).mean()),
         "answers/median_seconds": float(rows.seconds.median()),
-        "answers/median_seconds_precomputed": float(kept.median()) if len(kept) else None,
+        "answers/median_seconds_precomputed": float(kept.seconds.median()) if len(kept) else None,
+        "answers/median_cpu_seconds": float(rows.worked.median()),
+        "answers/median_cpu_seconds_precomputed": float(kept.worked.median()) if len(kept) else None,
         "answers/p95_seconds": float(rows.seconds.quantile(0.95)),
         "answers/open_seconds": opened,
     } | {f"answers/right/{kind}": float(row["mean"]) for kind, row in by_kind.iterrows()}

@@ -118,6 +118,8 @@ class Answerer:
                 mention = before.mention
             elif mention.items and confidence < SURE and before.asked in OF_ITEMS:
                 about, confidence = before.asked, before.confidence
+        if about == "last_order" and mention.items:
+            about = "bought"  # of an article it is the last time that is asked for
         return Understood(about, confidence, mention, question, language_of(question), vector)
 
     def _answered(self, turn: Understood, account: Account | None) -> Reply:

@@ -143,4 +143,6 @@ def shown(column: str, value: Any, currency: str | None = None) -> str:
         return value.isoformat()
     if isinstance(value, float):
         return f"{round(100 * value)} %"  # shares are the only reals that are told
+    if column == "category":
+        value = str(value).replace(" > ", " / ")  # which would go as markup does
     return harmless(str(value), LONGEST_TEXT if column == "document_text" else LONGEST_NAME)

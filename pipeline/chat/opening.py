@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
+from contextlib import ExitStack
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,7 @@ from pipeline.engine import connect
 from pipeline.errors import NoData
 from pipeline.features.texts import item_text
 from pipeline.settings import Night
-from pipeline.warehouse.snapshot import Snapshot, open_snapshot, pointer
+from pipeline.warehouse.snapshot import Snapshot, pinned, pointer
 
 if TYPE_CHECKING:
     from pipeline.models.encoder import Encoder
@@ -43,22 +44,40 @@ class Chat:
         Raises:
             NoData: nothing is published, or a night that knew of no chat.
         """
-        self._night, self._fixed, self._generator, self._lock = night, snapshot_id, generator, Lock()
-        self._open(open_snapshot(night.warehouse, snapshot_id))
+        self._night, self._fixed, self._generator = night, snapshot_id, generator
+        self._lock, self._held = Lock(), ExitStack()
+        self._opened = self._open(snapshot_id)
 
-    def _open(self, snapshot: Snapshot) -> None:
+    @property
+    def snapshot(self) -> Snapshot:
+        """The snapshot that answers come from."""
+        return self._opened[0]
+
+    @property
+    def answerer(self) -> Answerer:
+        """What answers from it."""
+        return self._opened[1]
+
+    def _open(self, snapshot_id: str | None) -> tuple[Snapshot, Answerer]:
+        """Open a snapshot and hold it, so that the janitor leaves it; what was held before is let go."""
+        with ExitStack() as held:
+            snapshot = held.enter_context(pinned(self._night.warehouse, snapshot_id))
+            answerer = self._answerer(snapshot)
+            self._held.close()
+            self._held = held.pop_all()
+        return snapshot, answerer
+
+    def _answerer(self, snapshot: Snapshot) -> Answerer:
         if missing := [name for name in TABLES if name not in snapshot.manifest.tables]:
             raise NoData(f"snapshot {snapshot.id}: has no {' and no '.join(missing)}; run a night by this version")
         shop = Shop(snapshot)
         shelf = Shelf.of(snapshot.table(ANSWERS.name).to_pylist())
         encoder = self._encoder(snapshot)
         if encoder is None:
-            answerer = Answerer(shop, shelf=shelf, generator=self._generator)
-        else:
-            vectors = self._vectors(shop.items, snapshot.manifest.models["encoder"], encoder)
-            encode = self._kept(snapshot.manifest.models["encoder"], encoder)
-            answerer = Answerer(shop, encode=encode, vectors=vectors, shelf=shelf, generator=self._generator)
-        self.snapshot, self.answerer = snapshot, answerer
+            return Answerer(shop, shelf=shelf, generator=self._generator)
+        vectors = self._vectors(shop.items, snapshot.manifest.models["encoder"], encoder)
+        encode = self._kept(snapshot.manifest.models["encoder"], encoder)
+        return Answerer(shop, encode=encode, vectors=vectors, shelf=shelf, generator=self._generator)
 
     def _encoder(self, snapshot: Snapshot) -> "Encoder | None":
         """The encoder that served the night, where its files are at hand; words alone will do without."""
@@ -109,7 +128,7 @@ class Chat:
             return
         with self._lock:
             if now != self.snapshot.id:
-                self._open(open_snapshot(self._night.warehouse, now))
+                self._opened = self._open(now)
 
     def reply(self, turns: Sequence[str], user_key: str | None = None) -> Reply:
         """Answer the last turn, for the signed-in user or a guest; the two come from one snapshot.
@@ -119,6 +138,6 @@ class Chat:
             user_key: whose rows may be read; never taken from what was said.
         """
         self.refresh()
-        snapshot, answerer = self.snapshot, self.answerer
+        snapshot, answerer = self._opened
         account = None if user_key is None else Account(snapshot, answerer.shop, user_key)
         return answerer.reply(turns, account)

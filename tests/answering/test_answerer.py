@@ -39,6 +39,7 @@ def chat():
         ("is 10003 in stock?", f"{MILK} is out of stock."),
         ("what do reviews say about 10001", f"Of 12 reviews of {PASTE}, 9 speak well of it and 2 do not."),
         ("show me order 900002", f"Your order 900002 of 2017-11-20 came to 1.00 USD. It holds 1 × {MILK}."),
+        ("我上次购买 10003 是什么时候", f"您最近一次购买{MILK}是 2017-11-28,订单 900001。"),
         ("when did I last buy whole milk", f"You last bought {MILK} on 2017-11-28, in order 900001."),
         ("do you have any offers for me", f"“Campaign 18” runs until 2017-12-24 and is about {OTHER_PASTE}."),
         ("until when does Campaign 18 run", "“Campaign 18” runs from 2017-11-01 until 2017-12-24."),

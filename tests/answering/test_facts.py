@@ -51,6 +51,7 @@ def test_long_text_is_cut():
     [
         ("price_cents", 5, "0.05 USD"), ("price_cents", 123456, "1234.56 USD"), ("in_stock", True, "yes"),
         ("ends_on", date(2017, 1, 2), "2017-01-02"), ("share", 0.256, "26 %"), ("mentions", 7, "7"),
+        ("category", "DRUG > SOAP", "DRUG / SOAP"),
         ("brand", None, ""),
     ],
 )  # fmt: skip
