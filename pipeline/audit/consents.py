@@ -53,6 +53,7 @@ NEEDS: dict[str, tuple[Needs, ...]] = {
     "experience": (Needs("personalisation", lambda rows: rows.calibration_kl.notna()),),
     "change_ledger": (Needs("personalisation", lambda rows: rows.change_cause == "user"),),
     "review_sentiment": (),  # written to be read by anybody
+    "user_orders": (),  # what was agreed with the user, told to the user alone
 }
 
 

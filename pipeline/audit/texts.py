@@ -16,7 +16,15 @@ from pipeline.audit.finding import Finding
 from pipeline.feeds.harmful import ENDINGS, words
 
 NAME = "harmful_text"
-SAID = ("reason", "summary", "campaign_name", "top_reasons")  # columns of words for people
+SAID = (
+    "reason",
+    "summary",
+    "campaign_name",
+    "top_reasons",
+    "title",
+    "question",
+    "answer",
+)  # columns of words for people
 
 
 @cache

@@ -76,12 +76,14 @@ class Audited:
 
     @cached_property
     def told(self) -> list[groups.Told]:
-        """How well audiences tell each group of people, of everybody who may be in one."""
-        rows = self.tables["ad_audiences"].select(["user_key", "campaign_id"]).to_pandas()
+        """How well audiences and plans tell each group of people, of everybody who may be in one."""
+        rows = self.tables["ad_audiences"].select(["user_key", "campaign_id", "is_planned"]).to_pandas()
         if not len(rows) or not len(self.people):
             return []
         _everyone, may_be = consenting.users(self.night, *CONSENTS)
-        members = pd.crosstab(rows.user_key, rows.campaign_id).astype(bool)
+        planned = rows[rows.is_planned].assign(campaign_id=lambda some: "plan of " + some.campaign_id)
+        both = pd.concat([rows, planned])
+        members = pd.crosstab(both.user_key, both.campaign_id).astype(bool)
         members = members.reindex(may_be.to_pylist(), fill_value=False)
         return groups.leaks(self.people, members, self.night.shop.policy.audit.least_group)
 

@@ -37,6 +37,8 @@ def test_what_is_kept_back_is_counted_and_nothing_is_broken() -> None:
         lists(["i1"], "Goes with 王八蛋"),
         {"ad_audience_summary": pa.table({"campaign_name": ["For morons"], "top_reasons": [["fine"]]})},
         {"ad_audience_summary": pa.table({"campaign_name": ["Spring"], "top_reasons": [["fine", "sluts"]]})},
+        {"item_facts": pa.table({"title": ["Tea for morons"]})},
+        {"answers": pa.table({"question": ["What of tea?"], "answer": ["It is shit"]})},
         {"item_sentiment": pa.table({"item_id": ["i1"], "evidence": [[{"review_id": "r1"}]]})},
     ],
 )
