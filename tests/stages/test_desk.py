@@ -9,6 +9,8 @@ import pytest
 
 from pipeline.contracts.features import SEQUENCES
 from pipeline.errors import DataError
+from pipeline.learning import lineage
+from pipeline.record import JsonRecorder, last_values
 from pipeline.settings import Night, load_shop
 from pipeline.stages import desk
 from pipeline.warehouse import snapshot
@@ -115,3 +117,14 @@ def test_who_is_active_is_who_an_event_arrived_of_whenever_it_happened(night, mo
     assert desk.active_since(night, ago(5), ago(1)).to_pylist() == ["idle", "late"]
     monkeypatch.setattr(desk, "landed", lambda *_: None)
     assert desk.active_since(night, ago(1)).to_pylist() == []
+
+
+def test_a_version_says_what_it_learned_from(night, tmp_path):
+    recorder = JsonRecorder(tmp_path / "record")
+    desk.tell_lesson(recorder, night, "recommendations", "r2", encoder="e1", recommendations=None)
+    assert lineage.known(night.models)["recommendations/r2"] == lineage.Lesson(DAY, ("encoder/e1",))
+    lineage.mark(night.models, ["recommendations/r2"])
+    desk.tell_lesson(recorder, night, "recommendations", "r3", recommendations="r2")
+    assert last_values(recorder.folder, "tags") == {
+        "lineage/day": str(DAY), "lineage/parents": "recommendations/r2", "lineage/knew_erased": "true",
+    }  # fmt: skip
