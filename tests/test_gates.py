@@ -62,7 +62,7 @@ DEFECTS = [
     ("ad_experiments", {"contact_propensity": 1.0}, 1, BETWEEN),
     ("ad_experiments", {"user_key": KEYS[0]}, 2, UNIQUE),
     ("audits", {"violations": 1}, 1, IN_SET),
-    ("audits", {"cases": 0}, 1, REGEX),
+    ("audits", {"cases": 0, "sentence": "Within."}, 1, REGEX),
     ("item_exposure", {"exposure_ratio": -1.0}, 1, BETWEEN),
     ("ad_placements", {"item_id": "i2"}, 2, UNIQUE),
     ("ad_placements", {"campaign_id": None}, 1, NULL),

@@ -119,7 +119,7 @@ def test_dag_files_stay_thin(path):
     imported = {alias.name.split(".")[0] for node in tree.body if isinstance(node, ast.Import) for alias in node.names}
     imported |= {str(node.module).split(".")[0] for node in tree.body if isinstance(node, ast.ImportFrom)}
     assert imported <= {"airflow", "pipeline", "datetime", "pendulum", "typing", "collections"}
-    assert len(path.read_text(encoding="utf-8").splitlines()) <= 140
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 150
     assert "Variable.get" not in path.read_text(encoding="utf-8")
 
 
