@@ -17,7 +17,6 @@ from pipeline.record import JsonRecorder
 from pipeline.stages.gate import note_json
 
 SAMPLE = 24  # changes shown, as many of each cause as there are, most telling causes first
-SHOWN_KEY = 8  # letters of a user's key: enough to tell rows apart, too few to look anybody up
 
 
 @dataclass(frozen=True)
@@ -44,7 +43,8 @@ def leave(night: Night, policy: Policy, recorder: JsonRecorder) -> None:
     experience = night.experience.to_pandas()
     entered = night.ledger.to_pandas().query("change == 'entered'")
     (serving,) = (row for row in night.points if row["is_chosen"])
-    lists, changes = by_state(experience), by_cause(entered, experience)
+    least = policy.audit.least_group
+    lists, changes = (_told(rows, least) for rows in (by_state(experience), by_cause(entered, experience)))
     point, reason = night.chosen.point.words, why(night.chosen, replayed=serving["accuracy_ratio"] is not None)
     facts = {
         "point": point,
@@ -125,14 +125,15 @@ def sample(ledger: pd.DataFrame, titles: Mapping[str, str]) -> list[dict[str, An
     """A few changes of each cause, the same for the same ledger: what entered or left, where, and why in words."""
     causes = [cause for cause in CAUSES if (ledger["change_cause"] == cause).any()]
     each = SAMPLE // max(len(causes), 1)
-    rows = []
+    rows, numbers = [], dict[str, int]()
     for cause in causes:
         some = ledger[ledger["change_cause"] == cause]
         step = max(1, len(some) // each)
         for row in some.iloc[::step].head(each).to_dict("records"):
             rows.append(
                 {
-                    "user": row["user_key"][:SHOWN_KEY],
+                    # By a number of this page: no part of a key, by which somebody could be looked up.
+                    "user": f"user {numbers.setdefault(row['user_key'], len(numbers) + 1)}",
                     "surface": row["surface"],
                     "item": titles.get(row["item_id"]) or row["item_id"],
                     "change": row["change"],
@@ -143,6 +144,11 @@ def sample(ledger: pd.DataFrame, titles: Mapping[str, str]) -> list[dict[str, An
                 }
             )
     return rows
+
+
+def _told(rows: Sequence[dict[str, Any]], least: int) -> list[dict[str, Any]]:
+    """Rows about enough users to be told of."""
+    return [row for row in rows if row["users"] >= least]
 
 
 def _rank(value: float | None) -> int | None:

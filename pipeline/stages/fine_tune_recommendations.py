@@ -187,7 +187,8 @@ def _measure(
     truth = truth[buyers]
     scores = {who: _scores(ranked, truth) for who, ranked in lists.items()}
     _note_scores(scores, recorder, night.shop.seed)
-    _note_segments(known.history.only(buyers), truth, lists["fused"], scores, recorder)
+    least = night.shop.policy.audit.least_group
+    _note_segments(known.history.only(buyers), truth, lists["fused"], scores, recorder, least)
     whose = known.history.users.take(pa.array(buyers))
     desk.write(night, JUDGED, pa.table({"user_key": whose, "ndcg@10": scores["fused"]["ndcg@10"]}))
     means = {who: float(values["ndcg@10"].mean()) for who, values in scores.items()}
@@ -240,8 +241,9 @@ def _note_segments(
     ranked: np.ndarray,
     scores: dict[str, dict[str, np.ndarray]],
     recorder: JsonRecorder,
+    least: int,
 ) -> None:
-    """NDCG@10 by how much history a user has, and recall@10 of goods bought before and never before."""
+    """NDCG@10 by how much history a user has, and recall@10 of goods bought before and never; of enough users each."""
     weight = np.asarray(history.baskets.sum(1)).ravel()
     light, heavy = np.quantile(weight, [1 / 3, 2 / 3])
     for name, users in {
@@ -250,13 +252,13 @@ def _note_segments(
         "heavy": weight > heavy,
     }.items():
         for who in ("fused", "personal_frequency"):
-            if users.any():
+            if users.sum() >= least:
                 recorder.metrics({f"segment/{name}/ndcg/{who}@10": float(scores[who]["ndcg@10"][users].mean())})
     before = history.baskets > 0
     for name, part in {"repeat": truth.multiply(before), "explore": truth > truth.multiply(before)}.items():
         part = sp.csr_matrix(part, dtype=bool)
         part.eliminate_zeros()
         some = np.diff(part.indptr) > 0
-        if some.any():
+        if some.sum() >= least:
             found = ranking.recall_at(ranking.relevance(ranked[some], part[some]), np.diff(part[some].indptr), 10)
             recorder.metrics({f"segment/{name}/recall/fused@10": float(found.mean())})

@@ -19,7 +19,8 @@ from pipeline.stages import balance_notes
 from pipeline.stages.gate import note_json
 from pipeline.tracking import note
 
-POLICY = load_policy("default")
+DEFAULT = load_policy("default")
+POLICY = DEFAULT.model_copy(update={"audit": DEFAULT.audit.model_copy(update={"least_group": 1})})
 CALM, LIVELY = Point(0.0, 0.5, 0, 5, 3), Point(0.0, 0.5, 1, 5, 3)
 KEYS = [f"{user:032x}" for user in range(0xABC00000, 0xABC00003)]
 
@@ -90,10 +91,16 @@ def test_who_saw_how_much_change_is_counted_by_what_they_did(noted: Night) -> No
     assert changes["model"]["surfaces"] == {"email": 1}
     assert len(facts["sample"]) == 4
     assert facts["sample"][0] | {"reason": ""} == {
-        "user": KEYS[1][:8], "surface": "home", "item": "Milk | whole", "change": "entered", "from": None, "to": 2,
+        "user": "user 1", "surface": "home", "item": "Milk | whole", "change": "entered", "from": None, "to": 2,
         "cause": "user", "reason": "",
     }  # fmt: skip
     assert not any(key in json.dumps(facts) for key in KEYS)
+    assert {row["user"] for row in facts["sample"]} == {"user 1", "user 2"}
+
+
+def test_few_users_are_not_told_of(noted: Night) -> None:
+    facts = json.loads((noted.record / RUNS / "balance" / FILES / "balance.json").read_text())
+    assert balance_notes._told(facts["lists"], 2) == [] and len(balance_notes._told(facts["lists"], 1)) == 3
 
 
 def test_price_and_rule_are_metrics_and_tags(noted: Night) -> None:
