@@ -27,7 +27,9 @@ FAR = 987_650_000_000  # added to the corner's household numbers: short ones wou
 def hits(home: Path, words: set[bytes]) -> list[str]:
     """Files whose path, bytes, decoded table or database holds a word; the list of the erased alone may hold keys."""
     files = (path for path in sorted(home.rglob("*")) if path.is_file() and path.name != tombstones.FILE)
-    return [str(path.relative_to(home)) for path in files if any(word in told(path) for word in words)]
+    return [
+        str(path.relative_to(home)) for path in files if (said := told(path)) and any(word in said for word in words)
+    ]
 
 
 def told(path: Path) -> bytearray:
@@ -44,7 +46,7 @@ def told(path: Path) -> bytearray:
 
 def leaves(column: Any) -> Iterator[Any]:
     """Distinct values of a column, of each part of a nested one; measures name nobody."""
-    if pa.types.is_list(column.type):
+    if pa.types.is_list(column.type) or pa.types.is_fixed_size_list(column.type):
         yield from leaves(column.flatten())
     elif pa.types.is_struct(column.type):
         for part in column.flatten():
