@@ -128,9 +128,11 @@ def nightly() -> None:
         ingest()
         >> features()
         >> encoder()
-        >> fine_tune.expand(model=["recommendations", "audiences", "sentiment"])
+        >> fine_tune.expand(model=["recommendations", "audiences", "sentiment", "answers"])
         >> judge()
-        >> score.expand(table=[*lists, "ad_audiences", "user_profiles", "page_layouts", "review_sentiment"])
+        >> score.expand(
+            table=[*lists, "ad_audiences", "user_profiles", "page_layouts", "review_sentiment", "open_questions"]
+        )
         >> balance()
         >> place()
         >> answers()

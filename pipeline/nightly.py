@@ -35,7 +35,7 @@ STAGES = (
     Stage("ingest"),
     Stage("features"),
     Stage("encoder"),
-    Stage("fine_tune", ("recommendations", "audiences", "sentiment")),
+    Stage("fine_tune", ("recommendations", "audiences", "sentiment", "answers")),
     Stage("judge"),
     Stage(
         "score",
@@ -46,6 +46,7 @@ STAGES = (
             "user_profiles",
             "page_layouts",
             "review_sentiment",
+            "open_questions",
         ),
     ),
     Stage("balance"),

@@ -187,6 +187,14 @@ class ChatSettings(Section):
     orders: int = Field(default=20, gt=0, description="latest orders of each user that the user may ask for")
 
 
+class QuestionSettings(Section):
+    """What of the dialogues that ended without an answer is told to people (`tables.open_questions`)."""
+
+    min_askers: int = Field(default=5, ge=2, description="people under whom nothing that was asked or said is told")
+    days: int = Field(default=90, gt=0, description="age of the dialogues that are read, at most")
+    read: int = Field(default=3000, gt=0, le=10_000, description="different questions that are grouped, newest first")
+
+
 class Thresholds(Section):
     """What judge asks of a challenger; without these it refuses."""
 
@@ -199,6 +207,11 @@ class Thresholds(Section):
     sentiment_max_calibration_error: float = Field(default=0.1, gt=0, le=1)
     sentiment_max_flip_rate: float = Field(
         default=0.05, ge=0, le=1, description="reviews that the champion reads right and the challenger wrong"
+    )
+    answers_min_accuracy_gain: float = Field(default=0, description="over the commonest intent, absolute")
+    answers_max_calibration_error: float = Field(default=0.1, gt=0, le=1)
+    answers_max_flip_rate: float = Field(
+        default=0.05, ge=0, le=1, description="turns that the champion reads right and the challenger wrong"
     )
 
 
@@ -231,6 +244,7 @@ class Shop(Section):
     audiences: AudienceSettings
     sentiment: SentimentSettings = SentimentSettings()
     chat: ChatSettings = ChatSettings()
+    questions: QuestionSettings = QuestionSettings()
     thresholds: Thresholds | None = None
     policy: Policy = Field(
         default="default", validate_default=True, description="the balance policy: a built-in name, or a .yaml path"

@@ -237,6 +237,19 @@ def table_rows() -> dict[str, list[dict]]:
             }
             for key in KEYS
         ],
+        "open_questions": [
+            {
+                "rank": rank,
+                "wanted": "stock",
+                "times_asked": 9,
+                "askers": 8,
+                "common_words": ["parking"],
+                "example_questions": ["is there parking"],
+                "first_asked_on": date(2017, 11, 1),
+                "last_asked_on": DAY,
+            }
+            for rank in (1, 2)
+        ],
         "ad_placements": [
             {
                 "user_key": key,

@@ -25,6 +25,7 @@ ELSEWHERE = {
     "stages/balance_figures.py": NIGHT,
     "stages/balance_rows.py": NIGHT,
     "stages/blocks.py": NIGHT,
+    "stages/dialogue_inputs.py": "tests/stages/test_fine_tune_answers.py and test_score_open_questions.py read by it",
     "stages/evenings.py": NIGHT,
     "stages/features.py": NIGHT,
     "stages/fine_tune_cart.py": NIGHT,

@@ -36,11 +36,8 @@ pytestmark = pytest.mark.slow
 DAY = date(2017, 3, 31)
 NEXT = DAY + timedelta(1)
 TEMPLATE = "grocer"
-UNREVIEWED = {
-    "review_sentiment",
-    "item_sentiment",
-    "shop_documents",
-}  # the grocer hands over neither reviews nor documents
+# The grocer hands over neither reviews nor documents nor dialogues.
+UNREVIEWED = {"review_sentiment", "item_sentiment", "shop_documents", "open_questions"}
 
 
 def trial_shop(folder: Path, checkpoint: Path) -> str:

@@ -55,7 +55,7 @@ def test_the_stages_are_these_in_this_order():
         Stage("ingest"),
         Stage("features"),
         Stage("encoder"),
-        Stage("fine_tune", ("recommendations", "audiences", "sentiment")),
+        Stage("fine_tune", ("recommendations", "audiences", "sentiment", "answers")),
         Stage("judge"),
         Stage(
             "score",
@@ -66,6 +66,7 @@ def test_the_stages_are_these_in_this_order():
                 "user_profiles",
                 "page_layouts",
                 "review_sentiment",
+                "open_questions",
             ),
         ),
         Stage("balance"),

@@ -145,6 +145,12 @@ ANSWERS = Table(
     ("asked", "subject", "answer_language"), ("asked", "subject", "answer_language"), PERSONALISATION,
     ("question", "answer", "answer_facts", "confidence"),
 )
+OPEN_QUESTIONS = Table(
+    "open_questions", "one group of like questions", "What users asked and nobody answered, for people to answer.",
+    (c.rank, c.wanted, c.times_asked, c.askers, c.common_words, c.example_questions, c.first_asked_on, c.last_asked_on),
+    ("rank",), ("rank",), PERSONALISATION,
+    ("wanted", "times_asked", "askers", "common_words", "example_questions", "first_asked_on", "last_asked_on"),
+)
 RUN_STATUS = Table(
     "run_status", "one published table", "What the night produced, and why a table is empty.",
     (c.table_name, c.status, c.rows, c.status_reason), ("table_name",), ("table_name",), PLATFORM, ("status", "rows"),
@@ -156,7 +162,7 @@ TABLES: dict[str, Table] = {
         RECOMMENDATIONS, CART_RECOMMENDATIONS, AD_AUDIENCES, AD_AUDIENCE_SUMMARY, AD_EXPERIMENTS, USER_PROFILES,
         PAGE_LAYOUTS, AD_PLACEMENTS,
         EXPERIENCE, CHANGE_LEDGER, OPERATING_POINT, ITEM_EXPOSURE, REVIEW_SENTIMENT, ITEM_SENTIMENT, ITEM_FACTS,
-        USER_ORDERS, SHOP_DOCUMENTS, ANSWERS, RUN_STATUS,
+        USER_ORDERS, SHOP_DOCUMENTS, ANSWERS, OPEN_QUESTIONS, RUN_STATUS,
     )
 }
 

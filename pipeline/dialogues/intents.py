@@ -149,7 +149,7 @@ def _counted(lessons: Lessons, texts: list[str], seed: int) -> dict[str, list[To
     sets = sorted(set(lessons.intents))
     place = {told: number for number, told in enumerate(sets)}
     truth = np.array([place[told] for told in lessons.intents])
-    fit, valid = np.flatnonzero(~lessons.valid), np.flatnonzero(lessons.valid)
+    fit, valid = np.flatnonzero(~lessons.valid).tolist(), np.flatnonzero(lessons.valid).tolist()
     chosen = word_counts.learn(
         [lessons.texts[row] for row in fit.tolist()],
         truth[fit],
@@ -163,12 +163,12 @@ def _counted(lessons: Lessons, texts: list[str], seed: int) -> dict[str, list[To
     commonest = sets[int(np.bincount(truth).argmax())]
     return {
         "commonest intent": [commonest] * len(texts),
-        BASELINE: [sets[one] for one in model.logits(texts).argmax(1).tolist()],
+        BASELINE: [sets[int(one)] for one in model.logits(texts).argmax(1)],
     }
 
 
 def _single(classes: Sequence[str], scores: np.ndarray) -> list[Told]:
-    return [(classes[one],) for one in scores.argmax(1).tolist()]
+    return [(classes[int(one)],) for one in scores.argmax(1)]
 
 
 def _write(

@@ -27,11 +27,11 @@ GATES = {"ingest": "Feeds", "features": "Features", "audit": "Staged tables"}
 STAGES = {
     "ingest": "land and clean the feeds", "features": "build features", "encoder": "tune the text encoder",
     "fine_tune-recommendations": "train the recommender", "fine_tune-audiences": "train the response model",
-    "fine_tune-sentiment": "train the reader of reviews",
+    "fine_tune-sentiment": "train the reader of reviews", "fine_tune-answers": "train the reader of dialogues",
     "judge": "judge the models", "score-recommendations": "rank for every user",
     "score-cart_recommendations": "rank what completes carts", "score-ad_audiences": "make audiences",
     "score-user_profiles": "make profiles", "score-page_layouts": "make page layouts",
-    "score-review_sentiment": "read reviews",
+    "score-review_sentiment": "read reviews", "score-open_questions": "group open questions",
     "balance": "balance the lists", "place": "fill the ad slots", "answers": "answer what is asked most",
     "audit": "judge the staged tables", "publish": "publish",
 }  # fmt: skip

@@ -22,6 +22,7 @@ SCORED = (
     "user_profiles",
     "page_layouts",
     "review_sentiment",
+    "open_questions",
 )
 OWN = (ITEM_EXPOSURE.name, RUN_STATUS.name)  # staged here
 QUIET = "no list changed since the night before"

@@ -25,6 +25,9 @@ def run(night: Night, _item: str | None, recorder: JsonRecorder, progress: desk.
     read = desk.noted(night, "measured-sentiment")
     if "no_input" not in read:
         judgements.append(judge_sentiment(read, limits))
+    heard = desk.noted(night, "measured-answers")
+    if "no_input" not in heard:
+        judgements.append(judge_answers(heard, limits))
     facts = [judgement.as_dict() for judgement in judgements]
     note_json(recorder, "judgement", facts)
     recorder.tags({f"verdict/{judgement.model}": judgement.verdict for judgement in judgements})
@@ -71,20 +74,39 @@ def judge_audiences(facts: dict[str, Any], limits: Thresholds) -> Judgement:
 
 def judge_sentiment(facts: dict[str, Any], limits: Thresholds) -> Judgement:
     """The reader of reviews against the commonest polarity and the champion, and its calibration."""
+    good = facts.get("challenger") is not None and (
+        facts["gain"][0] > limits.sentiment_min_accuracy_gain
+        and facts["ece"] <= limits.sentiment_max_calibration_error
+        and facts["flips"] <= limits.sentiment_max_flip_rate
+    )
+    return _judge_reader("sentiment", facts, good, "polarity", "reviews")
+
+
+def judge_answers(facts: dict[str, Any], limits: Thresholds) -> Judgement:
+    """The reader of dialogues against the commonest intent and the champion, and its calibration."""
+    good = facts.get("challenger") is not None and (
+        facts["gain"][0] > limits.answers_min_accuracy_gain
+        and facts["ece"] <= limits.answers_max_calibration_error
+        and facts["flips"] <= limits.answers_max_flip_rate
+    )
+    return _judge_reader("answers", facts, good, "intent", "turns")
+
+
+def _judge_reader(model: str, facts: dict[str, Any], good: bool, told: str, texts: str) -> Judgement:
+    """What serves of a reader that was found good or not; without a challenger the champion does."""
     challenger, champion = facts.get("challenger"), facts.get("champion")
     if challenger is None:
         why = facts["kept"] if champion else facts["refused"]
-        return Judgement("sentiment", "kept" if champion else "refused", champion or "", champion, champion, why)
+        return Judgement(model, "kept" if champion else "refused", champion or "", champion, champion, why)
     gain, low, high = facts["gain"]
     words = (
-        f"accuracy {facts['accuracy']:.3f}, {gain:+.3f} [{low:+.3f}, {high:+.3f}] over the commonest polarity; "
+        f"accuracy {facts['accuracy']:.3f}, {gain:+.3f} [{low:+.3f}, {high:+.3f}] over the commonest {told}; "
         f"calibration error {facts['ece']:.3f}"
     )
     if champion:
-        words += f"; {facts['flips']:.1%} of reviews that the champion reads right are read wrong"
-    good = gain > limits.sentiment_min_accuracy_gain and facts["ece"] <= limits.sentiment_max_calibration_error
-    if good and not (champion and facts["flips"] > limits.sentiment_max_flip_rate):
-        return Judgement("sentiment", "promoted", challenger, champion, challenger, words)
+        words += f"; {facts['flips']:.1%} of {texts} that the champion reads right are read wrong"
+    if good:
+        return Judgement(model, "promoted", challenger, champion, challenger, words)
     if champion:
-        return Judgement("sentiment", "kept", challenger, champion, champion, words)
-    return Judgement("sentiment", "refused", challenger, champion, None, words)
+        return Judgement(model, "kept", challenger, champion, champion, words)
+    return Judgement(model, "refused", challenger, champion, None, words)

@@ -11,6 +11,7 @@ from pipeline.stages import (
     score_audiences,
     score_cart,
     score_layouts,
+    score_open_questions,
     score_profiles,
     score_recommendations,
     score_sentiment,
@@ -24,6 +25,7 @@ TABLES = {
     "user_profiles": score_profiles.run,
     "page_layouts": score_layouts.run,
     "review_sentiment": score_sentiment.run,
+    "open_questions": score_open_questions.run,
 }
 
 

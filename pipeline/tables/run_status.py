@@ -8,7 +8,7 @@ import pyarrow as pa
 NEEDS = (
     dict.fromkeys(("ad_audiences", "ad_audience_summary", "ad_experiments", "ad_placements"), "campaigns")
     | dict.fromkeys(("review_sentiment", "item_sentiment"), "reviews")
-    | {"shop_documents": "documents"}
+    | {"shop_documents": "documents", "open_questions": "dialogues"}
 )
 
 

@@ -95,6 +95,7 @@ def night(tmp_path):
     desk.note(night, "measured-recommendations", lists(0.25))
     desk.note(night, "measured-audiences", {"refused": "no campaign"})
     desk.note(night, "measured-sentiment", {"champion": None, "no_input": "no reviews"})
+    desk.note(night, "measured-answers", {"champion": None, "no_input": "no dialogues"})
     return night
 
 
@@ -136,7 +137,8 @@ def read(**facts):
         ({"champion": None, "refused": "too few", "kept": "too few"}, "refused", None),
     ],
 )
-def test_the_reader_of_reviews_serves_when_it_reads_and_keeps_what_was_right(facts, verdict, serves):
-    found = judge.judge_sentiment(facts, LIMITS)
-    assert (found.verdict, found.serves) == (verdict, serves)
-    assert found.why
+def test_a_reader_serves_when_it_reads_and_keeps_what_was_right(facts, verdict, serves):
+    for model, rule in (("sentiment", judge.judge_sentiment), ("answers", judge.judge_answers)):
+        found = rule(facts, LIMITS)
+        assert (found.model, found.verdict, found.serves) == (model, verdict, serves)
+        assert found.why
