@@ -151,9 +151,9 @@ def _counted(lessons: Lessons, texts: list[str], seed: int) -> dict[str, list[To
     truth = np.array([place[told] for told in lessons.intents])
     fit, valid = np.flatnonzero(~lessons.valid).tolist(), np.flatnonzero(lessons.valid).tolist()
     chosen = word_counts.learn(
-        [lessons.texts[row] for row in fit.tolist()],
+        [lessons.texts[row] for row in fit],
         truth[fit],
-        [lessons.texts[row] for row in valid.tolist()],
+        [lessons.texts[row] for row in valid],
         truth[valid],
         len(sets),
         "margin",
