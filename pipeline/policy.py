@@ -80,7 +80,7 @@ class Bounds(Section):
 
 Axis = Literal["brand", "price_band", "popularity", "newness"]
 AXES: tuple[Axis, ...] = get_args(Axis)
-Ratios = tuple[Annotated[float, Field(gt=0, le=1)], Annotated[float, Field(ge=1)]]
+Ratios = tuple[Annotated[float, Field(ge=0, le=1)], Annotated[float, Field(ge=1)]]
 
 
 class Gaps(Section):

@@ -71,6 +71,7 @@ def test_the_stages_are_these_in_this_order():
         ),
         Stage("balance"),
         Stage("place"),
+        Stage("answers"),
         Stage("audit"),
         Stage("publish"),
         Stage("report"),

@@ -35,7 +35,7 @@ def erase(
     )
 
 
-@app.command(rich_help_panel="Privacy", epilog="Example: shopkeel rotate-key --shop grocer")
+@app.command("rotate-key", rich_help_panel="Privacy", epilog="Example: shopkeel rotate-key --shop grocer")
 def rotate_key(
     shop: Annotated[list[str] | None, typer.Option(help="A shop of this home; name each.")] = None,
 ) -> None:

@@ -53,8 +53,8 @@ class Audited:
         rows = desk.landed(desk.connect(self.night), self.night, "users")
         if rows is None:
             return pd.DataFrame(columns=ATTRIBUTES)
-        found = partitions.latest(rows, "user_key").select("user_key", *ATTRIBUTES).order_by("user_key").to_pandas()
-        return found.set_index("user_key").dropna(how="all")
+        found = partitions.latest(rows, "user_key").select("user_key", *ATTRIBUTES).order_by("user_key").to_pyarrow()
+        return found.to_pandas().set_index("user_key").dropna(how="all")
 
     @cached_property
     def item_exposure(self) -> pa.Table:

@@ -20,7 +20,8 @@ from typing import Any
 import pytest
 
 from pipeline.warehouse.snapshot import log, open_snapshot, verify
-from tests.chaos.conftest import ROOT, Matrix, counts
+from tests.chaos.conftest import Matrix, counts
+from tests.figures import ROOT
 
 pytestmark = pytest.mark.stack
 

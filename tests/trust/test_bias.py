@@ -17,7 +17,9 @@ from pipeline.stages.audited import frame as audits_frame
 from tests.gate_rows import KEYS, frame
 from tests.trust.conftest import Trust, counts
 
-RULES = load_policy("default").audit
+SOUND = load_policy("default").audit
+# A shop that wants its tail and what is new shown says so.
+RULES = SOUND.model_copy(update={"exposure": SOUND.exposure | {"popularity": (0.2, 2.5), "newness": (0.03, 2.5)}})
 DAY, FIRST = date(2017, 6, 1), date(2017, 1, 1)
 PEOPLE, GOODS, LISTS, SIZE = 900, 400, 500, 10
 USERS = [f"{n:032x}" for n in range(PEOPLE)]
