@@ -147,11 +147,11 @@ class _Before(Before):
 
 @dataclass(frozen=True)
 class _Scene(Scene):
-    goods: pa.Array = field(default_factory=lambda: pa.array([], pa.string()))
+    every: pa.Array = field(default_factory=lambda: pa.array([], pa.string()))
 
     @cached_property
     def before(self) -> Before:
-        return _Before(desk.parent(self.night), self.inputs.space.ids, self.goods)
+        return _Before(desk.parent(self.night), self.inputs.space.ids, self.every)
 
 
 @dataclass
@@ -313,7 +313,7 @@ def _evenings(days: Days, beside: dict[date, Beside], progress: Progress) -> Ite
     goods = [desk.catalogue(night).column("item_id").combine_chunks() for night in days.nights]
     known = pa.compute.unique(pa.concat_arrays(goods)).sort()
     for place, night in enumerate(days.nights, start=1):
-        scene = _Scene(night, goods=known)
+        scene = _Scene(night, every=known)
         made = evenings.evening(scene)
         after, upto = night.day, night.day + timedelta(TRUTH_DAYS)
         took = bought_between(lines, made.users, scene.inputs.space, after, upto)

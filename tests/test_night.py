@@ -124,7 +124,7 @@ def nights(tmp_path_factory: pytest.TempPathFactory, tiny_bert: Path) -> Iterato
         nightly.run_night(first, last="publish")
         out.manifests["again"] = out.now(first)
 
-        nightly.run_night(other, last="place")
+        nightly.run_night(other, last="answers")
         patch.setenv("SHOPKEEL_EXPECTATIONS", str(impossible(base, "recommendations")))
         with pytest.raises(Refused) as refused:
             nightly.run_night(other, first="audit", last="publish")

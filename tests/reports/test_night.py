@@ -224,7 +224,9 @@ def test_a_file_that_was_set_aside_is_named(night: Night, write_record: Fill, te
 
 def test_tables_tell_why_they_are_empty_or_a_fallback(night: Night, write_record: Fill, tell: Tell) -> None:
     write_record()
-    note_published(night, {"recommendations": 900, "ad_audiences": 0, "shop_documents": 0}, {"recommendations": "NDCG too low"})
+    note_published(
+        night, {"recommendations": 900, "ad_audiences": 0, "shop_documents": 0}, {"recommendations": "NDCG too low"}
+    )
     text = tell(night).text
     assert "recommendations 900 fallback NDCG too low" in text
     assert "ad_audiences 0 empty Nothing qualified tonight" in text
