@@ -5,6 +5,7 @@ reads on.
 """
 
 import shutil
+from collections import Counter
 from dataclasses import replace
 from typing import Any
 
@@ -12,13 +13,13 @@ import numpy as np
 
 from pipeline.errors import NoData
 from pipeline.learning import champions
-from pipeline.metrics import calibration, classification, intervals
 from pipeline.models import turn_intents
 from pipeline.models.turn_intents import NAME, Intents, Lessons, Told, codes
 from pipeline.record import JsonRecorder
 from pipeline.settings import Night
 from pipeline.stages import desk, dialogue_inputs
 from pipeline.stages.dialogue_inputs import Labelled
+from pipeline.stages.fine_tune_sentiment import tell_judged
 
 JUDGED_SHARE = 0.15  # of the turns, those of the newest dialogues
 
@@ -95,20 +96,11 @@ def _measure(
 ) -> dict[str, Any]:
     """How intents of the newest dialogues are told: right where all of a turn's are, and no other."""
     chance = model.probabilities(judged.texts)
-    commonest = max(sorted(set(taught.intents)), key=list(taught.intents).count)
+    commonest = max(sorted(set(taught.intents)), key=Counter(taught.intents).__getitem__)
     told: dict[str, list[Told]] = {"answers": model.told(judged.texts, chance)}
     told["commonest"] = [commonest] * len(judged.texts)
     if champion:
         told["champion"] = champion.told(judged.texts, champion.probabilities(judged.texts))
     truth, *given = codes(judged.intents, *told.values())
     coded = dict(zip(told, given, strict=True))
-    for who, ours in coded.items():
-        for name, measure in (("accuracy", classification.accuracy), ("f1", classification.macro_f1)):
-            value, low, high = intervals.bootstrap_statistic(measure, truth, ours, seed=seed)
-            recorder.metrics({f"{name}/{who}": value, f"{name}/{who}_low": low, f"{name}/{who}_high": high})
-    right = coded["answers"] == truth
-    gain = intervals.paired_gain(right, coded["commonest"] == truth, seed=seed)
-    ece = calibration.expected_calibration_error(chance.max(1), right.astype(int))
-    flips = classification.negative_flip_rate(truth, coded["champion"], coded["answers"]) if champion else 0.0
-    recorder.metrics({"calibration/ece": ece, "flips/rate": flips, "turns/judged": len(truth)})
-    return {"accuracy": float(right.mean()), "gain": list(gain), "ece": ece, "flips": flips}
+    return tell_judged(coded, truth, "answers", chance.max(1), "turns", seed, recorder)

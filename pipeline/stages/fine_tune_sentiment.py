@@ -4,6 +4,7 @@ Stars that came with words are the labels. A night without many new ones trains 
 """
 
 import shutil
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -138,13 +139,36 @@ def _measure(
     if champion:
         theirs = champion.probabilities(judged.texts)
         told["champion"] = sentiment.polarities(champion.classes, theirs).argmax(1)
-    for who, polarity in told.items():
+    return tell_judged(told, truth, "sentiment", chance.max(1), "reviews", seed, recorder)
+
+
+def tell_judged(
+    told: Mapping[str, np.ndarray],
+    truth: np.ndarray,
+    reader: str,
+    confidence: np.ndarray,
+    unit: str,
+    seed: int,
+    recorder: JsonRecorder,
+) -> dict[str, Any]:
+    """What judge asks of a reader of texts, with intervals in the record.
+
+    Args:
+        told: classes int [N] by who told them: the reader, `commonest`, and `champion` where there is one.
+        truth: int [N].
+        reader: its name among them.
+        confidence: [N] the reader's.
+        unit: what was judged.
+        seed: of the bootstrap.
+        recorder: gets all figures.
+    """
+    for who, classes in told.items():
         for name, measure in (("accuracy", classification.accuracy), ("f1", classification.macro_f1)):
-            value, low, high = intervals.bootstrap_statistic(measure, truth, polarity, seed=seed)
+            value, low, high = intervals.bootstrap_statistic(measure, truth, classes, seed=seed)
             recorder.metrics({f"{name}/{who}": value, f"{name}/{who}_low": low, f"{name}/{who}_high": high})
-    right = told["sentiment"] == truth
+    right = told[reader] == truth
     gain = intervals.paired_gain(right, told["commonest"] == truth, seed=seed)
-    ece = calibration.expected_calibration_error(chance.max(1), right.astype(int))
-    flips = classification.negative_flip_rate(truth, told["champion"], told["sentiment"]) if champion else 0.0
-    recorder.metrics({"calibration/ece": ece, "flips/rate": flips, "reviews/judged": len(truth)})
+    ece = calibration.expected_calibration_error(confidence, right.astype(int))
+    flips = classification.negative_flip_rate(truth, told["champion"], told[reader]) if "champion" in told else 0.0
+    recorder.metrics({"calibration/ece": ece, "flips/rate": flips, f"{unit}/judged": len(truth)})
     return {"accuracy": float(right.mean()), "gain": list(gain), "ece": ece, "flips": flips}
