@@ -86,6 +86,7 @@ def _train(
     shutil.rmtree(folder, ignore_errors=True)
     recorder.params({"answers": settings.model_dump(exclude={"training"}), "answers.taught": len(taught)})
     desk.tell_version(recorder, night, NAME, version)
+    desk.tell_lesson(recorder, night, NAME, version, answers=champion if same else None)
     old = turn_intents.load(before, night.home) if before else None
     facts = _measure(model, old, lessons, told.lessons(judged), night.shop.seed, recorder)
     return facts | {"challenger": version}

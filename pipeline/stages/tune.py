@@ -94,6 +94,7 @@ def search(
     version = champions.keep(night.models, NAME, lambda folder: study.keep(model, settings, folder))
     shutil.rmtree(night.work / "checkpoints", ignore_errors=True)
     desk.tell_version(recorder, night, NAME, version)
+    desk.tell_lesson(recorder, night, NAME, version)
     facts = {"version": version} | asdict(found)
     recorder.params({"tuning": found.settings, "tuning.trials": found.trials})
     recorder.metrics({"tuning/loss": found.loss, "tuning/loss_first": found.first})
