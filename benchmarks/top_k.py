@@ -13,7 +13,7 @@ import torch
 from benchmarks.side_by_side import measure
 from pipeline.models.retrieval import Filters, refresh, search
 
-WIDTH, K, SPARE, THREADS, LOOP, ALONE = 128, 100, 40, 2, 256, 512
+WIDTH, K, SPARE, THREADS, LOOP, SOME = 128, 100, 40, 2, 256, 256
 
 
 def _sorted(scores: np.ndarray) -> np.ndarray:
@@ -51,11 +51,11 @@ def main(users: int, items: int) -> None:
         return torch.cat(parts).numpy()
 
     def sorting() -> np.ndarray:
-        return np.concatenate([_sorted(left[a : a + LOOP] @ right.T) for a in range(0, users, LOOP)])
+        return np.concatenate([_sorted(left[a : a + LOOP] @ right.T) for a in range(0, SOME, LOOP)])
 
     def one_by_one() -> np.ndarray:
         items = torch.from_numpy(right)
-        return torch.stack([torch.topk(items @ torch.from_numpy(one), K).indices for one in left[:ALONE]]).numpy()
+        return torch.stack([torch.topk(items @ torch.from_numpy(one), K).indices for one in left[:SOME]]).numpy()
 
     ours, theirs = search(left, right, K, threads=THREADS), index.search(left, K)
     same = _agreeing(left, right, ours.items, theirs[1])
@@ -64,8 +64,8 @@ def main(users: int, items: int) -> None:
         "ours, filtered": lambda: search(left, right, K, filters, threads=THREADS),
         "faiss IndexFlatIP": lambda: index.search(left, K),
         "matmul and topk (torch)": loop,
-        "matmul and argpartition (numpy)": sorting,
-        f"a user at a time (torch), {ALONE} users": one_by_one,
+        f"matmul and argpartition (numpy), {SOME} users": sorting,
+        f"a user at a time (torch), {SOME} users": one_by_one,
     }
     spare, users_alone = search(left, right, K + SPARE, threads=THREADS), np.zeros(items, bool)
     for name, changed in {
@@ -82,9 +82,9 @@ def main(users: int, items: int) -> None:
         ways[name] = lambda given=given: refresh(*given, threads=THREADS)  # type: ignore[misc]
     medians = measure("top_k", ways, users=users, items=items, equal=float(same))
     for way, seconds in medians.items():
-        count = ALONE if "a user" in way else users
+        count = SOME if f"{SOME} users" in way else users
         print(f"{way}: {count / seconds:,.0f} users/s, {2 * count * items * WIDTH / seconds / 1e9:.0f} GFLOP/s")
 
 
 if __name__ == "__main__":
-    main(*(int(word) for word in sys.argv[1:] or ("8192", "100000")))
+    main(*(int(word) for word in sys.argv[1:] or ("32768", "100000")))

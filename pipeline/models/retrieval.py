@@ -15,7 +15,8 @@ import torch
 from threadpoolctl import threadpool_limits
 
 from pipeline.models import scan
-from pipeline.models.scan import Scan, ranked
+from pipeline.models.pairs import exact, listed, packed
+from pipeline.models.scan import Scan
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ def search(
 
     done = 0
     with _workers(threads) as pool:
-        for count in pool.map(work, _blocks(served)):
+        for count in pool.map(work, _blocks(served, threads)):
             done += count
             if progress:
                 progress(done, len(served))
@@ -128,7 +129,7 @@ def refresh(
             best.items[rows], best.scores[rows] = merged.items, merged.scores
 
         with _workers(threads) as pool:
-            for _done in pool.map(work, _blocks(np.flatnonzero(kept))):
+            for _done in pool.map(work, _blocks(np.flatnonzero(kept), threads)):
                 pass
     again |= kept & (best.items[:, k - 1] < 0)
     whole = search(users, items, before.items.shape[1], replace(filters, served=again), threads=threads)
@@ -145,9 +146,10 @@ def _workers(threads: int) -> Iterator[ThreadPoolExecutor]:
     torch.set_num_threads(before)  # threads that begin later take the last one that anybody set
 
 
-def _blocks(rows: np.ndarray) -> Iterator[np.ndarray]:
-    for start in range(0, len(rows), scan.BLOCK):
-        yield rows[start : start + scan.BLOCK]
+def _blocks(rows: np.ndarray, threads: int) -> list[np.ndarray]:
+    """Rows in equal parts, as many for each thread."""
+    rounds = -(-len(rows) // (scan.BLOCK * threads))
+    return np.array_split(rows, max(1, rounds * threads))
 
 
 def _merged(
@@ -175,18 +177,15 @@ def _merged(
     end = known.shape[1] - stays[:, ::-1].argmax(1) - 1  # the last place that stays
     some = np.arange(len(rows))
     bounds = np.where(stays.any(1), values[some, end], np.inf)
-    block = new.block(users)
-    row, item, _ = new.reaching(block, block.bounds(bounds), excluded)
-    score, item = new.exact(users, row, item), places[item]
+    row, item, _ = new.reaching(new.block(users), bounds, excluded)
+    score, item = exact(users, new.items, row, item), places[item]
     # At the end's own score an item of a higher place may come after ones that the list had no room for.
     sure = (score > bounds[row]) | ((score == bounds[row]) & (item < known[row, end[row]]))
     kept, at = np.nonzero(stays)
-    return Best(
-        *ranked(
-            np.concatenate([kept, row[sure]]),
-            np.concatenate([known[kept, at], item[sure]]),
-            np.concatenate([values[kept, at], score[sure]]),
-            len(rows),
-            known.shape[1],
-        )
+    keys = packed(
+        np.concatenate([kept, row[sure]]),
+        np.concatenate([known[kept, at], item[sure]]),
+        np.concatenate([values[kept, at], score[sure]]),
+        len(rows),
     )
+    return Best(*listed(keys, known.shape[1]))
