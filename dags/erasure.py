@@ -1,8 +1,8 @@
 """### The right to erasure: users leave feeds, work files and what readers see, and no later arrival brings them back.
 
 **What it makes.** Rewrites the landed feeds without the users, publishes the current snapshot again without them,
-removes the older snapshots that held them, and puts their keys on the list of the erased. Names the model versions that
-learned from them; what grows from those says so in MLflow (`lineage/knew_erased`).
+removes the older snapshots that held them, and puts their keys on the list of the erased. Marks the model versions that
+learned from them: the next night serves none of those and trains anew (`lineage/left` in MLflow says of which).
 
 **When.** By hand, or by whatever takes the requests:
 `airflow dags trigger erasure --conf '{"shop": "grocer", "users": ["1228"]}'`. The ids are the shop's own: Airflow keeps

@@ -1,7 +1,8 @@
 """The right to erasure: a user's rows leave feeds, intermediate files and what readers see; a tombstone keeps them out.
 
 Logical until the snapshots that held the user are removed (`Erasure.holding`, or `shopkeel erase --gc`). Each step may
-be killed and done again. Not here: models. They hold no rows, but learned from them; the report says which.
+be killed and done again. Models hold no rows, but learned from them: those are marked, and the next night begins anew
+without them (`stages.desk.champion`). Not here: that night.
 """
 
 from collections.abc import Sequence
@@ -69,10 +70,9 @@ def erase(night: Night, user_ids: Sequence[str]) -> Erasure:
         rows = {name: partitions.without(night.feeds, feed, keys) for name, feed in FEEDS.items()}
         _gather(night)
         held = [one for one in snapshot.history(night.warehouse) if _holds(night, one, keys)]
+        unknown = _unknown(night, held)
         now = _republish(night, keys, {manifest.snapshot for manifest in held})
     models: dict[str, set[str]] = {}
-    served = {f"{name}/{version}" for manifest in held for name, version in manifest.models.items()}
-    unknown = served - lineage.known(night.models).keys()
     for name, _, version in (one.partition("/") for one in (*taught, *unknown)):
         models.setdefault(name, set()).add(version)
     return Erasure(
@@ -125,6 +125,14 @@ def _taught(night: Night, keys: Sequence[str]) -> list[str]:
     taught = lineage.taught_since(night.models, min(days)) if days else []
     lineage.mark(night.models, taught)
     return [name for name in taught if (night.models / name).is_dir()]
+
+
+def _unknown(night: Night, held: Sequence[Manifest]) -> list[str]:
+    """`model/version` behind snapshots that held the users of which nothing is noted; they are marked, too."""
+    served = {f"{name}/{version}" for manifest in held for name, version in manifest.models.items()}
+    unknown = sorted(served - lineage.known(night.models).keys())
+    lineage.mark(night.models, unknown)
+    return unknown
 
 
 def _gather(night: Night) -> None:

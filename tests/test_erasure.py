@@ -17,6 +17,7 @@ from pipeline.feeds import partitions
 from pipeline.learning import lineage
 from pipeline.privacy import tombstones
 from pipeline.privacy.keys import VARIABLE
+from pipeline.stages import desk
 from pipeline.warehouse import durable, fence, janitor, pins, snapshot
 from tests.feeds.conftest import FIRST
 from tests.light import SECRET, Drop, LightShop, killed_at, published_lists
@@ -106,6 +107,19 @@ def test_models_that_learned_of_them_are_named_and_what_grows_from_those_knows(s
     knew = {name for name, lesson in lineage.known(store).items() if lesson.knew_erased}
     assert knew == {"encoder/then", "ranker/grown", "ranker/gone"}
     assert lineage.note(store, "ranker/new", lineage.Lesson(DAY + timedelta(1), ("ranker/grown",))).knew_erased
+
+
+@pytest.mark.parametrize(("noted", "serves"), [(FIRST - timedelta(1), "v1"), (DAY, None), (None, None)])
+def test_the_night_after_starts_from_no_version_that_learned_of_them(
+    shop: LightShop, noted: date | None, serves: str | None
+) -> None:
+    later = shop.night(DAY + timedelta(1))
+    if noted:
+        lineage.note(later.models, "counting/v1", lineage.Lesson(noted))
+    erase(shop.night(DAY), ["ann"])
+    desk.begin(later)
+    assert desk.champion(later, "counting") == serves
+    assert desk.left(later) == ({} if serves else {"counting": "v1"})
 
 
 def test_for_good_the_old_snapshots_go_too_unless_somebody_keeps_them(shop: LightShop) -> None:

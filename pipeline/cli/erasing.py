@@ -30,7 +30,7 @@ def erase(
             ("readers see", done.snapshot or "nothing is published"),
             ("snapshots removed", ", ".join(done.removed) or "none"),
             ("still hold them", f"{left}: run it again with --gc" if left else "none"),
-            ("learned from them", models or "none"),
+            ("learned from them", f"{models}: the next night trains anew" if models else "none"),
         ]
     )
 

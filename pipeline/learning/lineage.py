@@ -1,7 +1,7 @@
 """What each kept version learned from: all that had arrived by a day, and the versions it grew from or reads through.
 
-Models hold no rows but learned from them, so after an erasure it is told which did. A version is named by its content
-alone; that is why this lies beside the store. Not here: the models' files (`champions`).
+Models hold no rows but learned from them, so an erasure marks those that did, and no later night goes on from one.
+A version is named by its content alone; so this lies beside the store. Not here: the models' files (`champions`).
 """
 
 import json
@@ -32,7 +32,10 @@ class Lesson:
 
 
 def note(store: Path, name: str, lesson: Lesson) -> Lesson:
-    """Note what a version learned from; of one kept again, all days count. Gives it with what its parents knew.
+    """Note what a version was just trained on; of one made again, all days count. Gives it with what its parents knew.
+
+    Who is erased is gone from all that trains, so a marked version that is made again without them, to the byte, and
+    from parents that did not know them, loses its mark.
 
     Args:
         store: root of the model store.
@@ -41,8 +44,8 @@ def note(store: Path, name: str, lesson: Lesson) -> Lesson:
     """
     before = known(store)
     same = before.get(name, lesson)
+    stained = any(before[one].knew_erased for one in lesson.parents if one in before)
     parents = tuple(sorted({*lesson.parents, *same.parents} - {name}))
-    stained = same.knew_erased or any(before[one].knew_erased for one in parents if one in before)
     told = Lesson(max(lesson.day, same.day), parents, stained)
     _write(store, name, told)
     return told
@@ -50,12 +53,7 @@ def note(store: Path, name: str, lesson: Lesson) -> Lesson:
 
 def known(store: Path) -> dict[str, Lesson]:
     """What is noted, by `model/version`; versions that are gone from the store included."""
-    found = {}
-    for path in sorted(_folder(store).glob("*/*.json")):
-        facts = json.loads(path.read_text(encoding="utf-8"))
-        day, parents = date.fromisoformat(facts["day"]), tuple(facts["parents"])
-        found[f"{path.parent.name}/{path.stem}"] = Lesson(day, parents, facts["knew_erased"])
-    return found
+    return {f"{path.parent.name}/{path.stem}": _read(path) for path in sorted(_folder(store).glob("*/*.json"))}
 
 
 def taught_since(store: Path, day: date) -> list[str]:
@@ -68,16 +66,27 @@ def taught_since(store: Path, day: date) -> list[str]:
 
 
 def mark(store: Path, names: Sequence[str]) -> None:
-    """Note that users whom these versions learned from have been erased: what grows from them knows it, too."""
+    """Note that users whom these versions learned from have been erased; of what nothing is noted all days count."""
     noted = known(store)
     for name in names:
-        lesson = noted[name]
+        lesson = noted.get(name, Lesson(date.max))
         if not lesson.knew_erased:
             _write(store, name, Lesson(lesson.day, lesson.parents, knew_erased=True))
 
 
+def knew_erased(store: Path, name: str) -> bool:
+    """Whether `model/version` learned from somebody who has been erased since."""
+    path = _folder(store) / f"{name}.json"
+    return path.exists() and _read(path).knew_erased
+
+
 def _folder(store: Path) -> Path:
     return store.parent / FOLDER
+
+
+def _read(path: Path) -> Lesson:
+    facts = json.loads(path.read_text(encoding="utf-8"))
+    return Lesson(date.fromisoformat(facts["day"]), tuple(facts["parents"]), facts["knew_erased"])
 
 
 def _write(store: Path, name: str, lesson: Lesson) -> None:

@@ -96,9 +96,23 @@ def parent(night: Night) -> snapshot.Snapshot | None:
 
 
 def champion(night: Night, model: str) -> str | None:
-    """The version of a model that served the night before."""
+    """The version of a model that served the night before; none that learned from users who have been erased."""
+    version = _served(night).get(model)
+    return None if version is None or _is_left(night, model, version) else version
+
+
+def left(night: Night) -> dict[str, str]:
+    """Versions by model that served the night before and that no night goes on from: their models begin anew."""
+    return {model: version for model, version in _served(night).items() if _is_left(night, model, version)}
+
+
+def _is_left(night: Night, model: str, version: str) -> bool:
+    return lineage.knew_erased(night.models, f"{model}/{version}")
+
+
+def _served(night: Night) -> dict[str, str]:
     before = parent(night)
-    return before.manifest.models.get(model) if before else None
+    return before.manifest.models if before else {}
 
 
 def tell_version(recorder: Recorder, night: Night, model: str, version: str) -> None:

@@ -1,5 +1,6 @@
 """Decide which version of each model serves tonight: challenger, champion, or the baseline."""
 
+from dataclasses import replace
 from typing import Any
 
 from pipeline.errors import Refused
@@ -28,13 +29,22 @@ def run(night: Night, _item: str | None, recorder: JsonRecorder, progress: desk.
     heard = desk.noted(night, "measured-answers")
     if "no_input" not in heard:
         judgements.append(judge_answers(heard, limits))
+    left = desk.left(night)
+    judgements = [_told_of(judgement, left.get(judgement.model)) for judgement in judgements]
     facts = [judgement.as_dict() for judgement in judgements]
     note_json(recorder, "judgement", facts)
     recorder.tags({f"verdict/{judgement.model}": judgement.verdict for judgement in judgements})
     recorder.tags({f"verdict/{judgement.model}/why": judgement.why for judgement in judgements})
+    recorder.tags({"lineage/left": ", ".join(f"{model}/{version}" for model, version in left.items()) or "none"})
     desk.note(night, "judgement", {judgement.model: judgement.as_dict() for judgement in judgements})
     progress(1, 1)
     return {judgement.model: judgement.verdict for judgement in judgements}
+
+
+def _told_of(judgement: Judgement, left: str | None) -> Judgement:
+    """A judgement that says why there is no champion, where one was left."""
+    why = f"{judgement.why}; begun anew, as {left} learned from users who have been erased"
+    return replace(judgement, why=why) if left else judgement
 
 
 def judge_recommendations(facts: dict[str, Any], limits: Thresholds) -> Judgement:

@@ -9,7 +9,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from pipeline.learning import champions
+from pipeline.learning import champions, lineage
 from pipeline.models.sentiment import Sentiment
 from pipeline.settings import Night, SentimentSettings
 from pipeline.stages import desk
@@ -29,12 +29,13 @@ def leave(night: Night, model: str, facts: dict[str, Any]) -> Path:
 
 
 def due(night: Night, model: str) -> str | None:
-    """The version that waits for this night's judgement."""
+    """The version that waits for this night's judgement; none that learned from users who have been erased."""
     before = desk.parent(night)
     since = str(before.manifest.day) if before else ""
     known = sorted((night.root / FOLDER / model).glob("????-??-??.json"))
     waiting = [path for path in known if since <= path.stem < str(night.day)]
-    return str(champions.read_json(waiting[-1])["version"]) if waiting else None
+    version = str(champions.read_json(waiting[-1])["version"]) if waiting else None
+    return None if lineage.knew_erased(night.models, f"{model}/{version}") else version
 
 
 def settings(night: Night, version: str | None) -> SentimentSettings:

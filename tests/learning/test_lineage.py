@@ -38,8 +38,21 @@ def test_what_grows_from_a_version_that_knew_an_erased_user_says_so(store: Path)
     told = lineage.note(store, "audiences/a1", Lesson(DAY + timedelta(1), ("encoder/e1",)))
     assert told.knew_erased and lineage.known(store)["audiences/a1"].knew_erased
     assert not lineage.note(store, "audiences/a2", Lesson(DAY + timedelta(1), ("recommendations/r1",))).knew_erased
-    lineage.note(store, "encoder/e1", Lesson(DAY))
-    assert lineage.known(store)["encoder/e1"].knew_erased  # the same content learned the same
+    lineage.note(store, "audiences/a1", Lesson(DAY + timedelta(2), ("recommendations/r1", "encoder/e1")))
+    assert lineage.knew_erased(store, "audiences/a1")  # one clean parent is not enough
+
+
+def test_a_marked_version_made_again_without_them_loses_its_mark(store: Path) -> None:
+    lineage.mark(store, ["encoder/e1", "recommendations/r2"])
+    lineage.note(store, "encoder/e1", Lesson(DAY + timedelta(1)))
+    assert lineage.known(store)["encoder/e1"] == Lesson(DAY + timedelta(1))
+    assert lineage.knew_erased(store, "recommendations/r2")  # that was not made again
+
+
+def test_of_what_nothing_is_noted_anything_may_have_been_learned(store: Path) -> None:
+    assert not lineage.knew_erased(store, "counting/v1")
+    lineage.mark(store, ["counting/v1"])
+    assert lineage.knew_erased(store, "counting/v1") and "counting/v1" in lineage.taught_since(store, date.max)
 
 
 def test_before_any_model_nothing_is_known(tmp_path: Path) -> None:

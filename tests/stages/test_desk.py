@@ -106,7 +106,18 @@ def test_champions_are_those_of_the_snapshot_followed(night, monkeypatch):
     before = SimpleNamespace(manifest=SimpleNamespace(models={"encoder": "e" * 12}))
     monkeypatch.setattr(snapshot, "open_snapshot", lambda root, name: before if name == "p" else None)
     assert desk.champion(night, "encoder") == "e" * 12
-    assert desk.champion(night, "audiences") is None
+    assert desk.champion(night, "audiences") is None and desk.left(night) == {}
+
+
+def test_a_champion_that_learned_of_who_is_erased_is_left(night, monkeypatch):
+    desk.note(night, "start", {"current": None, "parent": "p"})
+    served = {"encoder": "e1", "recommendations": "r1"}
+    monkeypatch.setattr(snapshot, "open_snapshot", lambda *_: SimpleNamespace(manifest=SimpleNamespace(models=served)))
+    for model, version in served.items():
+        lineage.note(night.models, f"{model}/{version}", lineage.Lesson(DAY))
+    lineage.mark(night.models, ["recommendations/r1"])
+    assert desk.champion(night, "encoder") == "e1" and desk.champion(night, "recommendations") is None
+    assert desk.left(night) == {"recommendations": "r1"}
 
 
 def test_who_is_active_is_who_an_event_arrived_of_whenever_it_happened(night, monkeypatch):

@@ -91,6 +91,7 @@ def test_the_response_model_must_rank_better_and_be_calibrated(facts, verdict, s
 @pytest.fixture
 def night(tmp_path):
     night = Night(load_shop("grocer"), date(2017, 3, 31), tmp_path)
+    desk.note(night, "start", {"current": None, "parent": None})
     desk.note(night, "judgement-encoder", Judgement("encoder", "kept", NEW, OLD, OLD, "no gain").as_dict())
     desk.note(night, "measured-recommendations", lists(0.25))
     desk.note(night, "measured-audiences", {"refused": "no campaign"})
@@ -110,6 +111,17 @@ def test_all_verdicts_are_kept_for_the_stages_after_and_for_the_record(night, tm
     facts = json.loads((recorder.folder / FILES / "judgement.json").read_text())
     assert [one["model"] for one in facts] == ["encoder", "recommendations", "audiences"]
     assert last_values(recorder.folder, "tags")["verdict/audiences"] == "refused"
+
+
+def test_a_champion_that_was_left_is_told_of(night, tmp_path, monkeypatch):
+    monkeypatch.setattr(desk, "left", lambda _: {"recommendations": OLD})
+    recorder = JsonRecorder(tmp_path / "record")
+    judge.run(night, None, recorder, lambda *_: None)
+    told = last_values(recorder.folder, "tags")
+    assert told["lineage/left"] == f"recommendations/{OLD}"
+    assert [model for model in ("encoder", "recommendations") if "erased" in told[f"verdict/{model}/why"]] == [
+        "recommendations"
+    ]
 
 
 def test_without_thresholds_nothing_is_judged_good(night, tmp_path):

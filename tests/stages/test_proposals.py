@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from pipeline.learning import champions
+from pipeline.learning import champions, lineage
 from pipeline.settings import Night, load_shop
 from pipeline.stages import desk, proposals
 from tests.conftest import DAY
@@ -40,6 +40,8 @@ def test_the_first_night_after_it_judges_it(night, monkeypatch, parent, tonight,
     monkeypatch.setattr(desk, "parent", lambda _night: before)
     assert proposals.due(on(night, tonight), "sentiment") == version
     assert proposals.due(on(night, tonight), "audiences") is None
+    lineage.mark(night.models, [f"sentiment/{version}"])
+    assert proposals.due(on(night, tonight), "sentiment") is None
 
 
 def test_what_was_found_is_gone_on_by_until_another_shops_settings_say_otherwise(night, tmp_path):
