@@ -6,10 +6,12 @@ Shapes: I items.
 
 from collections.abc import Mapping
 from datetime import date, timedelta
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipeline.audit.finding import Finding
 from pipeline.contracts.tables import ITEM_EXPOSURE
@@ -99,25 +101,57 @@ def pooled(names: pd.Series, merit: np.ndarray) -> np.ndarray:
     return np.where(share >= MAIN, names, OTHERS).astype(str)
 
 
-def findings(found: pa.Table, rules: AuditRules) -> list[Finding]:
-    """One an axis: groups whose ratio is outside the band that the policy allows; one of goods of no merit is none."""
+def made_by_models(lists: pa.Table, least: int) -> pa.Table:
+    """Rows of recommendations that a model made; none, if they are lists of fewer people than that.
+
+    Where what is popular stands in for a model, lists are of the head and of what is known, whoever they are for: that
+    is no model's bias, and judge has told of it. Lists of a few people show few goods.
+    """
+    made = lists.filter(pc.invert(lists.column("is_fallback")))
+    return made if pc.count_distinct(made.column("user_key")).as_py() >= least else made.slice(0, 0)
+
+
+def findings(found: pa.Table, made: pa.Table, rules: AuditRules) -> list[Finding]:
+    """One an axis: groups whose ratio is outside the band that the policy allows; one of goods of no merit is none.
+
+    Args:
+        found: rows of item_exposure, of all lists.
+        made: the same of the lists of `made_by_models`, of which the least ratio is asked.
+        rules: of the policy.
+    """
     out = []
     for axis in AXES:
         low, high = rules.exposure[axis]
-        judged = [
-            row for row in found.to_pylist()
-            if row["axis"] == axis and row["exposure_ratio"] is not None and row["merit_share"] >= MAIN
-        ]  # fmt: skip
+        judged, own = _judged(found, axis), _judged(made, axis)
         name = f"exposure_{axis}"
         if len(judged) < 2:
             out.append(Finding(name, 0, 0, None, "No input: all goods are of one group, or nothing is shown."))
             continue
-        outside = [row["group_name"] for row in judged if not low <= row["exposure_ratio"] <= high]
-        farthest = max(judged, key=lambda row: (abs(np.log(max(row["exposure_ratio"], 1e-9))), row["group_name"]))
+        outside = sorted(
+            {group for group, row in judged.items() if row["exposure_ratio"] > high}
+            | {group for group, row in own.items() if row["exposure_ratio"] < low}
+        )
+        farthest = max(
+            (own or judged).values(), key=lambda row: (abs(np.log(max(row["exposure_ratio"], 1e-9))), row["group_name"])
+        )
         words = (
             f"Each {axis.replace('_', ' ')} gets {low} to {high} times the exposure it merits: {len(judged)} groups, "
             f"farthest {farthest['group_name']} at {farthest['exposure_ratio']:.2f}"
+            + (
+                ""
+                if own
+                else f"; models made lists of fewer than {rules.least_group} people, so the {low} are not asked for"
+            )
             + (f"; outside: {', '.join(outside)}." if outside else ".")
         )
         out.append(Finding(name, len(judged), len(outside), farthest["exposure_ratio"], words))
     return out
+
+
+def _judged(rows: pa.Table, axis: str) -> dict[str, dict[str, Any]]:
+    """Rows of an axis' groups that are large enough to be judged, by name."""
+    return {
+        row["group_name"]: row
+        for row in rows.to_pylist()
+        if row["axis"] == axis and row["exposure_ratio"] is not None and row["merit_share"] >= MAIN
+    }

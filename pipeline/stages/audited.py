@@ -24,6 +24,7 @@ from pipeline.settings import Night
 from pipeline.stages import consenting, desk, review_inputs
 from pipeline.stages.fine_tune_recommendations import JUDGED
 from pipeline.stages.gate import note_json
+from pipeline.stages.goods import Goods
 from pipeline.stages.scene import Scene
 from pipeline.stages.score_audiences import CONSENTS
 
@@ -59,8 +60,14 @@ class Audited:
     @cached_property
     def item_exposure(self) -> pa.Table:
         """Rows of the table that the next night reads."""
-        kinds = Scene(self.night).goods
-        shown = self.tables["recommendations"].select(["item_id", "rank"]).to_pandas()
+        return self._exposure(self.tables["recommendations"])
+
+    @cached_property
+    def _goods(self) -> Goods:
+        return Scene(self.night).goods
+
+    def _exposure(self, lists: pa.Table) -> pa.Table:
+        kinds, shown = self._goods, lists.select(["item_id", "rank"]).to_pandas()
         return exposure.rows(kinds.goods, kinds.groups, shown, kinds.penalties)
 
     @cached_property
@@ -90,8 +97,9 @@ class Audited:
     def findings(self) -> list[Finding]:
         """Of every audit."""
         rules = self.night.shop.policy.audit
+        made = exposure.made_by_models(self.tables["recommendations"], rules.least_group)
         return [
-            *exposure.findings(self.item_exposure, rules),
+            *exposure.findings(self.item_exposure, self._exposure(made), rules),
             *groups.gap_findings(self.compared, rules),
             groups.leak_finding(self.told, rules),
             consents.consents(self.tables, self._agreed),

@@ -6,13 +6,16 @@ from datetime import date, timedelta
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from pipeline.audit import exposure
+from pipeline.audit.finding import Finding
 from pipeline.policy import load_policy
 
 DAY, FIRST = date(2017, 6, 1), date(2017, 1, 1)
 RULES = load_policy("default").audit
+NONE = pd.DataFrame({"item_id": [], "rank": []})
 
 
 def shop(count: int = 300, seed: int = 0) -> pd.DataFrame:
@@ -37,6 +40,13 @@ def shown(goods: pd.DataFrame, chance: np.ndarray, lists: int = 400, size: int =
     return pd.DataFrame(
         {"item_id": goods.item_id.to_numpy()[np.concatenate(rows)], "rank": np.tile(np.arange(size) + 1, lists)}
     )
+
+
+def judged(goods: pd.DataFrame, places: pd.DataFrame, made: pd.DataFrame | None = None) -> list[Finding]:
+    """Findings of all lists, and of those that models made, which are the same unless given."""
+    kinds = exposure.grouped(goods, DAY, FIRST)
+    told, own = (exposure.rows(goods, kinds, one, {}) for one in (places, places if made is None else made))
+    return exposure.findings(told, own, RULES)
 
 
 def test_groups_say_what_they_are() -> None:
@@ -84,18 +94,41 @@ def test_small_groups_stand_together() -> None:
 
 def test_lists_by_merit_are_within_and_a_favour_is_not() -> None:
     goods = shop()
-    merit, groups = goods.merit.to_numpy(float), exposure.grouped(goods, DAY, FIRST)
-    fair = exposure.findings(exposure.rows(goods, groups, shown(goods, merit), {}), RULES)
+    merit = goods.merit.to_numpy(float)
+    fair = judged(goods, shown(goods, merit))
     assert [one.violations for one in fair] == [0, 0, 0, 0] and min(one.cases for one in fair) >= 2
     favoured = merit * np.where(goods.brand == "Own", 20, 1)
-    (brand, *_) = exposure.findings(exposure.rows(goods, groups, shown(goods, favoured), {}), RULES)
+    (brand, *_) = judged(goods, shown(goods, favoured))
     assert brand.violations >= 1 and "outside: " in brand.sentence
 
 
 def test_nothing_shown_and_one_group_only_are_no_pass() -> None:
     goods = shop(40).assign(brand="Own")
-    none = exposure.rows(goods, exposure.grouped(goods, DAY, FIRST), pd.DataFrame({"item_id": [], "rank": []}), {})
-    assert [(one.cases, one.sentence[:8]) for one in exposure.findings(none, RULES)] == [(0, "No input")] * 4
-    places = shown(goods, goods.merit.to_numpy(float))
-    (brand, *_) = exposure.findings(exposure.rows(goods, exposure.grouped(goods, DAY, FIRST), places, {}), RULES)
+    assert [(one.cases, one.sentence[:8]) for one in judged(goods, NONE)] == [(0, "No input")] * 4
+    (brand, *_) = judged(goods, shown(goods, goods.merit.to_numpy(float)))
     assert brand.cases == 0
+
+
+@pytest.mark.parametrize("axis", ["popularity", "newness"])
+def test_a_hidden_tail_is_a_models_bias_and_not_that_of_what_is_popular(axis: str) -> None:
+    goods, hidden = shop(), {"popularity": "tail", "newness": "new"}[axis]
+    merit, kinds = goods.merit.to_numpy(float), exposure.grouped(goods, DAY, FIRST)
+    without = shown(goods, np.where(kinds[axis] == hidden, 1e-9, merit))
+    name = f"exposure_{axis}"
+    (model,) = [one for one in judged(goods, without) if one.promise == name]
+    assert (
+        model.violations == 1 and f"outside: {hidden}" in model.sentence and model.worst == pytest.approx(0, abs=0.01)
+    )
+    (popular,) = [one for one in judged(goods, without, NONE) if one.promise == name]
+    assert popular.violations == 0 and "fewer than 30 people" in popular.sentence
+    # Popular lists beside them do not make up for a model that hides, nor are they held against one that does not.
+    fair, both = shown(goods, merit), pd.concat([without, shown(goods, merit)])
+    assert [one.violations for one in judged(goods, both, without) if one.promise == name] == [1]
+    assert [one.violations for one in judged(goods, both, fair) if one.promise == name] == [0]
+
+
+def test_lists_of_enough_people_that_models_made_are_looked_at_and_no_others() -> None:
+    users = [f"u{n:02d}" for n in range(40) for _ in range(2)]
+    lists = pa.table({"user_key": users, "is_fallback": [n < 20 for n in range(80)]})
+    assert exposure.made_by_models(lists, 30).column("user_key").to_pylist() == users[20:]
+    assert exposure.made_by_models(lists, 31).num_rows == 0

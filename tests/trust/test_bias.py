@@ -17,9 +17,7 @@ from pipeline.stages.audited import frame as audits_frame
 from tests.gate_rows import KEYS, frame
 from tests.trust.conftest import Trust, counts
 
-SOUND = load_policy("default").audit
-# A shop that wants its tail and what is new shown says so.
-RULES = SOUND.model_copy(update={"exposure": SOUND.exposure | {"popularity": (0.2, 2.5), "newness": (0.03, 2.5)}})
+RULES = load_policy("default").audit
 DAY, FIRST = date(2017, 6, 1), date(2017, 1, 1)
 PEOPLE, GOODS, LISTS, SIZE = 900, 400, 500, 10
 USERS = [f"{n:032x}" for n in range(PEOPLE)]
@@ -72,7 +70,7 @@ class Shop:
         tables = {name: frame(name) for name in ("recommendations", "ad_audiences", "user_profiles", "page_layouts")}
         said = {"recommendations": pa.table({"item_id": ["i000"], "reason": [self.reason]})}
         return [
-            *exposure.findings(told, RULES),
+            *exposure.findings(told, told, RULES),
             *groups.gap_findings(groups.compare(self.people, self.measures, RULES.least_group), RULES),
             groups.leak_finding(groups.leaks(self.people, self.members, RULES.least_group), RULES),
             consents.consents(tables, self.agreed),
