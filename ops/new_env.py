@@ -1,5 +1,6 @@
 """Write .env with a new secret for every variable docker-compose.yml requires; one that exists stays as it is.
 
+Beside them, which profile trains: gpu on a machine with NVIDIA's driver, else cpu.
 Secrets are 32 random bytes in URL-safe base64: what Airflow's Fernet key must be, and fit for passwords in URLs.
 """
 
@@ -7,6 +8,7 @@ import base64
 import os
 import re
 import secrets
+import shutil
 import sys
 from pathlib import Path
 
@@ -26,6 +28,7 @@ def main(root: Path = ROOT) -> None:
     """
     names = required((root / "docker-compose.yml").read_text(encoding="utf-8"))
     lines = [f"{name}={base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()}\n" for name in names]
+    lines.append(f"COMPOSE_PROFILES={'gpu' if shutil.which('nvidia-smi') else 'cpu'}\n")
     try:
         descriptor = os.open(root / ".env", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:

@@ -235,7 +235,7 @@ class Shop(Section):
     priced: bool = Field(default=True, description="purchases carry what was paid; false where a source has no prices")
     keep_snapshots: int = Field(default=14, gt=1, description="published nights that stay for rollback")
     object_store: str | None = Field(
-        default=None, description="fsspec URI that published tables go to, too; ${VARIABLES} are filled in"
+        default=None, description="fsspec URI that published tables go to, too; else SHOPKEEL_OBJECT_STORE/NAME"
     )
     max_users: int | None = Field(default=None, gt=0, description="a fixed cohort for trials; none reads all")
     encoder: EncoderSettings
@@ -394,6 +394,8 @@ def _located(loaded: dict[str, Any], folder: Path) -> dict[str, Any]:
     located, landing = dict(loaded), loaded.get("landing")
     if isinstance(loaded.get("object_store"), str):
         located["object_store"] = _filled("object_store", loaded["object_store"])
+    elif store := os.environ.get("SHOPKEEL_OBJECT_STORE"):
+        located["object_store"] = f"{store.rstrip('/')}/{loaded.get('name')}"
     for key in ("policy", "pages"):
         name = loaded.get(key)
         if isinstance(name, str) and name.endswith((".yaml", ".yml")):

@@ -196,6 +196,17 @@ def test_the_policy_hash_tells_any_change_and_nothing_else(write: Write) -> None
     assert len(hashes - {same.policy_hash}) == len(changes)
 
 
+def test_a_platform_gives_every_shop_a_place_in_its_object_store_and_a_shops_own_goes_before(
+    write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = load_shop("grocer")
+    assert before.object_store is None
+    monkeypatch.setenv("SHOPKEEL_OBJECT_STORE", "s3://snapshots/")
+    placed = load_shop("grocer")
+    assert (placed.object_store, placed.policy_hash) == ("s3://snapshots/grocer", before.policy_hash)
+    assert load_shop(str(write(object_store="s3://own/place"))).object_store == "s3://own/place"
+
+
 @pytest.mark.parametrize("day", ["", "yesterday", "2017-02-30", "2017/03/01", "01.03.2017", "2017-3-1", "20170301T00"])
 def test_a_day_that_is_none_is_refused(day: str) -> None:
     with pytest.raises(ConfigError, match="write it as YYYY-MM-DD"):
