@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from pipeline import tracking
-from pipeline.record import RUNS, JsonRecorder, last_values
+from pipeline.record import FILES, RUNS, JsonRecorder, last_values
 from pipeline.settings import Night, load_shop
 from pipeline.tracking import client
 from pipeline.warehouse.manifest import Manifest
@@ -187,13 +187,26 @@ def test_feeds_are_dataset_inputs(home: Path, store: Any) -> None:
 def test_the_note_says_what_was_published_and_why(home: Path, store: Any) -> None:
     night = a_night(home, "note")
     write_record(night)
+    (night.record / "data_card.html").write_text("<p>card</p>")
+    plot = night.record / FILES / "plots" / "importance-lists.png"
+    plot.parent.mkdir(parents=True)
+    plot.write_bytes(b"")
+    told = {"why": "w", "price": None, "binding": [], "point": "p", "lists": [], "changes": [], "sample": []}
+    _keep(JsonRecorder(night.record / RUNS / "balance"), night, "balance", told)
+    audits = [{"audit": name, "cases": n, "violations": 0} for name, n in (("consent", 8), ("leakage", 0))]
+    _keep(JsonRecorder(night.record / RUNS / "audit"), night, "audits", audits)
     tracking.ship(night)
     note = runs(store, night)[f"{DAY} night"].data.tags["mlflow.note.content"]
     assert f"# note, {DAY}, run night: published" in note
     assert f"| encoder | **baseline** | {FROZEN} | by so much |" in note
     assert "| 0.2500 | 0.2000 to 0.3000 |" in note
     assert "Gates: 1 of 1 suites passed." in note
-    assert "`data_docs/ingest/index.html`" in note
+    assert "Audits: 1 within their limits, in 8 cases; without a case: leakage." in note
+    *_, last = note.splitlines()
+    assert last == (
+        "Under Artifacts: the night's page `report.html`; what was handed over `data_card.html`; what moves places and "
+        "contacts `plots/importance-lists.png`; Data Docs `data_docs/ingest/index.html`."
+    )
 
 
 def test_shipping_again_changes_nothing(home: Path, store: Any) -> None:

@@ -169,7 +169,7 @@ def importance(record: Path) -> Iterator[Drawing]:
         if not moved:
             continue
         most = sorted(moved.items(), key=lambda pair: (-pair[1], pair[0]))[:MOVERS][::-1]
-        names, values = [feature.replace("_", " ") for feature, _ in most], [value for _, value in most]
+        names, values = [_feature(feature) for feature, _ in most], [value for _, value in most]
         figure, axes = new_figure(height=0.8 + 0.24 * len(names))
         axes.barh(names, values, color=BLUE, height=0.62)
         axes.set(xlabel="mean absolute contribution, log-odds")
@@ -177,9 +177,17 @@ def importance(record: Path) -> Iterator[Drawing]:
         words = ", ".join(f"{one} {value:.2f}" for one, value in zip(reversed(names), reversed(values), strict=True))
         yield Drawing(
             f"importance-{name}", title, f"Largest of {len(moved)} features: {words}.",
-            f"Shapley values of the features, averaged over {over}: what the model reads, not what causes anything.",
+            f"Shapley values of the features, averaged over {over}: what the model reads, not what causes anything. In "
+            "brackets how a value is read: its logarithm, or as a share of the largest that the shopper has.",
             figure,
         )  # fmt: skip
+
+
+def _feature(name: str) -> str:
+    """A feature's name for people: `part/way.form` is part: way (form)."""
+    part, _, way = name.replace("_", " ").rpartition("/")
+    way, _, form = way.partition(".")
+    return (f"{part}: " if part else "") + way + (f" ({form})" if form else "")
 
 
 def reliability(record: Path) -> Iterator[Drawing]:

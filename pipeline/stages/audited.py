@@ -30,7 +30,7 @@ from pipeline.stages.score_audiences import CONSENTS
 
 DETAILS = "audit_groups"
 CONSENT_WORDS = {
-    "personalisation": "agree to a personalised shop", "ads": "agree to that and to personalised ads",
+    "personalisation": "agree to a personalised shop", "ads": "agree to a personalised shop and personalised ads",
     "audiences": "agree to personalised ads and to the use of data for them",
 }  # fmt: skip
 ATTRIBUTES = [column.name for column in USERS.raw.columns if column.privacy is Privacy.AUDIT]

@@ -9,6 +9,10 @@ from pipeline.record import FILES, RUNS, last_values
 from pipeline.settings import Night
 
 LINES = 12  # changes shown on the run's page; the sample has more
+PAGES = {
+    "report.html": "the night's page", "model_card.html": "what each model is for, and the audits by group",
+    "data_card.html": "what was handed over", "marketing.html": "audiences for marketing",
+}  # fmt: skip
 HEADLINES = {
     "NDCG@10 of the lists": "ndcg/fused@10",
     "its gain over popularity": "gain/ndcg_fused_over_popularity@10",
@@ -47,8 +51,7 @@ def note(night: Night, tags: Mapping[str, str]) -> str:
     gates = [name for name in measured if name.startswith("gate/") and name.endswith("/passed")]
     passed = sum(measured[name] == 1 for name in gates)
     said += [f"Gates: {passed} of {len(gates)} suites passed.", ""] if gates else []
-    docs = ", ".join(f"`data_docs/{path.parts[-3]}/index.html`" for path in sorted(folder.glob("*/files/data_docs")))
-    said += ["Under Artifacts: the night's page `report.html`" + (f"; Data Docs {docs}." if docs else ".")]
+    said += [f"Under Artifacts: {'; '.join(found)}."] if (found := _artifacts(night)) else []
     said += ["", f"Provenance: {tags['provenance']}"] if tags.get("provenance") else []
     return "\n".join(said)
 
@@ -89,7 +92,8 @@ def balance(night: Night) -> list[str]:
             f"| `{one['user']}` | {one['surface']} | {_cell(one['item'])} | {one['change']} | {_cell(one['reason'])} |"
             for one in noted["sample"][:LINES]
         ]
-    said += _promises(folder)
+    said += _held(folder / "audit" / FILES, "promises", "promise", "kept", "broken")
+    said += _held(folder / "audit" / FILES, "audits", "audit", "within their limits", "beyond a limit")
     plots = [name for name in ("front", "attribution") if (night.record / FILES / "plots" / f"{name}.png").exists()]
     said += (
         ["", f"Plots: {', '.join(f'`plots/{name}.png`' for name in plots)}; tables: `balance.json`."] if plots else []
@@ -97,17 +101,30 @@ def balance(night: Night) -> list[str]:
     return [*said, ""]
 
 
-def _promises(folder: Path) -> list[str]:
-    """Whether the promises held, as the audit recounted them."""
-    path = folder / "audit" / FILES / "promises.json"
-    promises = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
-    if not promises:
+def _held(folder: Path, name: str, what: str, held: str, broken: str) -> list[str]:
+    """Whether the promises, or the audits' limits, held, as the audit recounted them."""
+    path = folder / f"{name}.json"
+    found = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
+    if not found:
         return []
-    broken = [one["promise"] for one in promises if one["violations"]]
-    untried = [one["promise"] for one in promises if not one["cases"]]
-    told = f"broken: **{', '.join(broken)}**" if broken else f"{len(promises) - len(untried)} kept"
+    bad = [one[what] for one in found if one["violations"]]
+    untried = [one[what] for one in found if not one["cases"]]
+    told = f"{broken}: **{', '.join(bad)}**" if bad else f"{len(found) - len(untried)} {held}"
     without = f"; without a case: {', '.join(untried)}" if untried else ""
-    return ["", f"Promises: {told}, in {sum(one['cases'] for one in promises):,} cases{without}."]
+    return ["", f"{name.capitalize()}: {told}, in {sum(one['cases'] for one in found):,} cases{without}."]
+
+
+def _artifacts(night: Night) -> list[str]:
+    """What there is to open, by what it is."""
+    found = [f"{words} `{name}`" for name, words in PAGES.items() if (night.record / name).exists()]
+    drawn = sorted((night.record / FILES / "plots").glob("importance-*.png"))
+    docs = sorted((night.record / RUNS).glob("*/files/data_docs"))
+    for words, paths in (
+        ("what moves places and contacts", [f"`plots/{path.name}`" for path in drawn]),
+        ("Data Docs", [f"`data_docs/{path.parts[-3]}/index.html`" for path in docs]),
+    ):
+        found += [f"{words} {', '.join(paths)}"] if paths else []
+    return found
 
 
 def _or_dash(value: float | None, form: str) -> str:

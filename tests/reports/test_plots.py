@@ -127,6 +127,13 @@ def test_importance_shows_what_moves_most_first(
     assert drawing.alt == "Largest of 3 features: sends before 0.50, baskets 90d 0.25."
 
 
+def test_a_features_name_is_for_people() -> None:
+    names = ("personal/weight.log_share", "user/lines", "co_visitation/next.log", "baskets_90d")
+    assert [plots._feature(name) for name in names] == [
+        "personal: weight (log share)", "user: lines", "co visitation: next (log)", "baskets 90d",
+    ]  # fmt: skip
+
+
 def test_reliability_shows_rates_and_counts(write_record: Callable[..., Night]) -> None:
     drawing = only(plots.reliability, write_record())
     rates, counts = drawing.figure.axes
