@@ -14,7 +14,9 @@ Two runs of one day, say a backfill's and yours, share no files: each has a name
 
 **When it fails.** Readers keep the last good snapshot. A data, contract or gate error fails at once: read the task's
 last log line, which says where, what and the remedy, and the night's report and Data Docs for the evidence. I/O and
-memory errors are retried twice first. Clear the failed task once mended. Without Airflow: `shopkeel run --date DAY`.
+memory errors are retried twice first. Clear the failed task once mended. A night that is not done five hours after it
+was queued, and every final failure, is told by log, e-mail and webhook (docs/operations.md). Without Airflow:
+`shopkeel run --date DAY`.
 
 **Owner.** personalisation
 """
@@ -26,7 +28,7 @@ from typing import Any
 import pendulum
 from airflow.sdk import CronDataIntervalTimetable, Metadata, Param, dag, task
 
-from pipeline.airflow_defaults import DEFAULT_ARGS, GPU, SNAPSHOT, tonight
+from pipeline.airflow_defaults import DEADLINE, DEFAULT_ARGS, GPU, SNAPSHOT, tonight
 
 ZONE = "America/New_York"
 
@@ -39,6 +41,7 @@ ZONE = "America/New_York"
     catchup=False,
     max_active_runs=1,
     dagrun_timeout=timedelta(hours=12),
+    deadline=DEADLINE,
     default_args=DEFAULT_ARGS,
     params={
         "shop": Param("grocer", type="string", description="a known shop, or the path of its .yaml file"),

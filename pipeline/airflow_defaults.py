@@ -3,6 +3,7 @@
 The one module that imports Airflow. Not here: DAGs (dags/) and anything a stage does.
 """
 
+import asyncio
 import ctypes
 import hashlib
 import logging
@@ -15,7 +16,10 @@ from datetime import timedelta
 from typing import Any
 
 from airflow.sdk import Asset, ExceptionRetryPolicy, RetryAction, RetryRule, get_current_context
+from airflow.sdk.definitions.callback import AsyncCallback
+from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
 
+from pipeline import alerts
 from pipeline.errors import ConfigError
 from pipeline.settings import Night, load_shop, open_night
 
@@ -56,14 +60,34 @@ RETRY = ExceptionRetryPolicy(
 
 
 def tell_owner(context: Any) -> None:
-    """Log a task's final failure in one line; runs without a date (assets, manual ones) have it too."""
+    """Tell a task's final failure in one line; runs without a date (assets, manual ones) have it too."""
     task, params = context["ti"].task_id, context.get("params") or {}
-    log.error(
-        "shop %s: task %s failed: %s; the last good snapshot stays, see the DAG's page for what to do",
-        params.get("shop"),
-        task,
-        context.get("exception"),
+    text = (
+        f"shop {params.get('shop')}: task {task} failed: {context.get('exception')}; "
+        "the last good snapshot stays, see the DAG's page for what to do"
     )
+    log.error(text)
+    alerts.tell(text, kind="failure", shop=str(params.get("shop")), day=str(params.get("day")), task=task)
+
+
+async def tell_late(context: Any) -> None:
+    """Tell that a run is late: in the triggerer, as workers may hang. A backfill has no hurry."""
+    run = context["dag_run"]
+    if run["run_type"] == "backfill":
+        return
+    conf = run.get("conf") or {}
+    shop, day = conf.get("shop") or "as scheduled", conf.get("day") or run.get("data_interval_start")
+    text = f"{run['dag_id']} of shop {shop}, {day}: not done by its deadline; readers have the last good snapshot"
+    log.error(text)
+    await asyncio.to_thread(alerts.tell, text, kind="deadline", shop=str(shop), day=str(day), task="")
+
+
+DEADLINE = DeadlineAlert(
+    reference=DeadlineReference.DAGRUN_QUEUED_AT,
+    interval=timedelta(hours=float(os.environ.get("SHOPKEEL_DEADLINE_HOURS", "5"))),
+    callback=AsyncCallback(tell_late),
+)
+"""By when a night should be published, counted from when its run was queued."""
 
 
 def end_with_supervisor(_context: Any) -> None:
@@ -82,10 +106,10 @@ def end_with_supervisor(_context: Any) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
+# How long an unknown error waits for its retry is Airflow's own setting, [core] default_task_retry_delay: 5 minutes.
 DEFAULT_ARGS: dict[str, Any] = {
     "owner": "personalisation",
     "retries": 2,
-    "retry_delay": timedelta(minutes=5),
     "retry_policy": RETRY,
     "execution_timeout": timedelta(hours=2),
     "on_execute_callback": end_with_supervisor,

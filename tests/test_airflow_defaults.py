@@ -1,5 +1,6 @@
 """What the DAGs share: which errors are retried, which day a run is for, what a failure tells, how a task ends."""
 
+import asyncio
 import logging
 import os
 import socket
@@ -7,16 +8,17 @@ import subprocess
 import sys
 import time
 import types
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from airflow.sdk import RetryAction
 from airflow.sdk.execution_time import task_runner
 
-from pipeline import airflow_defaults, errors
+from pipeline import airflow_defaults, alerts, errors
 from pipeline.airflow_defaults import DEFAULT_ARGS, RETRY, tell_owner, tonight
 from pipeline.warehouse.staging import RUN
+from tests.receivers import webhook
 
 ROOT = Path(__file__).parents[1]
 OURS = [value for value in vars(errors).values() if isinstance(value, type) and issubclass(value, errors.ShopkeelError)]
@@ -39,7 +41,7 @@ def test_our_errors_fail_at_once(error):
 def test_what_a_rerun_may_cure_is_retried(error):
     decision = RETRY.evaluate(error("x"), 1, 3)
     assert decision.action is RetryAction.RETRY
-    assert decision.retry_delay < DEFAULT_ARGS["retry_delay"]
+    assert decision.retry_delay < timedelta(seconds=300), "sooner than what nobody knows"
 
 
 def test_unknown_errors_take_the_standard_way():
@@ -159,6 +161,30 @@ def test_failure_is_told_in_one_line_without_a_date(caplog):
     assert "grocer" in record.message
     assert "audit failed: no" in record.message
     assert "last good snapshot stays" in record.message
+
+
+def test_a_final_failure_reaches_the_webhook(monkeypatch):
+    context = {"ti": types.SimpleNamespace(task_id="audit"), "params": {"shop": "grocer"}, "exception": OSError("full")}
+    with webhook() as (url, bodies):
+        monkeypatch.setenv(alerts.WEBHOOK, url)
+        tell_owner(context)
+    assert [(one["kind"], one["shop"], one["task"]) for one in bodies] == [("failure", "grocer", "audit")]
+    assert "full" in bodies[0]["text"]
+
+
+@pytest.mark.parametrize(("kind", "told"), [("manual", 1), ("scheduled", 1), ("backfill", 0)])
+def test_a_late_night_reaches_the_webhook_and_a_backfill_has_no_hurry(monkeypatch, kind, told):
+    run = {"dag_id": "nightly", "run_type": kind, "conf": {"shop": "corner"}, "data_interval_start": "2017-03-20"}
+    with webhook() as (url, bodies):
+        monkeypatch.setenv(alerts.WEBHOOK, url)
+        asyncio.run(airflow_defaults.tell_late(context={"dag_run": run}))
+    assert [(one["kind"], one["shop"], one["day"]) for one in bodies] == [("deadline", "corner", "2017-03-20")] * told
+
+
+def test_the_deadlines_callback_is_found_by_its_name():
+    path = airflow_defaults.DEADLINE.callback.path
+    assert path == "pipeline.airflow_defaults.tell_late"
+    assert airflow_defaults.DEADLINE.interval == timedelta(hours=5)
 
 
 def family(late: bool) -> None:
