@@ -185,6 +185,9 @@ class ChatSettings(Section):
 
     answered_items: int = Field(default=500, ge=0, description="best sellers that answers are made for")
     orders: int = Field(default=20, gt=0, description="latest orders of each user that the user may ask for")
+    generator: str = Field(
+        default="", description="small language model that re-words sentences, as embedded:smollm2-135m; empty: none"
+    )
 
 
 class QuestionSettings(Section):
@@ -212,6 +215,15 @@ class Thresholds(Section):
     answers_max_calibration_error: float = Field(default=0.1, gt=0, le=1)
     answers_max_flip_rate: float = Field(
         default=0.05, ge=0, le=1, description="turns that the champion reads right and the challenger wrong"
+    )
+    phrasing_min_accepted: float = Field(
+        default=0.5, ge=0, le=1, description="re-worded sentences, of kinds never taught, that pass the copy check"
+    )
+    phrasing_max_unsupported: float = Field(
+        default=0.01, ge=0, le=1, description="re-worded sentences that passed it and say what no fact does"
+    )
+    phrasing_max_flip_rate: float = Field(
+        default=0.1, ge=0, le=1, description="sentences that the champion re-words and the challenger cannot"
     )
 
 

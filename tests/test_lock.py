@@ -84,7 +84,7 @@ def test_what_is_installed_is_what_is_locked():
     assert installed == PINNED, "run `make setup`"
 
 
-@pytest.mark.parametrize("extra", ["spark", "stack"])
+@pytest.mark.parametrize("extra", ["generator", "spark", "stack"])
 def test_extras_outside_the_lock_pin_exactly(extra):
     for requirement in requirements(EXTRAS[extra]):
         assert re.fullmatch(r"==[0-9.]+", str(requirement.specifier)), requirement

@@ -8,15 +8,14 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Protocol
 
 import numpy as np
 
 from pipeline.answering import words as phrases
 from pipeline.answering.asking import Asking, language_of
-from pipeline.answering.copying import is_copied, rewords
 from pipeline.answering.facts import SHOP, Handover, Reply, Sentence
 from pipeline.answering.goods import Goods, Mention
+from pipeline.answering.leaving import Generator, checked
 from pipeline.answering.library import Library
 from pipeline.answering.search import Encode, words
 from pipeline.answering.shelf import Shelf
@@ -29,14 +28,6 @@ OF_ITEMS = ("price", "stock", "about", "opinion", "goes_with", "bought")
 OF_USERS = ("last_order", "orders", "order", "bought", "offers", "recommend", "profile")
 POINTING = re.compile(r"(?i)\b(?:it|its|that|this|them|they|one|those|these)\b|它|这个|那个|这件|那件|这款")
 REMEMBERED = 1000  # turns understood
-REWORDED = 1  # sentences of a reply that a generator may re-word: one retrieved fact each
-
-
-class Generator(Protocol):
-    """Re-words one sentence. What it writes is used only if it says the same."""
-
-    def reword(self, sentence: str, question: str) -> str:
-        """The sentence in other words."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +91,7 @@ class Answerer:
             sentence = say("too_long" if question else "blank", language)
             return Reply("outside", SHOP, language, (sentence,), 0.0, abstained=True)
         understood = self._heard(tuple(turn for turn in turns[-MOST_TURNS:] if len(turn) <= LONGEST_QUESTION))
-        return self._checked(self._answered(understood, account), question)
+        return checked(self._answered(understood, account), question, self.generator)
 
     def _talk(self, turns: tuple[str, ...]) -> Understood:
         before = self._heard(turns[:-1]) if len(turns) > 1 else None
@@ -216,29 +207,6 @@ class Answerer:
             "profile": lambda turn, mine: phrases.profile(mine.profile(), turn.language),
         }
         return _reply(turn, tools[turn.asked](turn, account))
-
-    # What leaves
-
-    def _checked(self, reply: Reply, question: str) -> Reply:
-        """The reply, re-worded where that says the same; what fails the copy check never leaves."""
-        said = tuple(sentence for sentence in reply.sentences if is_copied(sentence))
-        if len(said) < len(reply.sentences) and not any(sentence.facts for sentence in said):
-            unknown = (say("unknown", reply.language),)
-            return replace(reply, sentences=unknown, abstained=True, confidence=0.0, notes={"dropped": "all"})
-        return replace(reply, sentences=self._reworded(said, question))
-
-    def _reworded(self, said: tuple[Sentence, ...], question: str) -> tuple[Sentence, ...]:
-        if self.generator is None:
-            return said
-        out, left = [], REWORDED
-        for sentence in said:
-            if sentence.facts and left:
-                left -= 1
-                text = self.generator.reword(sentence.text, question)
-                out.append(Sentence(text, sentence.facts) if rewords(text, sentence) else sentence)
-            else:
-                out.append(sentence)
-        return tuple(out)
 
 
 def _last_order(turn: Understood, account: Account) -> list[Sentence]:

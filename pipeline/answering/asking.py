@@ -19,13 +19,13 @@ from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS, TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.multiclass import OneVsRestClassifier
 
+from pipeline.answering.facts import CHINESE
 from pipeline.answering.search import Encode, words
 
 UNTOOLED = ("policy", "outside", "person")  # what documents or people answer
 # Function words by scikit-learn's list that name goods, too.
 GOODS_TOO = frozenset(["bill", "fire", "system", "mill", "bottom", "top", "side", "thick", "thin", "cry", "interest"])
 SLOTS = {"{item}": "item", "{number}": "number", "{campaign}": "campaign"}
-CHINESE = re.compile(r"[\u3400-\u9fff]")
 
 
 @dataclass(frozen=True)

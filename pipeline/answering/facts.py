@@ -21,6 +21,7 @@ ADDRESS = re.compile(
     | [^\s@]+ @ [^\s@]+ \. \S+"""
 )
 HOST = re.compile(r"(?i)\b(?:[a-z0-9-]+\.)+[a-z]{2,24}\b")  # a bare one loses its dots: 'dr.pepper' may be meant
+CHINESE = re.compile(r"[\u3400-\u9fff]")
 TAG = re.compile(r"<[^<>]*>?|&\#?\w{1,12};")
 MARKDOWN = re.compile(r"!?\[[^\[\]]*\]\s*(?:\([^()]*\)?|\[[^\[\]]*\]|:\s*\S+)")
 SPACED = {"Cf": "", "Co": "", "Cn": "", "Cs": "", "Mn": "", "Cc": " ", "Zl": " ", "Zp": " ", "Zs": " "}

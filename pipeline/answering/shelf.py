@@ -30,17 +30,18 @@ class Shelf:
 
     def of_item(self, shop: Shop, asked: str, item: Row, language: str) -> Reply:
         """What is asked of an article."""
-        return self._kept(asked, item.key, language) or of_item(shop, asked, item, language)
+        return self.kept(asked, item.key, language) or of_item(shop, asked, item, language)
 
     def popular(self, shop: Shop, language: str) -> Reply:
         """What most users bought of late."""
-        return self._kept("popular", SHOP, language) or popular(shop, language)
+        return self.kept("popular", SHOP, language) or popular(shop, language)
 
     def campaign(self, row: Row, language: str) -> Reply:
         """When a campaign runs."""
-        return self._kept("campaign", row.key, language) or campaign(row, language)
+        return self.kept("campaign", row.key, language) or campaign(row, language)
 
-    def _kept(self, asked: str, subject: str, language: str) -> Reply | None:
+    def kept(self, asked: str, subject: str, language: str) -> Reply | None:
+        """The row of that key; None where there is none."""
         row = self._rows.get((asked, subject, language))
         if row is None:
             return None

@@ -1,95 +1,103 @@
-"""The current snapshot opened for talk, and opened again when readers get another. Not here: how talk arrives."""
+"""The current snapshot opened for talk, and opened again when readers get another. Not here: how talk arrives.
+
+What is asked in the words of a precomputed question is answered before models and catalogue are opened: those are
+imported and read at the first question that needs them.
+"""
 
 import hashlib
 from collections.abc import Sequence
 from contextlib import ExitStack
+from functools import cached_property
 from threading import Lock
 from typing import TYPE_CHECKING
 
-import ibis
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.answering.answerer import Answerer, Generator
 from pipeline.answering.facts import Reply
-from pipeline.answering.search import Encode
+from pipeline.answering.leaving import Generator, checked
+from pipeline.answering.ready import Ready
 from pipeline.answering.shelf import Shelf
 from pipeline.answering.tools import Account, Shop
 from pipeline.contracts.tables import ANSWERS, ITEM_FACTS
-from pipeline.engine import connect
 from pipeline.errors import NoData
-from pipeline.features.texts import item_text
 from pipeline.settings import Night
 from pipeline.warehouse.snapshot import Snapshot, pinned, pointer
 
 if TYPE_CHECKING:
+    from pipeline.answering.answerer import Answerer
+    from pipeline.answering.search import Encode
     from pipeline.models.encoder import Encoder
 
 MANY = 8  # texts that are worth keeping the vectors of
 TABLES = (ANSWERS.name, ITEM_FACTS.name)
 
 
-class Chat:
-    """Answers from the snapshot that readers get, or from one that is named."""
+class Opened:
+    """One snapshot, and what answers from it, opened when first needed."""
 
-    def __init__(self, night: Night, snapshot_id: str | None = None, generator: Generator | None = None) -> None:
-        """Open it.
+    def __init__(self, night: Night, snapshot: Snapshot, generator: Generator | None) -> None:
+        """Read the questions that were answered by night.
 
         Args:
             night: any night of the shop.
-            snapshot_id: answer from this one, whatever readers get; the current one when left out.
-            generator: re-words facts; templates alone when left out.
+            snapshot: held by the caller.
+            generator: re-words facts; what the night tuned and judged when left out, else templates alone.
 
         Raises:
-            NoData: nothing is published, or a night that knew of no chat.
+            NoData: the night knew of no chat.
         """
-        self._night, self._fixed, self._generator = night, snapshot_id, generator
-        self._lock, self._held = Lock(), ExitStack()
-        self._opened = self._open(snapshot_id)
-
-    @property
-    def snapshot(self) -> Snapshot:
-        """The snapshot that answers come from."""
-        return self._opened[0]
-
-    @property
-    def answerer(self) -> Answerer:
-        """What answers from it."""
-        return self._opened[1]
-
-    def _open(self, snapshot_id: str | None) -> tuple[Snapshot, Answerer]:
-        """Open a snapshot and hold it, so that the janitor leaves it; what was held before is let go."""
-        with ExitStack() as held:
-            snapshot = held.enter_context(pinned(self._night.warehouse, snapshot_id))
-            answerer = self._answerer(snapshot)
-            self._held.close()
-            self._held = held.pop_all()
-        return snapshot, answerer
-
-    def _answerer(self, snapshot: Snapshot) -> Answerer:
         if missing := [name for name in TABLES if name not in snapshot.manifest.tables]:
             raise NoData(f"snapshot {snapshot.id}: has no {' and no '.join(missing)}; run a night by this version")
-        shop = Shop(snapshot)
-        shelf = Shelf.of(snapshot.table(ANSWERS.name).to_pylist())
-        encoder = self._encoder(snapshot)
-        if encoder is None:
-            return Answerer(shop, shelf=shelf, generator=self._generator)
-        vectors = self._vectors(shop.items, snapshot.manifest.models["encoder"], encoder)
-        encode = self._kept(snapshot.manifest.models["encoder"], encoder)
-        return Answerer(shop, encode=encode, vectors=vectors, shelf=shelf, generator=self._generator)
+        self._night, self.snapshot, self._lock = night, snapshot, Lock()
+        self.ready, self.generator = Ready(snapshot), generator or self._phrasing()
 
-    def _encoder(self, snapshot: Snapshot) -> "Encoder | None":
+    @property
+    def answerer(self) -> "Answerer":
+        """What answers any question."""
+        with self._lock:
+            return self._whole
+
+    @cached_property
+    def _whole(self) -> "Answerer":
+        from pipeline.answering.answerer import Answerer
+
+        snapshot, shop = self.snapshot, Shop(self.snapshot)
+        shelf = Shelf.of(snapshot.table(ANSWERS.name).to_pylist())
+        encoder = self._encoder()
+        if encoder is None:
+            return Answerer(shop, shelf=shelf, generator=self.generator)
+        version = snapshot.manifest.models["encoder"]
+        vectors, encode = self._vectors(shop.items, version, encoder), self._kept(version, encoder)
+        return Answerer(shop, encode=encode, vectors=vectors, shelf=shelf, generator=self.generator)
+
+    def _phrasing(self) -> Generator | None:
+        """What the model of wordings wrote by night for each frame, where one serves: the model itself stays shut."""
+        version = self.snapshot.manifest.models.get("phrasing")
+        if version is None or not (self._night.models / "phrasing" / version).is_dir():
+            return None
+        from pipeline.answering.rewording import Rewording
+        from pipeline.learning import champions
+
+        book = champions.read_json(champions.folder(self._night.models, "phrasing", version) / "book.json")
+        return Rewording(lambda frame: book.get(frame, ""))
+
+    def _encoder(self) -> "Encoder | None":
         """The encoder that served the night, where its files are at hand; words alone will do without."""
         from pipeline.models import encoder as encoders
 
-        version = snapshot.manifest.models.get("encoder")
+        version = self.snapshot.manifest.models.get("encoder")
         if version is None or not (self._night.models / "encoder" / version).is_dir():
             return None
         return encoders.load(self._night.models, version, self._night.shop.encoder.max_tokens)
 
     def _vectors(self, items: pa.Table, version: str, encoder: "Encoder") -> np.ndarray:
         """Vectors of items that may stand in a list, as the night kept them; 0 for the others."""
+        import ibis
+
+        from pipeline.engine import connect
+        from pipeline.features.texts import item_text
         from pipeline.models.encoder import EmbeddingCache
 
         listed = items.filter(pc.field("is_recommendable"))
@@ -106,7 +114,7 @@ class Chat:
         out[np.asarray(place)] = known[np.asarray(pc.index_in(hashed.column("digest"), pa.array(names)))]
         return out
 
-    def _kept(self, version: str, encoder: "Encoder") -> Encode:
+    def _kept(self, version: str, encoder: "Encoder") -> "Encode":
         """Encodes questions as they come, and keeps vectors of many texts at once: examples and documents."""
         from pipeline.models.encoder import EmbeddingCache
 
@@ -120,6 +128,44 @@ class Chat:
             return np.stack([known[hashlib.sha256(text.encode()).hexdigest()] for text in texts])
 
         return encode
+
+
+class Chat:
+    """Answers from the snapshot that readers get, or from one that is named."""
+
+    def __init__(self, night: Night, snapshot_id: str | None = None, generator: Generator | None = None) -> None:
+        """Open it.
+
+        Args:
+            night: any night of the shop.
+            snapshot_id: answer from this one, whatever readers get; the current one when left out.
+            generator: re-words facts; what the night tuned and judged when left out, else templates alone.
+
+        Raises:
+            NoData: nothing is published, or a night that knew of no chat.
+        """
+        self._night, self._fixed, self._generator = night, snapshot_id, generator
+        self._lock, self._held = Lock(), ExitStack()
+        self._opened = self._open(snapshot_id)
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """The snapshot that answers come from."""
+        return self._opened.snapshot
+
+    @property
+    def answerer(self) -> "Answerer":
+        """What answers any question from it."""
+        return self._opened.answerer
+
+    def _open(self, snapshot_id: str | None) -> Opened:
+        """Open a snapshot and hold it, so that the janitor leaves it; what was held before is let go."""
+        with ExitStack() as held:
+            snapshot = held.enter_context(pinned(self._night.warehouse, snapshot_id))
+            opened = Opened(self._night, snapshot, self._generator)
+            self._held.close()
+            self._held = held.pop_all()
+        return opened
 
     def refresh(self) -> None:
         """Open the snapshot that readers get now, when it is another."""
@@ -138,6 +184,9 @@ class Chat:
             user_key: whose rows may be read; never taken from what was said.
         """
         self.refresh()
-        snapshot, answerer = self._opened
-        account = None if user_key is None else Account(snapshot, answerer.shop, user_key)
+        opened = self._opened
+        if turns and (found := opened.ready.reply(turns[-1])) is not None:
+            return checked(found, turns[-1], opened.generator)
+        answerer = opened.answerer
+        account = None if user_key is None else Account(opened.snapshot, answerer.shop, user_key)
         return answerer.reply(turns, account)

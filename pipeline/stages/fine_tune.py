@@ -7,13 +7,21 @@ from pipeline.errors import ConfigError
 from pipeline.learning import harness
 from pipeline.record import JsonRecorder
 from pipeline.settings import Night
-from pipeline.stages import desk, fine_tune_answers, fine_tune_audiences, fine_tune_recommendations, fine_tune_sentiment
+from pipeline.stages import (
+    desk,
+    fine_tune_answers,
+    fine_tune_audiences,
+    fine_tune_phrasing,
+    fine_tune_recommendations,
+    fine_tune_sentiment,
+)
 
 MODELS: dict[str, Callable[[Night, JsonRecorder, desk.Progress], dict[str, Any]]] = {
     "recommendations": fine_tune_recommendations.run,
     "audiences": fine_tune_audiences.run,
     "sentiment": fine_tune_sentiment.run,
     "answers": fine_tune_answers.run,
+    "phrasing": fine_tune_phrasing.run,
 }
 
 

@@ -29,6 +29,9 @@ def run(night: Night, _item: str | None, recorder: JsonRecorder, progress: desk.
     heard = desk.noted(night, "measured-answers")
     if "no_input" not in heard:
         judgements.append(judge_answers(heard, limits))
+    worded = desk.noted(night, "measured-phrasing")
+    if "no_input" not in worded:
+        judgements.append(judge_phrasing(worded, limits))
     left = desk.left(night)
     judgements = [_told_of(judgement, left.get(judgement.model)) for judgement in judgements]
     facts = [judgement.as_dict() for judgement in judgements]
@@ -100,6 +103,29 @@ def judge_answers(facts: dict[str, Any], limits: Thresholds) -> Judgement:
         and facts["flips"] <= limits.answers_max_flip_rate
     )
     return _judge_reader("answers", facts, good, "intent", "turns")
+
+
+def judge_phrasing(facts: dict[str, Any], limits: Thresholds) -> Judgement:
+    """What re-words the chat's sentences: how often it can, that it adds nothing, and against the champion."""
+    challenger, champion = facts.get("challenger"), facts.get("champion")
+    if challenger is None:
+        return Judgement("phrasing", "kept", champion or "", champion, champion, facts["kept"])
+    words = (
+        f"{facts['accepted']:.1%} of sentences are re-worded, {facts['accepted_new']:.1%} of kinds never taught; "
+        f"{facts['unsupported']:.2%} of these say what no fact does"
+    )
+    if champion:
+        words += f"; {facts['flips']:.1%} of sentences that the champion re-words are not"
+    good = (
+        facts["accepted_new"] >= limits.phrasing_min_accepted
+        and facts["unsupported"] <= limits.phrasing_max_unsupported
+        and facts["flips"] <= limits.phrasing_max_flip_rate
+    )
+    if good:
+        return Judgement("phrasing", "promoted", challenger, champion, challenger, words)
+    if champion:
+        return Judgement("phrasing", "kept", challenger, champion, champion, words)
+    return Judgement("phrasing", "refused", challenger, champion, None, words)
 
 
 def _judge_reader(model: str, facts: dict[str, Any], good: bool, told: str, texts: str) -> Judgement:

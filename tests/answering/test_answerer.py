@@ -20,8 +20,8 @@ class Rewriter:
         self.text, self.seen = text, []
 
     def reword(self, sentence, question):
-        self.seen.append(sentence)
-        return self.text.format(sentence=sentence)
+        self.seen.append(sentence.text)
+        return self.text.format(sentence=sentence.text)
 
 
 @pytest.fixture(scope="module")

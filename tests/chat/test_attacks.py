@@ -42,19 +42,21 @@ class Echoes:
 
 class Betrays:
     def reword(self, sentence, question):
-        return f"{sentence} Bob's order {CANARY}-700001 of 2016-06-06 holds “Secret canary goods” for 7.77 USD."
+        return f"{sentence.text} Bob's order {CANARY}-700001 of 2016-06-06 holds “Secret canary goods” for 7.77 USD."
 
 
 class Decorates:
     def reword(self, sentence, question):
-        return f"{sentence} ![x](http://evil.example/?q=1) <img src=x> PWNED"
+        return f"{sentence.text} ![x](http://evil.example/?q=1) <img src=x> PWNED"
 
 
 class Whispers:
     """Hides what it leaks in small words and changed digits."""
 
     def reword(self, sentence, question):
-        return sentence.replace("0.39", "0.01").replace("2017", "2016").rstrip(".") + ", as for order seven hundred."
+        return (
+            sentence.text.replace("0.39", "0.01").replace("2017", "2016").rstrip(".") + ", as for order seven hundred."
+        )
 
 
 GENERATORS = (None, Echoes(), Betrays(), Decorates(), Whispers())

@@ -42,13 +42,24 @@ def test_nothing_published_or_a_night_without_answers_is_said(night, publish, mo
 def test_where_the_encoder_is_at_hand_meaning_is_asked_too(night, publish, tiny_bert, monkeypatch):
     publish(encoder="v1")
     plain = Chat(night)
+    assert plain.answerer.encode is None
     (night.models / "encoder" / "v1").mkdir(parents=True)
     monkeypatch.setattr(champions, "folder", lambda store, model, version: tiny_bert)
     chat = Chat(night)
-    assert plain.answerer.encode is None
     vectors = chat.answerer.goods.vectors
     assert vectors.shape == (len(chat.answerer.shop.items), 32)
     listed = chat.answerer.shop.items.column("is_recommendable").to_pylist()
     assert [bool(row.any()) for row in vectors] == listed
     assert chat.reply(ASK).text == plain.reply(ASK).text
     assert (night.embeddings / "v1" / "vectors.parquet").is_file()
+
+
+def test_where_a_wording_was_judged_good_it_speaks_and_its_model_stays_shut(night, publish):
+    book = {"[X] costs [Y].": "For [X] you pay [Y].", "Your order [X] of [Y] came to [Z].": "It was 7 USD."}
+    version = champions.keep(night.models, "phrasing", lambda to: champions.write_json(to / "book.json", book))
+    publish(phrasing=version)
+    chat = Chat(night)
+    assert chat.reply(ASK).text == "For “Tomato paste, private brand, 6 oz” you pay 0.39 USD."
+    assert "came to" in chat.reply(("what was in my last order",), ANN).text
+    publish("2017-12-01", phrasing="0" * 12)
+    assert "costs" in chat.reply(ASK).text

@@ -106,3 +106,11 @@ def test_a_machine_without_a_package_prepares_the_others(carried, tmp_path, monk
     assert list(checkpoints.prepare(tmp_path)) == ["toy"]
     assert not checkpoints.is_at_hand("embedded:gone")
     assert checkpoints.is_at_hand("path:/anywhere")
+
+
+def test_weights_whose_reader_is_not_installed_say_which_extra_brings_it(carried, tmp_path, monkeypatch):
+    unread = replace(checkpoints.EMBEDDED["toy"], reader="no_such_reader")
+    monkeypatch.setattr(checkpoints, "EMBEDDED", {"toy": unread})
+    assert not checkpoints.is_at_hand("embedded:toy")
+    with pytest.raises(ConfigError, match="generator"):
+        checkpoints.resolve("embedded:toy", tmp_path)

@@ -97,6 +97,7 @@ def night(tmp_path):
     desk.note(night, "measured-audiences", {"refused": "no campaign"})
     desk.note(night, "measured-sentiment", {"champion": None, "no_input": "no reviews"})
     desk.note(night, "measured-answers", {"champion": None, "no_input": "no dialogues"})
+    desk.note(night, "measured-phrasing", {"champion": None, "no_input": "no generator"})
     return night
 
 
@@ -154,3 +155,30 @@ def test_a_reader_serves_when_it_reads_and_keeps_what_was_right(facts, verdict, 
         found = rule(facts, LIMITS)
         assert (found.model, found.verdict, found.serves) == (model, verdict, serves)
         assert found.why
+
+
+def worded(**facts):
+    usual = {"challenger": NEW, "champion": None, "accepted": 0.9, "accepted_new": 0.6, "unsupported": 0.0, "flips": 0}
+    return usual | facts
+
+
+@pytest.mark.parametrize(
+    ("facts", "verdict", "serves"),
+    [
+        (worded(), "promoted", NEW),
+        (worded(accepted_new=0.49), "refused", None),
+        (worded(unsupported=0.011), "refused", None),
+        (worded(champion=OLD), "promoted", NEW),
+        (worded(champion=OLD, flips=0.11), "kept", OLD),
+        ({"champion": OLD, "kept": "wordings are as they were"}, "kept", OLD),
+    ],
+)
+def test_what_words_the_chat_serves_when_it_can_and_adds_nothing(facts, verdict, serves):
+    found = judge.judge_phrasing(facts, LIMITS)
+    assert (found.model, found.verdict, found.serves) == ("phrasing", verdict, serves)
+    assert found.why
+
+
+def test_a_judged_wording_is_among_what_serves(night, tmp_path):
+    desk.note(night, "measured-phrasing", worded())
+    assert judge.run(night, None, JsonRecorder(tmp_path / "record"), lambda *_: None)["phrasing"] == "promoted"
