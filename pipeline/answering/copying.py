@@ -1,7 +1,8 @@
 """The copy check: every number, name and date of a sentence stands in one of the facts it cites.
 
 What states nothing (a greeting, a question back) has no numbers and no names, so it passes without facts. A re-worded
-sentence must, besides, keep the names and numbers of the one it re-words, deny what that denies, and use few new words.
+sentence must, besides, keep the names and numbers of the one it re-words, deny what that denies, doubt what it doubts,
+tell the same time, and use few new words.
 """
 
 import re
@@ -15,6 +16,15 @@ QUOTED = re.compile(r"“([^”]*)”")
 WORD = re.compile(r"[^\W\d_]+(?:'[a-z]+)?")
 CAPITALS = re.compile(r"(?<![.!?] )(?<!^)\b[A-Z]\w+")  # names, but for a sentence's first word
 DENIALS = frozenset(["no", "not", "never", "none", "without", "cannot", "neither", "nor"])
+# Words of one line turn a statement alike: one of them stands in both sentences or in neither.
+TURNS = (
+    frozenset(["whether", "if"]),
+    frozenset(["last", "lately", "recently", "latest"]),
+    frozenset(["until", "till"]),
+    frozenset(["out"]),
+    frozenset(["yet", "far"]),
+    frozenset(["mean"]),
+)
 NEW_WORDS = 0.34  # share of a re-worded sentence's longer words that may be new
 
 
@@ -45,7 +55,7 @@ def rewords(text: str, original: Sentence) -> bool:
     if not text.strip() or not is_copied(again):
         return False
     before, now = _told(original.text), _told(text)
-    if before != now or _denials(original.text) != _denials(text):
+    if before != now or _denials(original.text) != _denials(text) or _turned(original.text) != _turned(text):
         return False
     held = _words([original.text, *(fact.shown for fact in original.facts)])
     long = [word for word in _words([text]) if len(word) > 3]
@@ -66,6 +76,12 @@ def _words(texts: Iterable[str]) -> set[str]:
 def _denials(text: str) -> int:
     words = [word.lower() for word in WORD.findall(text)]
     return sum(word in DENIALS or word.endswith("n't") for word in words)
+
+
+def _turned(text: str) -> list[bool]:
+    """Which of TURNS a text holds, its names left out."""
+    held = _words([QUOTED.sub(" ", text)])
+    return [bool(words & held) for words in TURNS]
 
 
 def all_copied(sentences: Iterable[Sentence]) -> bool:

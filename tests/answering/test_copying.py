@@ -64,3 +64,19 @@ def test_more_less_or_the_opposite_is_refused(text):
 def test_a_date_is_one_thing():
     assert unsupported(Sentence("Bought on 2017-11-28.", (DAY,))) == []
     assert unsupported(Sentence("Bought on 2017-11-29.", (DAY,))) == ["2017-11-29"]
+
+
+@pytest.mark.parametrize(
+    ("said", "text"),
+    [
+        ("The shop does not tell whether “Rice” is in stock.", "“Rice” is not in stock."),
+        ("“Rice” was last sold at 0.39 USD a piece.", "“Rice” is sold at 0.39 USD a piece."),
+        ("“Rice” is out of stock.", "“Rice” is in stock."),
+        ("Nobody has reviewed “Rice” here yet.", "Nobody has reviewed “Rice” here."),
+        ("Shoppers who bought it lately: 18.", "18 shoppers bought it."),
+    ],
+)
+def test_a_doubt_or_a_time_that_is_lost_is_refused(said, text):
+    facts = tuple(Fact("item_facts", "10001", "title", shown) for shown in ("Rice", "0.39 USD", "18"))
+    assert rewords(said, Sentence(said, facts))
+    assert not rewords(text, Sentence(said, facts))
