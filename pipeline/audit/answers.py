@@ -1,6 +1,7 @@
 """Answers counted again: each fact is looked up in its staged table, each number and name of an answer in its facts.
 
-No code of the chat: rows are joined, values are worded here. Not here: what is answered (`answering`).
+And where the facts of last night's answer hold tonight, and tonight's held then, both are by the same facts. No code of
+the chat: rows are joined, values are worded here. Not here: what is answered (`answering`).
 """
 
 import re
@@ -11,8 +12,10 @@ import pyarrow as pa
 
 from pipeline.audit.finding import Finding, counted
 
-PROMISE = "answers"
+PROMISE, KEPT = "answers", "answers_kept"
+KEY = ["asked", "subject", "answer_language"]
 KEYS = {"item_facts": "item_id", "ad_audience_summary": "campaign_id", "shop_documents": "document_id"}
+READ = (*KEYS, "item_sentiment")
 WORDS = ("title", "brand", "category", "package_size", "campaign_name", "document_title", "document_text")
 FACT = ["table", "key", "column", "shown"]
 
@@ -26,12 +29,8 @@ def rests(tables: Mapping[str, pa.Table]) -> Finding:
     rows = tables["answers"].to_pandas()
     if not len(rows):
         return Finding(PROMISE, 0, 0, None, "No input: nothing is answered.")
-    told = rows.answer_facts.explode().dropna()
-    facts = pd.DataFrame([*told], columns=FACT).assign(answer=told.index)
-    holds = pd.Series(False, index=facts.index)
-    for (table, column), mine in facts.groupby(["table", "column"], sort=True):
-        holds[mine.index] = _agrees(mine, _as_told(tables, str(table), str(column)), str(column))
-    resting = holds.groupby(facts.answer).all()
+    facts = _facts(rows)
+    resting = _holds(facts, tables).groupby(facts.answer).all()
     unsure = ~resting.reindex(rows.index, fill_value=False)  # an answer without facts states nothing
     shown = facts.groupby("answer").shown.agg(list)
     invented = pd.Series(
@@ -40,6 +39,47 @@ def rests(tables: Mapping[str, pa.Table]) -> Finding:
     broken = unsure | invented
     words = "Every answer states what its facts say, and every fact is a value of tonight's tables"
     return counted(PROMISE, len(rows), int(broken.sum()), float(broken.mean()), words)
+
+
+def flips(tables: Mapping[str, pa.Table], last: Mapping[str, pa.Table], most: float) -> Finding:
+    """Whether questions keep their answers while the facts stay.
+
+    Args:
+        tables: as of `rests`, tonight's.
+        last: those of the snapshot before; empty where there is none.
+        most: share of the questions that may be answered by other facts.
+
+    Source: negative flips, Yan et al. 2021, Positive-Congruent Training, https://arxiv.org/abs/2011.09161
+    """
+    if not {"answers", *READ}.issubset(last) or not len(last["answers"]) or not len(tables["answers"]):
+        return counted(KEPT, 0, 0, 0.0, "")
+    now, before = (one["answers"].to_pandas().set_index(KEY).sort_index() for one in (tables, last))
+    both = now.index.intersection(before.index)
+    now, before = (rows.loc[both].reset_index() for rows in (now, before))
+    old, new = _facts(before), _facts(now)
+    stayed = [_holds(old, tables).groupby(old.answer).all(), _holds(new, last).groupby(new.answer).all()]
+    same = pd.concat(stayed, axis=1).reindex(now.index).fillna(False).astype(bool).all(axis=1)
+    told = [rows.answer_facts.map(lambda facts: sorted(tuple(one[name] for name in FACT) for one in facts))
+            for rows in (before, now)]  # fmt: skip
+    flipped = same & (told[0] != told[1])
+    share = float(flipped.sum()) / max(int(same.sum()), 1)
+    over = max(0, int(flipped.sum()) - int(most * same.sum()))
+    words = f"Of questions whose facts stayed at most {most:.0%} are answered otherwise than last night"
+    return counted(KEPT, int(same.sum()), over, share, words)
+
+
+def _facts(rows: pd.DataFrame) -> pd.DataFrame:
+    """Facts of answers, a row each, and which answer they are of."""
+    told = rows.answer_facts.explode().dropna()
+    return pd.DataFrame([*told], columns=FACT).assign(answer=told.index)
+
+
+def _holds(facts: pd.DataFrame, tables: Mapping[str, pa.Table]) -> "pd.Series[bool]":
+    """Whether each fact is a value of the tables."""
+    holds = pd.Series(False, index=facts.index)
+    for (table, column), mine in facts.groupby(["table", "column"], sort=True):
+        holds[mine.index] = _agrees(mine, _as_told(tables, str(table), str(column)), str(column))
+    return holds
 
 
 def _as_told(tables: Mapping[str, pa.Table], table: str, column: str) -> "pd.Series[str]":

@@ -1,11 +1,15 @@
 """Judge the staged night as a whole before any reader may see it."""
 
+from collections.abc import Mapping
 from typing import Any
 
+import pyarrow as pa
+
 from pipeline import gates
-from pipeline.audit.answers import rests
+from pipeline.audit import answers
+from pipeline.audit.finding import Finding
 from pipeline.contracts.feeds import FEEDS
-from pipeline.contracts.tables import AUDITS, CHANGE_LEDGER, ITEM_EXPOSURE, PROMISES, RUN_STATUS, TABLES
+from pipeline.contracts.tables import ANSWERS, AUDITS, CHANGE_LEDGER, ITEM_EXPOSURE, PROMISES, RUN_STATUS, TABLES
 from pipeline.feeds import partitions
 from pipeline.record import JsonRecorder
 from pipeline.settings import Night
@@ -48,7 +52,7 @@ def run(night: Night, _item: str | None, recorder: JsonRecorder, progress: desk.
     frames = {name: staging.read(name) for name in TABLES}
     full = {name: frame for name, frame in frames.items() if len(frame) or name not in empties}
     breaches = audit_audiences.breaches_of(night, frames)
-    kept = promised.frame(night, frames, [audit_audiences.finding(frames, breaches), rests(frames)])
+    kept = promised.frame(night, frames, [audit_audiences.finding(frames, breaches), *_answered(night, frames)])
     note_json(recorder, PROMISES.name, kept.to_pylist())
     found = audited.frame(audits.findings())
     audited.leave(found, audits, recorder)
@@ -59,3 +63,10 @@ def run(night: Night, _item: str | None, recorder: JsonRecorder, progress: desk.
     desk.note(night, "verdict", {"passed": True})
     progress(2, 2)
     return {"rows": rows, "fallbacks": fallbacks}
+
+
+def _answered(night: Night, frames: Mapping[str, pa.Table]) -> list[Finding]:
+    """Whether answers rest on tonight's tables, and are those of last night where nothing changed."""
+    before, read = desk.parent(night), (ANSWERS.name, *answers.READ)
+    last = {name: before.table(name) for name in read if before and name in before.manifest.tables}
+    return [answers.rests(frames), answers.flips(frames, last, night.shop.policy.audit.answer_flips)]

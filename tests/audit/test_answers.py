@@ -4,7 +4,7 @@ import pyarrow as pa
 import pytest
 
 from pipeline.answering.tools import Shop
-from pipeline.audit.answers import rests
+from pipeline.audit.answers import KEPT, flips, rests
 from pipeline.tables import answers
 from tests.small_shop import Source, rows
 
@@ -65,3 +65,29 @@ def test_a_fact_that_changed_after_it_was_answered_is_found():
 def test_no_answers_are_no_pass():
     finding = rests(tables() | {"answers": tables()["answers"].slice(0, 0)})
     assert (finding.cases, finding.sentence[:9]) == (0, "No input:")
+
+
+def test_the_same_facts_have_the_same_answers_and_there_is_no_baseline_before_the_first_night():
+    finding = flips(tables(), tables(), 0.0)
+    assert (finding.promise, finding.cases, finding.violations) == (KEPT, len(tables()["answers"]), 0)
+    for last in ({}, {"answers": tables()["answers"]}, tables() | {"answers": tables()["answers"].slice(0, 0)}):
+        assert flips(tables(), last, 0.0).sentence[:12] == "No baseline:"
+
+
+def test_an_answer_by_other_facts_is_a_flip_only_while_the_facts_stay():
+    shorter = spoiled(answer_facts=lambda facts: facts[:1])  # the price is not told any more, though it stayed
+    assert flips(shorter, tables(), 0.0).violations == 1
+    assert flips(shorter, tables(), 0.05).violations == 0
+    assert flips(tables(), shorter, 0.0).violations == 1
+    given = rows()
+    given["item_facts"][0]["price_cents"] = 40
+    given["item_facts"][3] |= {"in_stock": True, "buyers_recent": 5}
+    dearer = flips(tables(given), tables(), 0.0)
+    assert dearer.violations == 0
+    assert dearer.cases < flips(tables(), tables(), 0.0).cases
+
+
+def test_questions_that_only_one_night_answered_are_no_cases():
+    source = Source(rows())
+    fewer = tables() | {"answers": answers.rows(Shop(source), 1)}
+    assert flips(fewer, tables(), 0.0).cases == len(fewer["answers"])
