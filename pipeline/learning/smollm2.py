@@ -24,8 +24,7 @@ def convert(source: Path, target: Path) -> None:
         quantization_config=GgufConfig(dequantize=True),
         local_files_only=True,
     )
-    del model.config.quantization_config  # which would refuse to be saved
-    plain = type(model)(model.config)
+    plain = type(model)(model.config)  # what was read from GGUF refuses to be saved
     plain.load_state_dict(model.state_dict())
     plain.tie_weights()
     plain.save_pretrained(target)
