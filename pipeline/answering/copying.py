@@ -15,7 +15,7 @@ NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 QUOTED = re.compile(r"“([^”]*)”")
 WORD = re.compile(r"[^\W\d_]+(?:'[a-z]+)?")
 CAPITALS = re.compile(r"(?<![.!?] )(?<!^)\b[A-Z]\w+")  # names, but for a sentence's first word
-DENIALS = frozenset(["no", "not", "never", "none", "without", "cannot", "neither", "nor"])
+DENIALS = frozenset(["no", "not", "never", "none", "without", "cannot", "neither", "nor", "nothing", "nobody"])
 # Words of one line turn a statement alike: one of them stands in both sentences or in neither.
 TURNS = (
     frozenset(["whether", "if"]),

@@ -74,9 +74,11 @@ def test_a_date_is_one_thing():
         ("“Rice” is out of stock.", "“Rice” is in stock."),
         ("Nobody has reviewed “Rice” here yet.", "Nobody has reviewed “Rice” here."),
         ("Shoppers who bought it lately: 18.", "18 shoppers bought it."),
+        ("Of nothing it is sure enough that it goes with “Rice”.", "It goes with “Rice”: of it."),
+        ("Nobody has reviewed “Rice” here yet.", "You have reviewed “Rice” here yet."),
     ],
 )
-def test_a_doubt_or_a_time_that_is_lost_is_refused(said, text):
+def test_a_doubt_a_time_or_a_denial_that_is_lost_is_refused(said, text):
     facts = tuple(Fact("item_facts", "10001", "title", shown) for shown in ("Rice", "0.39 USD", "18"))
     assert rewords(said, Sentence(said, facts))
     assert not rewords(text, Sentence(said, facts))
