@@ -1,12 +1,15 @@
 """Precomputed answers by the very words of their questions: given before anything else of a chat is opened.
 
-A question whose words several answers share, or whose article another has the name of, is left to the whole chat, which
-says so. Not here: other ways of asking (`answerer`), and what the answers are (`shelf`).
+Of articles of one name the best seller is meant, as in the whole chat; where their prices differ, it is left to that to
+say so, and likewise what two answers share the words of. Not here: other ways of asking (`answerer`), and what the
+answers are (`shelf`).
 """
 
 import re
 import unicodedata
+from functools import cached_property
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.answering.facts import Reply
@@ -38,19 +41,27 @@ class Ready:
     def reply(self, question: str) -> Reply | None:
         """The answer to a question in these words; None where there is none, or more than one may be meant."""
         keys = self._keys.get(spoken(question), [])
-        if len(keys) != 1 or not self._is_alone(*keys[0][:2]):
+        if len({(asked, language) for asked, _, language in keys}) != 1:
             return None
         asked, subject, language = keys[0]
+        if asked in OF_ITEM:
+            subject = self._meant(asked, subject)
         mine = self._source.table(ANSWERS.name).filter(pc.field("subject") == subject)
         return Shelf.of(mine.to_pylist()).kept(asked, subject, language)
 
-    def _is_alone(self, asked: str, subject: str) -> bool:
-        """Whether no other article has the name of the one that is asked of."""
-        if asked not in OF_ITEM:
-            return True
-        rows = self._source.table(ITEM_FACTS.name, ["item_id", "title"])
-        names = pc.utf8_trim_whitespace(
-            pc.replace_substring_regex(pc.utf8_lower(rows.column("title")), pattern=APART, replacement=" ")
-        )
-        own = names.filter(pc.equal(rows.column("item_id"), subject))
-        return len(own) == 1 and pc.sum(pc.equal(names, own[0])).as_py() == 1
+    def _meant(self, asked: str, subject: str) -> str:
+        """Of the articles in lists that have an article's name the best seller; empty where their prices differ."""
+        listed = self._listed
+        twins = listed.filter(pc.equal(listed["name"], listed.filter(pc.field("item_id") == subject)["name"][0]))
+        prices = pc.unique(twins["price_cents"].drop_null())
+        if asked == "price" and len(prices) > 1:
+            return ""
+        return str(twins["item_id"][pc.index(twins["buyers_recent"], pc.max(twins["buyers_recent"])).as_py()])
+
+    @cached_property
+    def _listed(self) -> pa.Table:
+        """Articles that may stand in a list, by item id, and the words of their names."""
+        columns = ["item_id", "title", "price_cents", "buyers_recent", "is_recommendable"]
+        rows = self._source.table(ITEM_FACTS.name, columns).filter(pc.field("is_recommendable"))
+        words = pc.replace_substring_regex(pc.utf8_lower(rows["title"]), pattern=APART, replacement=" ")
+        return rows.append_column("name", pc.utf8_trim_whitespace(words))

@@ -47,11 +47,14 @@ def test_marks_and_case_do_not_matter_but_words_do(shop):
     assert at_hand.reply("") is None
 
 
-def test_two_articles_of_one_name_and_documents_in_two_languages_are_left_to_the_chat(shop):
+def test_of_one_name_the_best_seller_is_meant_unless_prices_differ_and_documents_are_left_to_the_chat(shop):
     at_hand, _, _ = shop
     assert at_hand.reply("How much is “Whole milk, private brand, 1 ga”?") is None
+    assert at_hand.reply("Is “Whole milk, private brand, 1 ga” in stock?").subject == "10003"
     assert at_hand.reply("“Delivery”") is None
     twin = rows()
-    twin["item_facts"].append(item("10009", "Tomato Paste (private brand) 6 oz", 45, is_recommendable=False))
-    again, _, _ = ready(twin)
-    assert again.reply("How much is “Tomato paste, private brand, 6 oz”?") is None
+    twin["item_facts"].append(item("10009", "Tomato Paste (private brand) 6 oz", 45, buyers_recent=10))
+    for price, listed, meant in ((45, True, None), (39, True, "10009"), (45, False, "10001")):
+        twin["item_facts"][-1] |= {"price_cents": price, "is_recommendable": listed}
+        found = ready(twin)[0].reply("How much is “Tomato paste, private brand, 6 oz”?")
+        assert (found and found.subject) == meant
