@@ -27,6 +27,10 @@ SURE = 0.3  # least probability of what is asked
 OF_ITEMS = ("price", "stock", "about", "opinion", "goes_with", "bought")
 OF_USERS = ("last_order", "orders", "order", "bought", "offers", "recommend", "profile")
 POINTING = re.compile(r"(?i)\b(?:it|its|that|this|them|they|one|those|these)\b|它|这个|那个|这件|那件|这款")
+# Corrections: another of what was offered, what is not meant, and a name that takes the place of the last one.
+OTHER = re.compile(r"(?i)\b(?:the other|another|the second) one\b|另一个|另外一个|第二个")
+INSTEAD = re.compile(r"(?i)\binstead of [^,.;?!]*|不是[^,，。??]*[,，]\s*(?:而)?是")
+CORRECTS = re.compile(r"(?i)^\s*(?:no|nope|sorry|wait)\b|\bi mean(?:t)?\b|我是说|^不对|^不是")
 REMEMBERED = 1000  # turns understood
 
 
@@ -99,15 +103,19 @@ class Answerer:
 
     def understood(self, question: str, before: Understood | None = None) -> Understood:
         """One turn, with what it leaves open filled in from the turn before."""
-        masked = self.goods.masked(question)
-        vector, meaning = self.encode([question, masked]) if self.encode is not None else (None, None)
-        asked, mention = self.asking.of(masked, meaning), self.goods.mentioned(question, vector)
+        meant = INSTEAD.sub(" ", question)
+        masked = self.goods.masked(meant)
+        vector, meaning = self.encode([meant, masked]) if self.encode is not None else (None, None)
+        asked, mention = self.asking.of(masked, meaning), self.goods.mentioned(meant, vector)
         about, confidence = asked.about, asked.confidence
         if before is not None:
             points = not mention.said or (POINTING.search(question) is not None and not mention.items)
-            if points and about in OF_ITEMS:
+            corrects = CORRECTS.search(question) is not None
+            if OTHER.search(question) and before.mention.items and before.asked in OF_ITEMS:
+                about, confidence, mention = before.asked, before.confidence, before.mention.others
+            elif points and about in OF_ITEMS:
                 mention = before.mention
-            elif mention.items and confidence < SURE and before.asked in OF_ITEMS:
+            elif mention.items and (confidence < SURE or corrects) and before.asked in OF_ITEMS:
                 about, confidence = before.asked, before.confidence
         if about == "last_order" and mention.items:
             about = "bought"  # of an article it is the last time that is asked for

@@ -5,7 +5,7 @@ An article is named when its words hold most of what the question says; several 
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -36,6 +36,12 @@ class Mention:
     coverage: float = 0.0
     said: bool = False
     guess: Row | None = None
+
+    @property
+    def others(self) -> "Mention":
+        """What is left when the first name was not meant; the same when there is but one."""
+        left = tuple(row for row in self.items if row["title"] != self.items[0]["title"])
+        return replace(self, items=left) if left else self
 
     @property
     def is_one(self) -> bool:

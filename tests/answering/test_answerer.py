@@ -172,3 +172,25 @@ def test_a_shop_without_documents_campaigns_and_reviews_still_talks():
     assert answers.reply(("what is your return policy",)).abstained
     assert answers.reply(("which campaigns are running",)).text == "No campaign runs today."
     assert answers.reply(("what do reviews say about 10001",)).text.startswith("Nobody has reviewed")
+
+
+@pytest.mark.parametrize(
+    ("turns", "answer"),
+    [
+        (("is tomato paste in stock?", "no, the other one"), f"{OTHER_PASTE} is in stock."),
+        (("tomato paste 有货吗?", "另一个"), f"{OTHER_PASTE}有货。"),
+        (("is 10001 in stock?", "no, the other one"), f"{PASTE} is in stock."),
+        (("how much is 10001?", "sorry, I meant whole milk 1 ga, article 10003"), f"{MILK} costs 2.50 USD."),
+        (("how much is 10003 instead of 10001?",), f"{MILK} costs 2.50 USD."),
+        (("how much is 10001?", "no, 10003 instead of that"), f"{MILK} costs 2.50 USD."),
+        (("不是 10001,是 10003 多少钱",), f"{MILK}的价格是 2.50 USD。"),
+    ],
+)
+def test_a_correction_takes_the_place_of_what_was_understood(chat, turns, answer):
+    assert chat(*turns).text == answer
+
+
+def test_nothing_is_corrected_where_nothing_was_asked_of():
+    answers, _source = answerer()
+    assert answers.reply(("hello", "the other one")).facts == ()
+    assert answers.reply(("no, the other one",)).facts == ()
