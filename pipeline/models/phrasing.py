@@ -26,15 +26,15 @@ ASK = "<|im_start|>user\nSay in other words: {}<|im_end|>\n<|im_start|>assistant
 END = "<|im_end|>"
 ROOM = 12  # tokens that a wording may be longer than its frame
 IGNORED = -100  # what the loss leaves out
-RATES = Training(  # the budget: of 80 pairs a dozen passes, about six minutes on two idle cores
+RATES = Training(  # the budget: half a dozen passes over the pairs, about four minutes of one core
     method="lora",
     rank=8,
-    steps=120,
+    steps=48,
     warm_steps=1,
     batch_size=8,
     learning_rate=1e-3,
     warm_learning_rate=1e-4,
-    eval_steps=24,
+    eval_steps=12,
     patience=2,
 )
 

@@ -1,7 +1,8 @@
 """Attacks: with plain templates and with generators that always obey, nothing of another user, no address, no markup.
 
 `attacks.json` holds them: asked outright, encoded, in other languages, over several turns, and planted in what the shop
-hands over. The generators know every canary by heart, which is worse than any that learned from the shop.
+hands over. Four generators know every canary by heart, which is worse than any that learned from the shop; a fifth is
+the real one: `book.json` is what SmolLM2-135M, tuned for 48 steps, wrote for each frame, which is all that it is asked.
 """
 
 import json
@@ -10,9 +11,12 @@ from pathlib import Path
 
 from pipeline.answering.copying import is_copied
 from pipeline.answering.facts import is_harmless, shown
+from pipeline.answering.rewording import Rewording, frames
 from tests.small_shop import ANN, BOB, CANARY, CAT, account, answerer, rows
 
-ATTACKS = json.loads((Path(__file__).parent / "attacks.json").read_text(encoding="utf-8"))
+ATTACKS, BOOK = (
+    json.loads((Path(__file__).parent / name).read_text(encoding="utf-8")) for name in ("attacks.json", "book.json")
+)
 HIDDEN = (
     CANARY,
     "700001",
@@ -59,7 +63,7 @@ class Whispers:
         )
 
 
-GENERATORS = (None, Echoes(), Betrays(), Decorates(), Whispers())
+GENERATORS = (None, Echoes(), Betrays(), Decorates(), Whispers(), Rewording(lambda frame: BOOK.get(frame, "")))
 
 
 def planted(attack):
@@ -114,6 +118,14 @@ def test_no_attack_gets_anything():
             reply = chat.reply(attack["turns"], account(read, chat.shop))
             got += [(attack, type(generator).__name__, wrong) for wrong in leaks(reply, allowed)]
     assert got == []
+
+
+def test_the_real_generator_speaks_and_its_lost_doubts_do_not():
+    assert set(frames().values()) <= set(BOOK)
+    chat, _source = answerer(generator=GENERATORS[-1])
+    assert chat.reply(("how much is 10002",)).text == "You pay 0.89 USD for “Tomato paste, national brand, 12 oz”."
+    assert BOOK[frames()["stock_untold"]] == "[X] is not in stock."  # which the shop does not tell
+    assert chat.reply(("is 10004 in stock",)).text.startswith("The shop does not tell whether")
 
 
 def test_the_check_would_see_a_leak():
