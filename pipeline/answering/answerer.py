@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -21,6 +22,9 @@ from pipeline.answering.search import Encode, words
 from pipeline.answering.shelf import Shelf
 from pipeline.answering.tools import Account, Row, Shop
 from pipeline.answering.words import say
+
+if TYPE_CHECKING:
+    from pipeline.models.intents import IntentReader
 
 LONGEST_QUESTION, MOST_TURNS = 500, 12
 SURE = 0.3  # least probability of what is asked
@@ -66,6 +70,7 @@ class Answerer:
         vectors: np.ndarray | None = None,
         shelf: Shelf | None = None,
         generator: Generator | None = None,
+        reader: "IntentReader | None" = None,
     ) -> None:
         """Index what can be asked for.
 
@@ -75,9 +80,10 @@ class Answerer:
             vectors: float32 [I, H] of item texts by item id, by the same encoder.
             shelf: precomputed answers.
             generator: re-words facts; templates alone where left out.
+            reader: of the shop's own intents, as judged by night.
         """
         self.shop, self.encode, self.generator = shop, encode, generator
-        self.goods, self.asking = Goods(shop, vectors), Asking(encode)
+        self.goods, self.asking = Goods(shop, vectors), Asking(encode, reader)
         self.library = Library(shop.documents, encode)
         self.shelf = shelf or Shelf({})
         self._heard = lru_cache(maxsize=REMEMBERED)(self._talk)  # a talk is asked about turn by turn
@@ -106,7 +112,7 @@ class Answerer:
         meant = INSTEAD.sub(" ", question)
         masked = self.goods.masked(meant)
         vector, meaning = self.encode([meant, masked]) if self.encode is not None else (None, None)
-        asked, mention = self.asking.of(masked, meaning), self.goods.mentioned(meant, vector)
+        asked, mention = self.asking.of(masked, meaning, question), self.goods.mentioned(meant, vector)
         about, confidence = asked.about, asked.confidence
         if before is not None:
             points = not mention.said or (POINTING.search(question) is not None and not mention.items)

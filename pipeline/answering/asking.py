@@ -1,7 +1,8 @@
 """What a question asks for, learned from example questions in two languages (`questions.json`).
 
-Two regressions, on words and letters and, where there is an encoder, on meaning; their mean is the confidence. Names of
-goods are taken out first, so that the words of a question decide and not what it is about. Not here: what is looked up.
+Two regressions, on words and letters and, where there is an encoder, on meaning; their mean is the confidence. Where a
+shop's own dialogues taught a reader intents of the same names, it has as much to say as both. Names of goods are taken
+out first, so that the words of a question decide and not what it is about. Not here: what is looked up.
 """
 
 import json
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.special import expit
@@ -21,6 +22,9 @@ from sklearn.multiclass import OneVsRestClassifier
 
 from pipeline.answering.facts import CHINESE
 from pipeline.answering.search import Encode, words
+
+if TYPE_CHECKING:
+    from pipeline.models.intents import IntentReader
 
 UNTOOLED = ("policy", "outside", "person")  # what documents or people answer
 # Function words by scikit-learn's list that name goods, too.
@@ -75,28 +79,39 @@ def language_of(text: str) -> str:
 class Asking:
     """Tells what a question asks."""
 
-    def __init__(self, encode: Encode | None = None) -> None:
+    def __init__(self, encode: Encode | None = None, reader: "IntentReader | None" = None) -> None:
         """Learn from the examples.
 
         Args:
             encode: unit vectors [N, H] of texts; None goes by words alone.
+            reader: of the shop's own intents, as judged by night; None goes by the examples alone.
         """
+        self._reader = reader
         questions, about = zip(*examples(), strict=True)
         self._words, self._by_words = _learned_words()
         self._by_meaning = None if encode is None else _Regressions.fit(encode(questions), about)
 
-    def of(self, question: str, vector: np.ndarray | None = None) -> Asked:
+    def of(self, question: str, vector: np.ndarray | None = None, said: str = "") -> Asked:
         """What a question asks, names taken out of it and replaced by `item`, `number` or `campaign`.
 
         Args:
             question: so masked.
             vector: float32 [H] of it; None goes by words alone.
+            said: the question with its names, as the shop's own reader was taught; empty asks it nothing.
         """
         chance = self._by_words.chances(self._words.transform([question]).toarray()[0])
         if self._by_meaning is not None and vector is not None and language_of(question) == "en":
             chance = (chance + self._by_meaning.chances(vector)) / 2
+        if self._reader is not None and said:
+            chance = (chance + self._own(self._reader, said, chance)) / 2
         best = int(np.argmax(np.round(chance, 9)))
         return Asked(self._by_words.classes[best], float(chance[best]))
+
+    def _own(self, reader: "IntentReader", said: str, chance: np.ndarray) -> np.ndarray:
+        """What the shop's reader says [K]; what it gives to intents of other names stays shared out as it is."""
+        told = dict(zip(reader.classes, reader.probabilities([said])[0], strict=True))
+        known = np.array([told.get(name, 0.0) for name in self._by_words.classes])
+        return np.asarray(known + (1 - known.sum()) * chance)
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from pipeline.answering.answerer import Answerer
     from pipeline.answering.search import Encode
     from pipeline.models.encoder import Encoder
+    from pipeline.models.intents import IntentReader
 
 MANY = 8  # texts that are worth keeping the vectors of
 TABLES = (ANSWERS.name, ITEM_FACTS.name)
@@ -67,10 +68,22 @@ class Opened:
         shelf = Shelf.of(snapshot.table(ANSWERS.name).to_pylist())
         encoder = self._encoder()
         if encoder is None:
-            return Answerer(shop, shelf=shelf, generator=self.generator)
+            return Answerer(shop, shelf=shelf, generator=self.generator, reader=self._reader())
         version = snapshot.manifest.models["encoder"]
         vectors, encode = self._vectors(shop.items, version, encoder), self._kept(version, encoder)
-        return Answerer(shop, encode=encode, vectors=vectors, shelf=shelf, generator=self.generator)
+        return Answerer(
+            shop, encode=encode, vectors=vectors, shelf=shelf, generator=self.generator, reader=self._reader()
+        )
+
+    def _reader(self) -> "IntentReader | None":
+        """The reader of the shop's own intents that was judged good, where there is one."""
+        version = self.snapshot.manifest.models.get("answers")
+        if version is None or not (self._night.models / "answers" / version).is_dir():
+            return None
+        from pipeline.learning import champions
+        from pipeline.models import turn_intents
+
+        return turn_intents.load(champions.folder(self._night.models, "answers", version), self._night.home)
 
     def _phrasing(self) -> Generator | None:
         """What the model of wordings wrote by night for each frame, where one serves: the model itself stays shut."""

@@ -68,3 +68,32 @@ def test_names_of_goods_are_not_asking_words():
     assert not asking_words() & {"tomato", "milk", "paste", "nut", "card"}
     assert asking_words() < example_words()
     assert "nut" in example_words()
+
+
+class Reader:
+    """A shop's own reader that is sure of one intent."""
+
+    def __init__(self, *told):
+        self.classes, self._chance, self.seen = [name for name, _ in told], [one for _, one in told], []
+
+    def probabilities(self, texts):
+        self.seen += texts
+        return np.array([self._chance] * len(texts))
+
+
+def test_a_shops_own_reader_decides_too_and_reads_what_was_said():
+    reader = Reader(("complaint", 0.05), ("delivery", 0.95))
+    asking, plain = Asking(reader=reader), Asking()
+    said, masked = "wots keeping my tea", "wots keeping my item"
+    assert asking.of(masked, None, said).about == "delivery"
+    assert plain.of(masked).about != "delivery"
+    assert reader.seen == [said]
+    assert asking.of(masked) == plain.of(masked)
+
+
+def test_intents_of_other_names_leave_the_decision_to_the_examples():
+    other, plain = Asking(reader=Reader(("complaint", 1.0))), Asking()
+    for question in ("how much is item", "what was in my last order"):
+        ours, theirs = other.of(question, None, question), plain.of(question)
+        assert ours.about == theirs.about
+        assert ours.confidence == pytest.approx(theirs.confidence)

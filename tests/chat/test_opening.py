@@ -1,11 +1,13 @@
 """The chat answers from the snapshot that readers get, whole, and from the next once it is there."""
 
+import numpy as np
 import pytest
 
 from pipeline.chat import opening
 from pipeline.chat.opening import Chat
 from pipeline.errors import NoData
 from pipeline.learning import champions
+from pipeline.models import turn_intents
 from tests.small_shop import ANN, CANARY
 
 ASK = ("how much is 10001",)
@@ -63,3 +65,24 @@ def test_where_a_wording_was_judged_good_it_speaks_and_its_model_stays_shut(nigh
     assert "came to" in chat.reply(("what was in my last order",), ANN).text
     publish("2017-12-01", phrasing="0" * 12)
     assert "costs" in chat.reply(ASK).text
+
+
+class Reader:
+    """A shop's own reader that takes everything for a question about delivery."""
+
+    classes = ("delivery", "price")
+
+    def probabilities(self, texts):
+        return np.array([[0.99, 0.01]] * len(texts))
+
+
+def test_a_judged_reader_of_intents_decides_too(night, publish, monkeypatch):
+    publish(answers="v1")
+    asked = ("wots keeping my tea",)
+    assert Chat(night).reply(asked).handover.why == "cannot_answer"
+    (night.models / "answers" / "v1").mkdir(parents=True)
+    monkeypatch.setattr(champions, "folder", lambda store, model, version: store / model / version)
+    monkeypatch.setattr(turn_intents, "load", lambda folder, home: Reader())
+    assert Chat(night).reply(asked).handover.why == "order_problem"
+    ready = ("How much is “Tomato paste, private brand, 6 oz”?",)
+    assert Chat(night).reply(ready).asked == "price"  # precomputed: nothing is opened for it
