@@ -16,7 +16,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 ASKS_FOR_CUDA := 'import importlib.metadata as m; exit("cuda-toolkit" not in str(m.requires("torch")))'
 AIRFLOW_ENV := . ops/airflow.sh &&
 
-.PHONY: help setup weights lock nightly schedule-once up down airflow test chaos trust bench lint format docs env clean
+.PHONY: help setup weights lock nightly schedule-once stack up down airflow test chaos trust bench lint format docs env clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,6 +55,15 @@ nightly: setup $(PREPARED) ## run one night by Airflow: make nightly SHOP=grocer
 
 schedule-once: setup $(PREPARED) ## the same night through the real scheduler, started and stopped for it
 	$(AIRFLOW_ENV) python ops/services.py once $(SHOP) $(DAY)
+
+# A night of the tests' corner shop, unless the command line names another.
+stack: setup ## PostgreSQL, Redis, object store, MLflow, Airflow, Celery: a night that loses a worker; build/figures/stack.json
+	$(PIP) -e ".[stack]"
+ifeq ($(origin SHOP),command line)
+	SHOPKEEL_HOME="$${SHOPKEEL_HOME:-$$PWD/var}/stack"; $(AIRFLOW_ENV) python -m ops.stack $(SHOP) $(DAY)
+else
+	$(BIN)/python -m pytest tests/stack -q -s
+endif
 
 up: setup $(PREPARED) ## Airflow and MLflow on this machine, until Ctrl-C; prints the URLs and the login
 	@$(AIRFLOW_ENV) python ops/services.py up

@@ -104,7 +104,7 @@ def test_service_waits_only_for_what_can_come(name):
 @pytest.mark.parametrize("name", SERVICES)
 def test_no_secret_has_a_value_in_the_file(name):
     for variable, value in SERVICES[name].get("environment", {}).items():
-        if re.search(r"PASSWORD$|SECRET|KEY$|CONN$|AUTH$|TOKEN$|BROKER_URL$|RESULT_BACKEND$", variable):
+        if re.search(r"PASSWORD$|SECRET|KEY$|CONN$|AUTH$|TOKEN$|BROKER_URL$|RESULT_BACKEND$|STORE_URI$", variable):
             assert re.search(r"\$\{[A-Z_]+:\?", str(value)), variable
     assert not re.search(r"\$\{[A-Z_]+(:?-|\})", TEXT.replace("$${", ""))
 
