@@ -1,10 +1,11 @@
-# `make` prints what there is. Variables: SHOP, DAY, PYTHON, AIRFLOW_PORT, MLFLOW_PORT, SHOPKEEL_HOME, MARKS.
+# `make` prints what there is. Variables: SHOP, DAY, EVENTS, PYTHON, AIRFLOW_PORT, MLFLOW_PORT, SHOPKEEL_HOME, MARKS.
 .DEFAULT_GOAL := help
 unexport PYTHONDONTWRITEBYTECODE
 
 PYTHON ?= python3
 SHOP ?= grocer
 DAY ?= 2017-11-30
+EVENTS ?= 10000000
 MARKS ?= not chaos and not stack and not browser and not spark
 export AIRFLOW_PORT ?= 8080
 export MLFLOW_PORT ?= 5000
@@ -16,7 +17,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 ASKS_FOR_CUDA := 'import importlib.metadata as m; exit("cuda-toolkit" not in str(m.requires("torch")))'
 AIRFLOW_ENV := . ops/airflow.sh &&
 
-.PHONY: help setup weights lock nightly schedule-once stack up down airflow test chaos trust bench lint format docs env clean
+.PHONY: help setup weights lock nightly schedule-once stack up down airflow test chaos trust spark bench lint format docs env clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -83,11 +84,17 @@ chaos: setup ## every fault of the matrix at full counts: a table, and build/fig
 trust: setup ## what a reviewer, a regulator and a shopper may ask, each with its figure: docs/trust.md, build/figures/trust.json
 	SHOPKEEL_TRUST=full $(BIN)/python -m pytest tests/trust -q -n 2 --dist loadfile
 
-bench: setup ## exact top-K beside faiss; one user out of 20 M rows; measures of the balance; lists beside published peers: docs/ranking.md
-	$(PIP) -e ".[bench]"
+spark: setup ## the engine on a Spark cluster of a master and two workers on this machine: docs/spark.md
+	$(PIP) -e ".[spark]"
+	$(BIN)/python -m pytest -m spark tests/test_spark.py tests/models/test_spread.py tests/chaos/test_engines.py
+
+bench: setup ## everything that is timed beside its peers, and docs/benchmarks.md with tables and plots of it
+	$(PIP) -e ".[bench,spark]"
 	$(BIN)/python -m benchmarks.top_k
 	$(BIN)/python -m benchmarks.one_user
 	$(BIN)/python -m benchmarks.balance_measures
+	$(BIN)/python -m benchmarks.relational $(EVENTS)
+	$(BIN)/python -m benchmarks.page
 
 lint: setup ## style, format, types, layers, spelling
 	$(BIN)/ruff check .

@@ -65,6 +65,18 @@ def measure(name: str, ways: Mapping[str, Callable[[], Any]], rounds: int = 5, *
     for _ in range(rounds):
         for way, call in ways.items():
             taken[way].append(_seconds(call))
+    return report(name, taken, before, **facts)
+
+
+def report(name: str, taken: Mapping[str, list[float]], before: Calibration, **facts: float) -> dict[str, float]:
+    """Print and keep what ways took that were timed elsewhere, in turn; see `measure`.
+
+    Args:
+        name: of the figures' file.
+        taken: by way, ours first.
+        before: what the machine could do when that began.
+        facts: further figures.
+    """
     after = Calibration.now()
     medians = {way: statistics.median(seconds) for way, seconds in taken.items()}
     drift = max(abs(after.gflops / before.gflops - 1), abs(after.copy / before.copy - 1))

@@ -239,6 +239,9 @@ class Shop(Section):
     provenance: str
     consent_without_flags: Literal["denied", "granted"] = "denied"
     seed: int = 7
+    engine: Literal["duckdb", "spark"] = Field(
+        default="duckdb", description="what reads the whole history: this machine, or a Spark cluster"
+    )
     threads: int = Field(default=2, gt=0, description="compute threads; part of what makes two runs equal")
     first_day: date = Field(description="the first arrival day that is read")
     holdout_days: int = Field(gt=0, description="days judged, and as many before them for each lesson of the order")
@@ -320,9 +323,9 @@ class Shop(Section):
     def policy_hash(self) -> str:
         """SHA-256 of the settings: two nights with the same hash were run under the same policy.
 
-        Where the files lie is no policy: the same drops in another folder give the same tables.
+        Where the files lie is no policy, nor what computes: other folders and the other engine give the same tables.
         """
-        facts = self.model_dump(mode="json", exclude={"landing": {"path"}, "object_store": True})
+        facts = self.model_dump(mode="json", exclude={"landing": {"path"}, "object_store": True, "engine": True})
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 

@@ -8,6 +8,7 @@ import atexit
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -66,6 +67,16 @@ def connection() -> Any:
     from pipeline import engine
 
     return engine.connect(2)
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """The engine on a Spark cluster of two workers."""
+    pytest.importorskip("pyspark", reason="no Spark: make spark, with a Java of 17 or newer")
+    from tests.cluster import started
+
+    with started(tmp_path_factory.mktemp("cluster")) as engine:
+        yield engine
 
 
 @pytest.fixture(scope="session")

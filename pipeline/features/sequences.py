@@ -61,6 +61,11 @@ class Lines:
 
 
 def recent_lines(lines: ir.Table, as_of: date, limit: int) -> pa.Table:
+    """Computed `recent`."""
+    return recent(lines, as_of, limit).to_pyarrow()
+
+
+def recent(lines: ir.Table, as_of: date, limit: int) -> ir.Table:
     """user_key, item_id, age: each user's last `limit` basket lines, oldest first, as of a day.
 
     Lines of one basket are ordered by a hash of basket and item: the source's order within a basket (item id) would be
@@ -71,7 +76,7 @@ def recent_lines(lines: ir.Table, as_of: date, limit: int) -> pa.Table:
     newest = ibis.window(group_by="user_key", order_by=[_.ts.desc(), _.basket_id.desc(), _.mix.desc()])
     last = mixed.mutate(place=ibis.row_number().over(newest)).filter(_.place < limit)
     ordered = last.order_by("user_key", ibis.desc("place"))
-    return ordered.select("user_key", "item_id", "basket_id", age=age_days(ordered.ds, as_of)).to_pyarrow()
+    return ordered.select("user_key", "item_id", "basket_id", age=age_days(ordered.ds, as_of))
 
 
 def offsets(keys: pa.ChunkedArray) -> np.ndarray:

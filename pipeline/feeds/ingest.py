@@ -1,6 +1,6 @@
 """Landing arrivals: read only what is new, judge each row, keep the clean, quarantine the rest with a reason."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -143,6 +143,20 @@ def _pseudonymise(rows: ir.Table, feed: Feed, secret: bytes) -> ir.Table:
     return rows.left_join(keys, "user_id").drop("user_id", "user_id_right")
 
 
+def among_equal(rows: ir.Table, group: Sequence[str | ir.Value], names: Sequence[str]) -> ir.IntegerColumn:
+    """Place of each row among those of an equal key; 0 stays.
+
+    The earliest arrival is first; within a day the smallest row, so that order of arrival is no matter.
+
+    Args:
+        rows: with their arrival day `ds`.
+        group: what makes a key.
+        names: columns by which rows of one day differ.
+    """
+    values = [rows[name].join("\n") if rows[name].type().is_array() else rows[name] for name in names if name != "ds"]
+    return ibis.row_number().over(ibis.window(group_by=list(group), order_by=["ds", *values]))
+
+
 def _judge(rows: ir.Table, feed: Feed, known: Known, before: ir.Table | None, erased: pa.Array) -> ir.Table:
     """Landed columns (source left out) plus `origin`, `reason` (null when clean) and `is_duplicate`."""
     rules, key = RULES[feed.name], list(feed.landed.key)
@@ -153,10 +167,7 @@ def _judge(rows: ir.Table, feed: Feed, known: Known, before: ir.Table | None, er
     cases += [(broken.fill_null(False), str(reason)) for reason, broken in rules.rules(rows, known)]
     rows = rows.mutate(reason=ibis.cases(*cases, else_=ibis.null("string")))
     names = [name for name in feed.landed.names if name != "source"]
-    # Of equal keys the earliest arrival stays; within a day the smallest row, so that order of arrival is no matter.
-    values = [rows[name].join("\n") if rows[name].type().is_array() else rows[name] for name in names if name != "ds"]
-    group = [*key, *(["ds"] if rules.replaces else []), rows.reason.isnull()]
-    place = ibis.row_number().over(ibis.window(group_by=group, order_by=["ds", *values]))
+    place = among_equal(rows, [*key, *(["ds"] if rules.replaces else []), rows.reason.isnull()], names)
     duplicate = rows.reason.isnull() & (place > 0)
     if before is not None and not rules.replaces:
         old = before.select(*key, landed_before=True)

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from ibis.backends.duckdb import Backend
 
-from pipeline import engine
+from pipeline import engine, spark
 from pipeline.contracts.features import CATALOGUE
 from pipeline.contracts.table import Table
 from pipeline.errors import DataError
@@ -130,12 +130,19 @@ def tell_lesson(recorder: Recorder, night: Night, model: str, version: str, **pa
 
 
 def connect(night: Night) -> Backend:
-    """The night's engine."""
+    """The night's engine for what is small, or no more than a few nights' arrivals."""
     return engine.connect(night.shop.threads)
 
 
+def connect_large(night: Night) -> Backend:
+    """The night's engine for what reads all that the shop's users ever did: Spark, if the shop says so."""
+    return spark.connect(night.shop.threads) if night.shop.engine == "spark" else connect(night)
+
+
 def lines(night: Night) -> ir.Table:
-    """Purchases up to the business day, in memory."""
+    """Purchases up to the business day: in memory, or as Spark reads them."""
+    if night.shop.engine == "spark":
+        return connect_large(night).read_parquet(night.work / f"{LINES}.parquet")
     return ibis.memtable(read(night, LINES))
 
 

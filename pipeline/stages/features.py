@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import ibis
 import ibis.expr.types as ir
 
 from pipeline import engine, gates
@@ -45,14 +44,13 @@ def build(night: Night) -> ir.Table:
     Raises:
         NoData: no events or no items have landed.
     """
-    shop, connection = night.shop, desk.connect(night)
+    shop, connection = night.shop, desk.connect_large(night)
     events, items = desk.landed(connection, night, "events"), desk.landed(connection, night, "items")
     if events is None or items is None:
         raise NoData(f"shop {shop.name}: no events or no items have landed by {night.day}; run the ingest stage first")
     taken = behaviour.purchases(events, shop.zone, shop.first_day, night.day, shop.recommender.signals)
-    ordered = taken.order_by("ds", "user_key", "basket_id", "item_id").to_pyarrow()
-    desk.write(night, desk.LINES, ordered)
-    lines = ibis.memtable(ordered)
+    desk.write(night, desk.LINES, taken.order_by("ds", "user_key", "basket_id", "item_id").to_pyarrow())
+    lines = desk.lines(night)
     newest = partitions.latest(items, "item_id")
     sales = behaviour.item_sales(lines, night.day, shop.recommender.recent_days)
     goods = texts.catalogue(newest, sales, shop.encoder.item_text, shop.never_recommend)

@@ -1,6 +1,6 @@
 """Engine swap: the features' expressions give the same rows on DuckDB and on Spark, after a canonical sort."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import date, timedelta
 from typing import Any
 
@@ -41,22 +41,6 @@ EXPRESSIONS: dict[str, Callable[[Tables], ir.Table]] = {
         t["lines"], t["items"].select("item_id", label="brand", price_cents="price_cents"), AS_OF
     ),
 }
-
-
-@pytest.fixture(scope="module")
-def spark() -> Iterator[Any]:
-    pyspark = pytest.importorskip("pyspark", reason="no Spark: pip install -e '.[spark]' and a Java of 17 or newer")
-    session = (
-        pyspark.sql.SparkSession.builder.master("local[2]")
-        .config("spark.ui.enabled", "false")
-        .config("spark.driver.host", "127.0.0.1")
-        .config("spark.driver.bindAddress", "127.0.0.1")
-        .config("spark.sql.session.timeZone", "UTC")
-        .config("spark.sql.shuffle.partitions", "2")
-        .getOrCreate()
-    )
-    yield ibis.pyspark.connect(session)
-    session.stop()
 
 
 def generated(seed: int, lines: int) -> dict[str, pd.DataFrame]:
@@ -101,13 +85,13 @@ def canonical(rows: ir.Table) -> list[tuple[str, ...]]:
     return sorted(tuple(told(value) for value in row) for row in frame.itertuples(index=False))
 
 
-def test_spark_gives_what_duckdb_gives(spark: Any, matrix: Matrix) -> None:
+def test_spark_gives_what_duckdb_gives(cluster: Any, matrix: Matrix) -> None:
     sizes = [200] if counts(1, 3) == 1 else [50, 1_000, 20_000]
     wrong, tried = [], 0
     for seed, lines in enumerate(sizes):
         frames = generated(seed, lines)
         small = with_lines({name: ibis.memtable(frame) for name, frame in frames.items()})
-        large = with_lines({name: on_spark(spark, frame, name) for name, frame in frames.items()})
+        large = with_lines({name: on_spark(cluster, frame, name) for name, frame in frames.items()})
         for name, expression in EXPRESSIONS.items():
             tried += 1
             one, other = canonical(expression(small)), canonical(expression(large))
