@@ -49,7 +49,7 @@ $(PREPARED): $(INSTALLED)
 	@touch $@
 
 nightly: setup $(PREPARED) ## run one night by Airflow: make nightly SHOP=grocer DAY=2017-11-30
-	$(AIRFLOW_ENV) airflow dags test nightly --conf '{"shop": "$(SHOP)", "day": "$(DAY)"}'
+	$(AIRFLOW_ENV) env -u SHOPKEEL_DEADLINE_HOURS airflow dags test nightly --conf '{"shop": "$(SHOP)", "day": "$(DAY)"}'
 	@$(AIRFLOW_ENV) shopkeel status --shop $(SHOP)
 	@$(AIRFLOW_ENV) echo "tables   $$(shopkeel path --shop $(SHOP))" && echo "report   $$(shopkeel report --shop $(SHOP) --date $(DAY))" \
 	  && echo "MLflow   $$SHOPKEEL_HOME/mlflow.db" && echo "Airflow  $$AIRFLOW_HOME" && echo "Look at both in the browser: make up"

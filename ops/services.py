@@ -40,6 +40,8 @@ MLFLOW_SERVICE: dict[str, list[str]] = {
     ]
 }
 
+DEADLINE = {"SHOPKEEL_DEADLINE_HOURS": "5"}  # unless the environment has another
+
 # Loopback only: a proxy of the environment has no part in it.
 http = httpx.Client(trust_env=False, timeout=10)
 Processes = Mapping[str, subprocess.Popen[bytes]]
@@ -54,7 +56,11 @@ def running(services: Mapping[str, list[str]]) -> Iterator[Processes]:
         for name, (program, *arguments) in services.items():
             with (LOGS / f"{name}.log").open("wb") as log:
                 processes[name] = subprocess.Popen(
-                    [str(BIN / program), *arguments], stdout=log, stderr=log, start_new_session=True
+                    [str(BIN / program), *arguments],
+                    env=DEADLINE | os.environ,
+                    stdout=log,
+                    stderr=log,
+                    start_new_session=True,
                 )
         yield processes
     finally:

@@ -182,9 +182,10 @@ def test_a_late_night_reaches_the_webhook_and_a_backfill_has_no_hurry(monkeypatc
 
 
 def test_the_deadlines_callback_is_found_by_its_name():
-    path = airflow_defaults.DEADLINE.callback.path
-    assert path == "pipeline.airflow_defaults.tell_late"
-    assert airflow_defaults.DEADLINE.interval == timedelta(hours=5)
+    alert = airflow_defaults.deadline("5")
+    assert alert.callback.path == "pipeline.airflow_defaults.tell_late"
+    assert alert.interval == timedelta(hours=5)
+    assert airflow_defaults.deadline(None) is None and airflow_defaults.deadline("") is None
 
 
 def family(late: bool) -> None:
