@@ -98,11 +98,13 @@ class Opened:
 
     def _encoder(self) -> "Encoder | None":
         """The encoder that served the night, where its files are at hand; words alone will do without."""
+        from pipeline.learning import harness
         from pipeline.models import encoder as encoders
 
         version = self.snapshot.manifest.models.get("encoder")
         if version is None or not (self._night.models / "encoder" / version).is_dir():
             return None
+        harness.settle(self._night.shop.seed, self._night.shop.threads)
         return encoders.load(self._night.models, version, self._night.shop.encoder.max_tokens)
 
     def _vectors(self, items: pa.Table, version: str, encoder: "Encoder") -> np.ndarray:
