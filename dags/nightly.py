@@ -14,9 +14,9 @@ Two runs of one day, say a backfill's and yours, share no files: each has a name
 
 **When it fails.** Readers keep the last good snapshot. A data, contract or gate error fails at once: read the task's
 last log line, which says where, what and the remedy, and the night's report and Data Docs for the evidence. I/O and
-memory errors are retried twice first. Clear the failed task once mended. A night that is not done five hours after it
-was queued, and every final failure, is told by log, e-mail and webhook (docs/operations.md). Without Airflow:
-`shopkeel run --date DAY`.
+memory errors are retried twice first. Clear the failed task once mended. A night of a scheduler that is not done five
+hours after it was queued, and every final failure, is told by log, e-mail and webhook (docs/operations.md). Without
+Airflow: `shopkeel run --date DAY`.
 
 **Owner.** personalisation
 """

@@ -3,11 +3,10 @@
 import os
 import secrets
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic, sleep
@@ -15,6 +14,7 @@ from time import monotonic, sleep
 import fsspec
 import pytest
 
+from ops.backing import free_ports
 from pipeline.warehouse import bucket
 from pipeline.warehouse.bucket import Bucket
 
@@ -41,18 +41,6 @@ class Server:
             yield
         finally:
             self.process.send_signal(signal.SIGCONT)
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that are free, and so is each one 10,000 above: the server takes both."""
-    found: list[int] = []
-    while len(found) < count:
-        port = 10_000 + secrets.randbelow(20_000)
-        with socket.socket() as one, socket.socket() as other, suppress(OSError):
-            one.bind(("127.0.0.1", port))
-            other.bind(("127.0.0.1", port + 10_000))
-            found.append(port)
-    return found
 
 
 @contextmanager

@@ -20,7 +20,7 @@ PLACES = 0xE000  # private characters stand for facts until their letters are kn
 
 
 class Rewording:
-    """Re-words one sentence by a writer of frames; the `Generator` of `answerer`."""
+    """Re-words one sentence by a writer of frames; the `Generator` of `leaving`."""
 
     def __init__(self, write: Callable[[str], str]) -> None:
         """Take the writer: a wording of a frame, empty where it has none."""
