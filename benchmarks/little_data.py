@@ -32,9 +32,6 @@ from pipeline.settings import Training, home
 
 PLAIN = "plain fine-tuning"
 KEPT = FIGURES.parent / "little_data"
-RATES = Training(
-    steps=24, warm_steps=12, batch_size=16, learning_rate=3e-4, warm_learning_rate=1e-4, eval_steps=8, patience=3
-)
 
 
 @dataclass
@@ -55,6 +52,20 @@ class Bench:
     held_out: Labelled
     folder: Path
     states: dict[str, np.ndarray] = field(default_factory=dict)
+
+    @property
+    def rates(self) -> Training:
+        """Of every way: as many steps, and half of them where a model goes on."""
+        steps = self.asked.steps
+        return Training(
+            steps=steps,
+            warm_steps=steps // 2,
+            batch_size=16,
+            learning_rate=self.asked.rate,
+            warm_learning_rate=self.asked.rate / 3,
+            eval_steps=steps // 3,
+            patience=3,
+        )
 
     def model(self, start: str) -> TextClassifier:
         """A classifier over one of the starting points: as pretrained, or as prepared in `start`."""
@@ -88,14 +99,15 @@ def begun(bench: Bench, lot: Lot, start: str) -> TextClassifier:
 def taught(bench: Bench, model: TextClassifier, fit: Labelled, lot: Lot, *, warm: bool = False) -> TextClassifier:
     """Tune on texts, as often repeated as the steps of every way ask."""
     valid = bench.pool.only(lot.places[lot.valid])
-    count = RATES.batch_size * (RATES.warm_steps if warm else RATES.steps // 2)
+    rates = bench.rates
+    count = rates.batch_size * (rates.warm_steps if warm else rates.steps // 2)
     repeated = fit.only(np.resize(np.arange(len(fit.truth)), max(count, len(fit.truth))))
     with tempfile.TemporaryDirectory() as folder:
         return text_classifier.tune(
             model,
             repeated,
             valid,
-            RATES,
+            rates,
             warm=warm,
             folder=Path(folder) / "run",
             seed=lot.seed,
@@ -162,7 +174,7 @@ def prepare(bench: Bench, other: Path | None) -> None:
     adapted = bench.folder / "domain"
     if not (adapted / "config.json").exists():
         adapted.mkdir(parents=True, exist_ok=True)
-        rates = RATES.model_copy(update={"steps": asked.domain_steps, "eval_steps": asked.domain_steps // 4})
+        rates = bench.rates.model_copy(update={"steps": asked.domain_steps, "eval_steps": asked.domain_steps // 4})
         model = domain.adapt(
             MaskedModel(pretrained, asked.tokens),
             [*bench.pool.texts, *bench.unlabelled],
@@ -199,7 +211,7 @@ def _by_other(bench: Bench, other: Path, target: Path) -> None:
         model,
         fit,
         every.only(lesson.valid),
-        RATES,
+        bench.rates,
         warm=False,
         folder=bench.folder / "other-run",
         seed=0,
@@ -212,8 +224,10 @@ def _by_other(bench: Bench, other: Path, target: Path) -> None:
 def run(asked: argparse.Namespace) -> dict[str, Any]:
     """All runs that are not kept yet, seed by seed; returns every kept one by name."""
     harness.settle(0, asked.threads)
-    sizes = "-".join(str(getattr(asked, name)) for name in ("tokens", "layers", "pool", "held_out", "unlabelled"))
-    folder = KEPT / f"{sizes}-{asked.domain_steps}-{asked.other}"
+    sizes = "-".join(
+        str(getattr(asked, name)) for name in ("tokens", "layers", "steps", "pool", "held_out", "unlabelled")
+    )
+    folder = KEPT / f"{sizes}-{asked.rate}-{asked.domain_steps}-{asked.other}"
     folder.mkdir(parents=True, exist_ok=True)
     data = foods()
     order = np.random.default_rng(0).permutation(len(data.taught.truth))
@@ -274,15 +288,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--sizes", type=int, nargs="+", default=[100, 300, 1000])
-    parser.add_argument("--tokens", type=int, default=20, help="of a text that are read")
+    parser.add_argument("--tokens", type=int, default=40, help="of a text that are read")
     parser.add_argument("--layers", type=int, default=2, help="top layers that are tuned")
+    parser.add_argument("--steps", type=int, default=80, help="of the optimiser, 16 texts each, in every way")
+    parser.add_argument("--rate", type=float, default=2e-4, help="of learning")
     parser.add_argument("--pool", type=int, default=1200, help="texts among which labelled ones are drawn")
-    parser.add_argument("--unlabelled", type=int, default=300)
-    parser.add_argument("--held-out", type=int, default=250)
+    parser.add_argument("--unlabelled", type=int, default=2500)
+    parser.add_argument("--held-out", type=int, default=400)
     parser.add_argument("--valid", type=int, default=60, help="labelled texts that choose, at most")
-    parser.add_argument("--domain-steps", type=int, default=48)
+    parser.add_argument("--domain-steps", type=int, default=300)
     parser.add_argument("--other-reviews", type=Path, help="another shop's reviews with stars")
-    parser.add_argument("--other", type=int, default=150, help="of them, of either kind")
+    parser.add_argument("--other", type=int, default=1000, help="of them, of either kind")
     parser.add_argument("--threads", type=int, default=1)
     asked = parser.parse_args()
     found = compared(run(asked), asked.seeds, asked.sizes)

@@ -95,21 +95,21 @@ class TextClassifier(torch.nn.Module):
 
     @torch.inference_mode()
     def lower(self, rows: Sequence[Row], progress: Callable[[int, int], None] | None = None) -> list[Row]:
-        """Tokenised texts with what the lower layers make of them: `states`, float16 [T, H]."""
+        """Tokenised texts with `states` of the lower layers, float16 [T, H]; equal texts are read once."""
         device = harness.device()
         self.to(device).eval()
-        found: list[Row] = [{}] * len(rows)
-        done = 0
-        for places in batches([len(row["input_ids"]) for row in rows]):
-            tokens = self.padded([rows[place]["input_ids"] for place in places])
+        unlike = list(dict.fromkeys(tuple(row["input_ids"]) for row in rows))
+        found: dict[tuple[int, ...], torch.Tensor] = {}
+        for places in batches([len(ids) for ids in unlike]):
+            tokens = self.padded([unlike[place] for place in places])
             ids, mask = (tokens[name].to(device) for name in ("input_ids", "attention_mask"))
             states = self._through(0, self.lower_layers, self.body.embeddings(input_ids=ids), mask).half().cpu()
-            for place, one in zip(places, states, strict=True):
-                found[place] = rows[place] | {"states": one[: len(rows[place]["input_ids"])].clone()}
-            done += len(places)
+            found |= {
+                unlike[place]: one[: len(unlike[place])].clone() for place, one in zip(places, states, strict=True)
+            }
             if progress:
-                progress(done, len(rows))
-        return found
+                progress(len(found), len(unlike))
+        return [row | {"states": found[tuple(row["input_ids"])]} for row in rows]
 
     def _through(self, first: int, last: int, states: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         """States [B, T, H] after some of the layers."""
