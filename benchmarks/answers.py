@@ -34,13 +34,24 @@ COLUMNS = [
 ]  # fmt: skip
 IN_STOCK, SOLD_OUT = "in stock|有货", "out of stock|缺货"
 PRICE = ("How much do I have to pay for “{0}”?", "Tell me, what does “{0}” cost these days?", "{0}: what is the price?",
+         "So what would {0} cost me?",
          "“{0}”卖多少钱一件?", "请告诉我“{0}”的售价")  # fmt: skip
 NUMBERED = ("What is the price of article {0}?", "how expensive is number {0}", "商品 {0} 的价格是多少?")
-STOCK = ("Can I get “{0}” from you right now?", "Is “{0}” available at the moment?", "“{0}”现在有没有货?")
+STOCK = (
+    "Can I get “{0}” from you right now?",
+    "Is “{0}” available at the moment?",
+    "{0}, is it in stock?",
+    "“{0}”现在有没有货?",
+)
 ABOUT = ("Please describe “{0}” for me", "What can you tell me about “{0}”?", "请介绍一下“{0}”")
 LAST = ("What did I buy the last time I was here?", "Please show me my most recent order", "我最近一次买了哪些东西?")
 ORDER = ("Please look up order {0} for me", "what did I get in order {0}", "帮我查一下订单 {0}")
-BOUGHT = ("When was it that I last bought “{0}”?", "Did I buy “{0}” before, and when?", "我上一次购买“{0}”是什么时候?")
+BOUGHT = (
+    "When was it that I last bought “{0}”?",
+    "Did I buy “{0}” before, and when?",
+    "{0}: when did I last buy it?",
+    "我上一次购买“{0}”是什么时候?",
+)
 RECOMMEND = ("What would you recommend to me today?", "I need some suggestions what to buy", "请给我推荐一些商品吧")
 OFFERS = ("Are there any special offers for me today?", "请问今天有什么优惠是给我的?")
 CAMPAIGN = ("When does {0} end?", "How long will {0} still run?", "{0} 什么时候结束?")

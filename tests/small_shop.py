@@ -120,7 +120,7 @@ def answerer(given: Rows | None = None, **more: Any) -> tuple[Answerer, Source]:
     """An answerer that goes by words alone, and what it reads."""
     source = Source(rows() if given is None else given)
     shelf = Shelf.of(source.table("answers").to_pylist())
-    return Answerer(Shop(source), shelf=shelf, **more), source
+    return Answerer(Shop(source), DAY, shelf=shelf, **more), source
 
 
 def account(source: Source, shop: Shop, user: str = ANN) -> Account:

@@ -7,11 +7,13 @@ copy check before it leaves, or the chat says that it does not know. Not here: w
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pipeline.answering import days
 from pipeline.answering import words as phrases
 from pipeline.answering.asking import Asking, language_of
 from pipeline.answering.facts import SHOP, Handover, Reply, Sentence
@@ -20,7 +22,7 @@ from pipeline.answering.leaving import Generator, checked
 from pipeline.answering.library import Library
 from pipeline.answering.search import Encode, words
 from pipeline.answering.shelf import Shelf
-from pipeline.answering.tools import Account, Row, Shop
+from pipeline.answering.tools import Account, Order, Row, Shop
 from pipeline.answering.words import say
 
 if TYPE_CHECKING:
@@ -29,7 +31,8 @@ if TYPE_CHECKING:
 LONGEST_QUESTION, MOST_TURNS = 500, 12
 SURE = 0.3  # least probability of what is asked
 OF_ITEMS = ("price", "stock", "about", "opinion", "goes_with", "bought")
-OF_USERS = ("last_order", "orders", "order", "bought", "offers", "recommend", "profile")
+OF_ORDERS = ("last_order", "orders", "order")
+OF_USERS = (*OF_ORDERS, "bought", "offers", "recommend", "profile")
 POINTING = re.compile(r"(?i)\b(?:it|its|that|this|them|they|one|those|these)\b|它|这个|那个|这件|那件|这款")
 # Corrections: another of what was offered, what is not meant, and a name that takes the place of the last one.
 OTHER = re.compile(r"(?i)\b(?:the other|another|the second) one\b|另一个|另外一个|第二个")
@@ -46,6 +49,7 @@ class Understood:
         asked: what is asked.
         confidence: of that.
         mention: the articles named, in this turn or one before.
+        day: that is named in this turn; of orders those of that day are meant.
         question: as asked.
         language: en or zh.
         vector: float32 [H] of the question; None without an encoder.
@@ -56,6 +60,7 @@ class Understood:
     mention: Mention
     question: str
     language: str
+    day: date | None = None
     vector: np.ndarray | None = None
 
 
@@ -65,6 +70,7 @@ class Answerer:
     def __init__(
         self,
         shop: Shop,
+        today: date,
         *,
         encode: Encode | None = None,
         vectors: np.ndarray | None = None,
@@ -76,13 +82,14 @@ class Answerer:
 
         Args:
             shop: what anybody may know.
+            today: the business day that `yesterday` is counted from.
             encode: unit vectors [N, H] of texts; None understands by words alone.
             vectors: float32 [I, H] of item texts by item id, by the same encoder.
             shelf: precomputed answers.
             generator: re-words facts; templates alone where left out.
             reader: of the shop's own intents, as judged by night.
         """
-        self.shop, self.encode, self.generator = shop, encode, generator
+        self.shop, self.today, self.encode, self.generator = shop, today, encode, generator
         self.goods, self.asking = Goods(shop, vectors), Asking(encode, reader)
         self.library = Library(shop.documents, encode)
         self.shelf = shelf or Shelf({})
@@ -109,7 +116,7 @@ class Answerer:
 
     def understood(self, question: str, before: Understood | None = None) -> Understood:
         """One turn, with what it leaves open filled in from the turn before."""
-        meant = INSTEAD.sub(" ", question)
+        meant = days.plain(INSTEAD.sub(" ", question))
         masked = self.goods.masked(meant)
         vector, meaning = self.encode([meant, masked]) if self.encode is not None else (None, None)
         asked, mention = self.asking.of(masked, meaning, question), self.goods.mentioned(meant, vector)
@@ -125,7 +132,8 @@ class Answerer:
                 about, confidence = before.asked, before.confidence
         if about == "last_order" and mention.items:
             about = "bought"  # of an article it is the last time that is asked for
-        return Understood(about, confidence, mention, question, language_of(question), vector)
+        day = days.named(question, self.today)
+        return Understood(about, confidence, mention, question, language_of(question), day, vector)
 
     def _answered(self, turn: Understood, account: Account | None) -> Reply:
         if turn.asked in ("outside", "policy") or turn.confidence < SURE:
@@ -220,7 +228,8 @@ class Answerer:
             "recommend": lambda turn, mine: phrases.recommended(mine.recommended(), turn.language),
             "profile": lambda turn, mine: phrases.profile(mine.profile(), turn.language),
         }
-        return _reply(turn, tools[turn.asked](turn, account))
+        tool = _orders_of_a_day if turn.day and turn.asked in OF_ORDERS else tools[turn.asked]
+        return _reply(turn, tool(turn, account))
 
 
 def _last_order(turn: Understood, account: Account) -> list[Sentence]:
@@ -233,9 +242,22 @@ def _orders(turn: Understood, account: Account) -> list[Sentence]:
 
 
 def _one_order(turn: Understood, account: Account) -> list[Sentence]:
-    tokens = re.findall(r"[\w-]+", turn.question)
-    found = next((order for token in tokens if (order := account.order(token)) is not None), None)
+    found = _numbered(turn, account)
     return [say("order_unknown", turn.language)] if found is None else phrases.order(found, turn.language)
+
+
+def _numbered(turn: Understood, account: Account) -> Order | None:
+    tokens = re.findall(r"[\w-]+", turn.question)
+    return next((order for token in tokens if (order := account.order(token)) is not None), None)
+
+
+def _orders_of_a_day(turn: Understood, account: Account) -> list[Sentence]:
+    numbered = _numbered(turn, account)
+    found = (
+        [order for order in account.orders if order.row["ordered_on"] == turn.day] if numbered is None else [numbered]
+    )
+    said = [sentence for order in found for sentence in phrases.order(order, turn.language)]
+    return said or [say("order_none_then", turn.language)]
 
 
 def _reply(turn: Understood, said: Sequence[Sentence], subject: str = SHOP, *, abstained: bool = False) -> Reply:

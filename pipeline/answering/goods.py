@@ -1,21 +1,29 @@
 """Which article a question names: by its number, by its quoted name, or by the words that are not the question's own.
 
-An article is named when its words hold most of what the question says; several may be. Not here: what is said of it.
+An article is named when its words hold most of what the question says; several may be. A name without quotes is known
+by its words standing side by side, and a word of it may be misspelled. Not here: what is said of it.
 """
 
 import re
+import unicodedata
+from bisect import bisect_left
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from functools import lru_cache
 
 import numpy as np
 
 from pipeline.answering.asking import SLOTS, asking_words, example_words
 from pipeline.answering.facts import harmless
-from pipeline.answering.search import Index, words
+from pipeline.answering.search import WORD, Index, words
 from pipeline.answering.tools import Row, Shop
 
 NAMED = 0.62  # least share of a question's other words that an article's name must hold
 ALIKE = 0.45  # least cosine at which an article is worth asking about
+CLOSE, SPELLED = 0.84, 5  # how alike a misspelled word must be, and from how many letters on it is tried
+REMEMBERED = 10_000  # spellings
 QUOTE = re.compile(r"[\"“「『]([^\"”」』]+)[\"”」』]")
 NUMBER = re.compile(r"(?<![\w.])\d{5,}(?![\w.]|\.\d)")
 TOKEN = re.compile(r"[\"“「『][^\"”」』]+[\"”」』]|[A-Za-z]+(?:'[a-z]+)?|\d+(?:[./]\d+)*|[\u3400-\u9fff]+|[^\s\w]")
@@ -69,6 +77,12 @@ class Goods:
         self._bought = np.asarray(rows.column("buyers_recent"), np.int64)
         self._index = Index([str(name) for name in names])
         self._whole = {" ".join(words(str(name))): at for at, name in enumerate(names)}
+        self._sorted = sorted(self._whole)
+        self._spellings: dict[str, list[str]] = defaultdict(list)
+        for word in self._index.vocabulary:
+            if len(word) >= SPELLED and word.isalpha() and word.isascii():
+                self._spellings[word[0]].append(word)
+        self._meant = lru_cache(REMEMBERED)(self._closest)
         self.vectors = vectors
 
     def mentioned(self, question: str, vector: np.ndarray | None = None) -> Mention:
@@ -81,10 +95,16 @@ class Goods:
         for number in NUMBER.findall(question):
             if (row := self.shop.item(number)) is not None:
                 return Mention((row,), 1.0, said=True)
-        quoted = QUOTE.findall(question)
-        asked = words(" ".join(quoted)) if quoted else self.other_words(question)
+        question = unicodedata.normalize("NFKC", question)
+        if quoted := QUOTE.findall(question):
+            asked = words(" ".join(quoted))
+        else:
+            start, stop = self._named_at(question)
+            rest = f"{question[:start]} {question[stop:]}"
+            asked = words(question[start:stop]) + self.other_words(rest)
         if not asked:
             return Mention()
+        asked = [self._meant(word) for word in asked]
         if (whole := self._whole.get(" ".join(asked))) is not None:
             return Mention(self._rows([whole]), 1.0, said=True)
         coverage, filled = self._index.held(asked)
@@ -102,8 +122,12 @@ class Goods:
     def masked(self, question: str) -> str:
         """A question with names of goods, campaigns and numbers replaced by what they are."""
         out: list[str] = []
+        question = unicodedata.normalize("NFKC", question)
+        start, stop = (0, 0) if QUOTE.search(question) else self._named_at(question)
+        if stop:
+            question = f"{question[:start]} “{question[start:stop]}” {question[stop:]}"
         for token in TOKEN.findall(question):
-            held = words(token)
+            held = [self._meant(word) for word in words(token)]
             if QUOTE.fullmatch(token):
                 kind = SLOTS["{item}"]
             elif NUMBER.fullmatch(token):
@@ -117,6 +141,35 @@ class Goods:
             if not (kind in SLOTS.values() and out[-1:] == [kind]):
                 out.append(kind)
         return " ".join(out)
+
+    def _named_at(self, question: str) -> tuple[int, int]:
+        """Where a name stands without quotes: most words side by side with which an article's name begins; else (0, 0).
+
+        Two words at least, and one that no question is made of: `what is` may begin a name, and names none.
+        """
+        found = [(words(one.group()), one.start(), one.end()) for one in WORD.finditer(question)]
+        best, place = 1, (0, 0)
+        for first, (_, start, _) in enumerate(found):
+            said: list[str] = []
+            for count, (held, _, stop) in enumerate(found[first:], start=1):
+                said += held
+                if not self._begins(" ".join(said)):
+                    break
+                if count > best and not example_words().issuperset(said):
+                    best, place = count, (start, stop)
+        return place
+
+    def _begins(self, said: str) -> bool:
+        """Whether a name is made of these words, or begins with them."""
+        at = bisect_left(self._sorted, said)
+        return at < len(self._sorted) and f"{self._sorted[at]} ".startswith(f"{said} ")
+
+    def _closest(self, word: str) -> str:
+        """The word of a name that a misspelled one stands for; itself where it is known, short, or like none."""
+        if word in self._index.vocabulary or word in example_words() or len(word) < SPELLED:
+            return word
+        near = [one for one in self._spellings.get(word[0], ()) if abs(len(one) - len(word)) < 3]
+        return next(iter(get_close_matches(word, near, 1, CLOSE)), word)
 
     def _guess(self, vector: np.ndarray | None) -> Row | None:
         """The likest article that may stand in a list, best seller first among equals."""

@@ -18,12 +18,14 @@ from pipeline.answering.tools import Source
 from pipeline.contracts.tables import ANSWERS, ITEM_FACTS
 
 KEY = ["asked", "subject", "answer_language"]
-APART = r"[^\pL\pN]+"
+# What parts words: marks, and points that no figure follows. `.18 oz` is not `18 oz`.
+STOP, APART = r"\.+(\D|$)", r"[^\pL\pN.]+"
 
 
 def spoken(text: str) -> str:
     """The words of a text: lower case, without marks."""
-    return re.sub(r"[\W_]+", " ", unicodedata.normalize("NFKC", text).lower()).strip()
+    plain = re.sub(STOP, r" \1", unicodedata.normalize("NFKC", text).lower())
+    return re.sub(r"[^\w.]+|_", " ", plain).strip()
 
 
 class Ready:
@@ -63,5 +65,6 @@ class Ready:
         """Articles that may stand in a list, by item id, and the words of their names."""
         columns = ["item_id", "title", "price_cents", "buyers_recent", "is_recommendable"]
         rows = self._source.table(ITEM_FACTS.name, columns).filter(pc.field("is_recommendable"))
-        words = pc.replace_substring_regex(pc.utf8_lower(rows["title"]), pattern=APART, replacement=" ")
+        plain = pc.replace_substring_regex(pc.utf8_lower(rows["title"]), pattern=STOP, replacement=" \\1")
+        words = pc.replace_substring_regex(plain, pattern=APART, replacement=" ")
         return rows.append_column("name", pc.utf8_trim_whitespace(words))

@@ -13,7 +13,7 @@ import bm25s
 import numpy as np
 import scipy.sparse as sp
 
-WORD = re.compile(r"\d+(?:[./]\d+)*|[a-z]+|[\u3400-\u9fff]+")
+WORD = re.compile(r"(?:(?<![\w.])\.)?\d+(?:[./]\d+)*|[a-z]+|[\u3400-\u9fff]+", re.IGNORECASE)
 RANK_DAMPING = 60  # of reciprocal rank fusion
 DIGITS = 6  # scores that agree so far are equal
 Encode = Callable[[Sequence[str]], np.ndarray]

@@ -64,15 +64,15 @@ class Opened:
     def _whole(self) -> "Answerer":
         from pipeline.answering.answerer import Answerer
 
-        snapshot, shop = self.snapshot, Shop(self.snapshot)
+        snapshot, shop, today = self.snapshot, Shop(self.snapshot), self.snapshot.manifest.day
         shelf = Shelf.of(snapshot.table(ANSWERS.name).to_pylist())
         encoder = self._encoder()
         if encoder is None:
-            return Answerer(shop, shelf=shelf, generator=self.generator, reader=self._reader())
+            return Answerer(shop, today, shelf=shelf, generator=self.generator, reader=self._reader())
         version = snapshot.manifest.models["encoder"]
         vectors, encode = self._vectors(shop.items, version, encoder), self._kept(version, encoder)
         return Answerer(
-            shop, encode=encode, vectors=vectors, shelf=shelf, generator=self.generator, reader=self._reader()
+            shop, today, encode=encode, vectors=vectors, shelf=shelf, generator=self.generator, reader=self._reader()
         )
 
     def _reader(self) -> "IntentReader | None":

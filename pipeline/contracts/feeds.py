@@ -73,7 +73,8 @@ KINDS = ("view", "click", "search", "add_to_cart", "remove_from_cart", "purchase
 SURFACES = ("home", "category", "search", "product", "cart", "email", "push", "ad", "store")
 DEVICES = ("web", "ios", "android", "store")
 REVIEW_KINDS = ("review", "feedback", "question", "answer")
-SPEAKERS = ("user", "agent", "bot")
+USER = "user"
+SPEAKERS = (USER, "agent", "bot")
 DOCUMENT_KINDS = ("policy", "faq", "guide")
 MAX_PIECES = 1000
 

@@ -1,7 +1,6 @@
 """What a turn of a dialogue wants: a reader that a shop's own dialogues taught, or one taught by a few common examples.
 
-Not here: how a reader is trained on dialogues, which is `sentiment.learn` over intents, and what a turn names
-(`entities`).
+Not here: how a reader is trained on dialogues, which is `sentiment.learn` over intents.
 """
 
 from collections.abc import Sequence

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.cluster import AgglomerativeClustering
 
-from pipeline.models.entities import GLUE, TOKEN
+from pipeline.models.tokens import GLUE, TOKEN
 
 APART = 0.35  # cosine distance at which two groups stay two
 NUMBER, RARE = "#", "…"

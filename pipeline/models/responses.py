@@ -14,8 +14,8 @@ from pipeline.errors import NoData
 from pipeline.learning import checkpoints
 from pipeline.models import encoder as encoders
 from pipeline.models.encoder import Encoder, Pairs
-from pipeline.models.entities import TOKEN
 from pipeline.models.sentiment import Mix, drawn
+from pipeline.models.tokens import TOKEN
 from pipeline.record import Recorder
 from pipeline.settings import EncoderSettings, Training
 

@@ -8,11 +8,11 @@ import numpy as np
 import pyarrow as pa
 from ibis import _
 
+from pipeline.contracts.feeds import USER
 from pipeline.engine import local_day
 from pipeline.feeds import partitions
 from pipeline.models.sentiment import drawn
 from pipeline.models.turn_intents import Lessons, Told
-from pipeline.models.understanding import USER
 from pipeline.settings import Night
 from pipeline.stages import desk
 

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.contracts.feeds import USER
 from pipeline.contracts.tables import OPEN_QUESTIONS
 from pipeline.learning import champions, checkpoints
 from pipeline.models import intents, turn_intents
@@ -15,7 +16,6 @@ from pipeline.models.encoder import EmbeddingCache, Encoder
 from pipeline.models.intents import IntentReader
 from pipeline.models.open_questions import SMALL_TALK, Questions, groups
 from pipeline.models.turn_intents import NAME
-from pipeline.models.understanding import USER
 from pipeline.settings import Night
 from pipeline.stages import desk, dialogue_inputs
 from pipeline.tables import open_questions as table

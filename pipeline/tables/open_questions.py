@@ -12,8 +12,8 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline.contracts.tables import OPEN_QUESTIONS
-from pipeline.models.entities import GLUE
 from pipeline.models.open_questions import NUMBER, Questions, masked, shared, words
+from pipeline.models.tokens import GLUE
 
 WORDS, EXAMPLES = 8, 3
 

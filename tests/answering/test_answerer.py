@@ -39,6 +39,14 @@ def chat():
         ("is 10003 in stock?", f"{MILK} is out of stock."),
         ("what do reviews say about 10001", f"Of 12 reviews of {PASTE}, 9 speak well of it and 2 do not."),
         ("show me order 900002", f"Your order 900002 of 2017-11-20 came to 1.00 USD. It holds 1 × {MILK}."),
+        ("what did I buy on 2017-11-20?", f"Your order 900002 of 2017-11-20 came to 1.00 USD. It holds 1 × {MILK}."),
+        ("what did I order 10 days ago",
+         f"Your order 900002 of 2017-11-20 came to 1.00 USD. It holds 1 × {MILK}."),
+        ("我11月20日买了什么", f"您 2017-11-20 的订单 900002 合计 1.00 USD。其中有 1 件{MILK}。"),
+        ("Tomato paste, private brand, 6 oz: what is the price?", f"{PASTE} costs 0.39 USD."),
+        ("what does tomato paste, private brand, 6 oz cost", f"{PASTE} costs 0.39 USD."),
+        ("Tomato paste, national brand, 12 oz, is it in stock?", f"{OTHER_PASTE} is in stock."),
+        ("how much is tomatto paste privatte 6 oz?", f"{PASTE} costs 0.39 USD."),
         ("我上次购买 10003 是什么时候", f"您最近一次购买{MILK}是 2017-11-28,订单 900001。"),
         ("when did I last buy whole milk", f"You last bought {MILK} on 2017-11-28, in order 900001."),
         ("do you have any offers for me", f"“Campaign 18” runs until 2017-12-24 and is about {OTHER_PASTE}."),
@@ -52,6 +60,11 @@ def test_answers_are_the_shops_facts(chat, question, answer):
     assert reply.text == answer
     assert not reply.abstained
     assert reply.facts
+
+
+def test_a_day_without_an_order_has_none(chat):
+    for turns in (("what did I buy yesterday",), ("what did I buy on 2017-11-20", "and on Nov 27?")):
+        assert chat(*turns).text == "None of your last orders is of that day."
 
 
 def test_what_is_recommended_is_what_the_table_recommends(chat):

@@ -23,6 +23,11 @@ def goods():
         ("Tomato paste 多少钱", ["10001", "10002"]),
         ("is whole milk in stock", ["10003", "10006"]),
         ("how much is dr pepper", ["10005"]),
+        ("Tomato paste, national brand, 12 oz: what is the price?", ["10002"]),
+        ("what brand is tomato paste, private brand, 6 oz", ["10001"]),
+        ("how much is tomatto paste", ["10001", "10002"]),
+        ("price of dark chocolatte", ["10004"]),
+        ("price of “Wole milk”", []),
     ],
 )
 def test_articles_are_found(goods, question, items):
@@ -55,6 +60,17 @@ def test_what_may_stand_in_a_list_comes_before_what_may_not():
     assert [row.key for row in goods.mentioned("blue soap").items] == ["33333"]
 
 
+def test_words_beside_a_name_count(goods):
+    assert not goods.mentioned("tomato paste unicorn price").items
+
+
+def test_a_point_before_a_number_is_part_of_it():
+    goods = Goods(Shop(Source({"item_facts": [item("1" * 5, "Spices, 18 oz"), item("2" * 5, "Spices, .18 oz")]})))
+    for number, name in (("1", "Spices, 18 oz"), ("2", "Spices, .18 oz")):
+        assert [row.key for row in goods.mentioned(f"how much is {name}").items] == [number * 5]
+        assert [row.key for row in goods.mentioned(f"how much is “{name}”").items] == [number * 5]
+
+
 def test_equal_names_are_one_article(goods):
     assert goods.mentioned("whole milk, private brand, 1 ga").is_one
     assert not goods.mentioned("tomato paste").is_one
@@ -68,6 +84,9 @@ def test_equal_names_are_one_article(goods):
         ("what is in order 900001", "what is in order number"),
         ("price of 10001", "price of item"),
         ("does tomato paste contain nuts", "does item contain nuts"),
+        ("Tomato paste, private brand, 6 oz: what is the price?", "item : what is the price ?"),
+        ("what brand is tomato paste, private brand", "what brand is item"),
+        ("how much is tomatto paste", "how much is item"),
     ],
 )
 def test_names_are_taken_out(goods, question, masked):

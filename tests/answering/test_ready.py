@@ -3,7 +3,7 @@
 import pytest
 
 from pipeline.answering.leaving import checked
-from pipeline.answering.ready import Ready
+from pipeline.answering.ready import Ready, spoken
 from pipeline.answering.tools import Shop
 from pipeline.tables import answers
 from tests.small_shop import Source, answerer, item, rows
@@ -58,3 +58,18 @@ def test_of_one_name_the_best_seller_is_meant_unless_prices_differ_and_documents
         twin["item_facts"][-1] |= {"price_cents": price, "is_recommendable": listed}
         found = ready(twin)[0].reply("How much is “Tomato paste, private brand, 6 oz”?")
         assert (found and found.subject) == meant
+
+
+def test_a_point_before_a_number_is_part_of_it():
+    goods = [item("10001", "Spices, 18 oz", 39), item("10002", "Spices, .18 oz", 45)]
+    at_hand, _, _ = ready({"item_facts": goods})
+    assert at_hand.reply("How much is “Spices, 18 oz”?").subject == "10001"
+    assert at_hand.reply("How much is “Spices, .18 oz”?").subject == "10002"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [("Dr. Pepper... .5 l?", "dr pepper .5 l"), ("3.5_oz", "3.5 oz"), ("番茄酱。", "番茄酱"), ("..", "")],
+)
+def test_marks_part_words(text, words):
+    assert spoken(text) == words
