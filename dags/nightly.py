@@ -131,7 +131,7 @@ def nightly() -> None:
         ingest()
         >> features()
         >> encoder()
-        >> fine_tune.expand(model=["recommendations", "audiences", "sentiment", "answers", "phrasing"])
+        >> fine_tune.expand(model=["recommendations", "audiences", "sentiment", "answers", "asking", "phrasing"])
         >> judge()
         >> score.expand(
             table=[*lists, "ad_audiences", "user_profiles", "page_layouts", "review_sentiment", "open_questions"]

@@ -35,7 +35,7 @@ STAGES = (
     Stage("ingest"),
     Stage("features"),
     Stage("encoder"),
-    Stage("fine_tune", ("recommendations", "audiences", "sentiment", "answers", "phrasing")),
+    Stage("fine_tune", ("recommendations", "audiences", "sentiment", "answers", "asking", "phrasing")),
     Stage("judge"),
     Stage(
         "score",

@@ -55,7 +55,7 @@ def test_the_stages_are_these_in_this_order():
         Stage("ingest"),
         Stage("features"),
         Stage("encoder"),
-        Stage("fine_tune", ("recommendations", "audiences", "sentiment", "answers", "phrasing")),
+        Stage("fine_tune", ("recommendations", "audiences", "sentiment", "answers", "asking", "phrasing")),
         Stage("judge"),
         Stage(
             "score",

@@ -11,16 +11,16 @@ from datetime import date
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from pipeline.answering import days
 from pipeline.answering import words as phrases
 from pipeline.answering.asking import Asking, language_of
 from pipeline.answering.facts import SHOP, Handover, Reply, Sentence
 from pipeline.answering.goods import Goods, Mention
+from pipeline.answering.kinds import Kinds
 from pipeline.answering.leaving import Generator, checked
 from pipeline.answering.library import Library
-from pipeline.answering.search import Encode, words
+from pipeline.answering.meaning import Meaning
+from pipeline.answering.search import words
 from pipeline.answering.shelf import Shelf
 from pipeline.answering.tools import Account, Order, Row, Shop
 from pipeline.answering.words import say
@@ -52,7 +52,6 @@ class Understood:
         day: that is named in this turn; of orders those of that day are meant.
         question: as asked.
         language: en or zh.
-        vector: float32 [H] of the question; None without an encoder.
     """
 
     asked: str
@@ -61,7 +60,6 @@ class Understood:
     question: str
     language: str
     day: date | None = None
-    vector: np.ndarray | None = None
 
 
 class Answerer:
@@ -72,8 +70,8 @@ class Answerer:
         shop: Shop,
         today: date,
         *,
-        encode: Encode | None = None,
-        vectors: np.ndarray | None = None,
+        meaning: Meaning | None = None,
+        kinds: Kinds | None = None,
         shelf: Shelf | None = None,
         generator: Generator | None = None,
         reader: "IntentReader | None" = None,
@@ -83,17 +81,22 @@ class Answerer:
         Args:
             shop: what anybody may know.
             today: the business day that `yesterday` is counted from.
-            encode: unit vectors [N, H] of texts; None understands by words alone.
-            vectors: float32 [I, H] of item texts by item id, by the same encoder.
+            meaning: the night's encoder; None understands by words alone.
+            kinds: of questions, as learned by night with that encoder; learned now when left out.
             shelf: precomputed answers.
             generator: re-words facts; templates alone where left out.
             reader: of the shop's own intents, as judged by night.
         """
-        self.shop, self.today, self.encode, self.generator = shop, today, encode, generator
-        self.goods, self.asking = Goods(shop, vectors), Asking(encode, reader)
-        self.library = Library(shop.documents, encode)
+        self.shop, self.today, self.generator = shop, today, generator
+        self.goods, self.asking = Goods(shop, meaning), Asking(kinds, meaning, reader)
+        self.library = Library(shop.documents, meaning)
         self.shelf = shelf or Shelf({})
         self._heard = lru_cache(maxsize=REMEMBERED)(self._talk)  # a talk is asked about turn by turn
+
+    def warm(self) -> None:
+        """Open now what a question would else wait for: the encoder, and vectors of items."""
+        self.asking.of("")
+        _ = self.goods.vectors
 
     def reply(self, turns: Sequence[str], account: Account | None = None) -> Reply:
         """Answer the last turn of a talk.
@@ -117,9 +120,7 @@ class Answerer:
     def understood(self, question: str, before: Understood | None = None) -> Understood:
         """One turn, with what it leaves open filled in from the turn before."""
         meant = days.plain(INSTEAD.sub(" ", question))
-        masked = self.goods.masked(meant)
-        vector, meaning = self.encode([meant, masked]) if self.encode is not None else (None, None)
-        asked, mention = self.asking.of(masked, meaning, question), self.goods.mentioned(meant, vector)
+        asked, mention = self.asking.of(self.goods.masked(meant), question), self.goods.mentioned(meant)
         about, confidence = asked.about, asked.confidence
         if before is not None:
             points = not mention.said or (POINTING.search(question) is not None and not mention.items)
@@ -133,7 +134,7 @@ class Answerer:
         if about == "last_order" and mention.items:
             about = "bought"  # of an article it is the last time that is asked for
         day = days.named(question, self.today)
-        return Understood(about, confidence, mention, question, language_of(question), day, vector)
+        return Understood(about, confidence, mention, question, language_of(question), day)
 
     def _answered(self, turn: Understood, account: Account | None) -> Reply:
         if turn.asked in ("outside", "policy") or turn.confidence < SURE:
@@ -172,7 +173,7 @@ class Answerer:
         return _reply(turn, [phrases.campaign(row, turn.language) for row in found])
 
     def _from_documents(self, turn: Understood) -> Reply:
-        found = self.library.find(turn.question, self.goods.other_words(turn.question), turn.vector)
+        found = self.library.find(turn.question, self.goods.other_words(turn.question))
         if found is None:
             unknown = _reply(turn, [say("unknown", turn.language)], abstained=True)
             return replace(unknown, handover=_handover(turn, "cannot_answer"))

@@ -11,12 +11,13 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 
 from pipeline.answering.asking import SLOTS, asking_words, example_words
 from pipeline.answering.facts import harmless
+from pipeline.answering.meaning import Meaning
 from pipeline.answering.search import WORD, Index, words
 from pipeline.answering.tools import Row, Shop
 
@@ -60,14 +61,14 @@ class Mention:
 class Goods:
     """The articles of a shop, to be found in questions."""
 
-    def __init__(self, shop: Shop, vectors: np.ndarray | None = None) -> None:
+    def __init__(self, shop: Shop, meaning: Meaning | None = None) -> None:
         """Index the names.
 
         Args:
             shop: its items.
-            vectors: float32 [I, H] of item texts by item id; None finds by words alone.
+            meaning: vectors of texts and items; None finds by words alone.
         """
-        self.shop = shop
+        self.shop, self._meaning = shop, meaning
         rows = shop.items
         titles = rows.column("title").to_pylist()
         names, self._named = np.unique(np.array(titles, dtype=str), return_inverse=True)
@@ -83,15 +84,14 @@ class Goods:
             if len(word) >= SPELLED and word.isalpha() and word.isascii():
                 self._spellings[word[0]].append(word)
         self._meant = lru_cache(REMEMBERED)(self._closest)
-        self.vectors = vectors
 
-    def mentioned(self, question: str, vector: np.ndarray | None = None) -> Mention:
-        """What a question names.
+    @cached_property
+    def vectors(self) -> np.ndarray | None:
+        """Of items by item id: float32 [I, H]."""
+        return None if self._meaning is None else self._meaning.items(self.shop.items)
 
-        Args:
-            question: as it was asked.
-            vector: float32 [H] of it.
-        """
+    def mentioned(self, question: str) -> Mention:
+        """What a question names."""
         for number in NUMBER.findall(question):
             if (row := self.shop.item(number)) is not None:
                 return Mention((row,), 1.0, said=True)
@@ -113,7 +113,7 @@ class Goods:
             fitting = np.flatnonzero(coverage >= best)
             full = fitting[filled[fitting] >= 1.0]
             return Mention(self._rows(full if len(full) else fitting), best, said=True)
-        return Mention(coverage=best, said=True, guess=self._guess(vector))
+        return Mention(coverage=best, said=True, guess=self._guess(question))
 
     def other_words(self, question: str) -> list[str]:
         """Words of a question that no question is made of."""
@@ -171,11 +171,11 @@ class Goods:
         near = [one for one in self._spellings.get(word[0], ()) if abs(len(one) - len(word)) < 3]
         return next(iter(get_close_matches(word, near, 1, CLOSE)), word)
 
-    def _guess(self, vector: np.ndarray | None) -> Row | None:
+    def _guess(self, question: str) -> Row | None:
         """The likest article that may stand in a list, best seller first among equals."""
-        if vector is None or self.vectors is None or not self._listed.any():
+        if self._meaning is None or self.vectors is None or not self._listed.any():
             return None
-        likeness = np.where(self._listed, np.round(self.vectors @ vector, 4), -1)
+        likeness = np.where(self._listed, np.round(self.vectors @ self._meaning([question])[0], 4), -1)
         best = np.lexsort((-self._bought, -likeness))[0]
         if likeness[best] < ALIKE:
             return None

@@ -3,8 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-
-import numpy as np
+from functools import cached_property
 
 from pipeline.answering.facts import LONGEST_TEXT, Fact, harmless
 from pipeline.answering.search import Encode, Index, words
@@ -62,20 +61,23 @@ class Library:
             encode: unit vectors [N, H] of texts; None finds by words alone.
         """
         self._held = [(row, text) for row in documents for text in passages(row["document_text"])]
-        texts = [f"{row['document_title']}. {text}" for row, text in self._held]
-        vectors = encode(texts) if encode is not None and texts else None
-        self._index = Index(texts, vectors)
+        self._encode = encode
 
-    def find(self, question: str, said: Sequence[str], vector: np.ndarray | None = None) -> Passage | None:
+    @cached_property
+    def _index(self) -> Index:
+        texts = [f"{row['document_title']}. {text}" for row, text in self._held]
+        return Index(texts, None if self._encode is None else self._encode(texts))
+
+    def find(self, question: str, said: Sequence[str]) -> Passage | None:
         """The passage that answers; None where none surely does.
 
         Args:
             question: as asked.
             said: its words without those all questions have.
-            vector: float32 [H] of it.
         """
         if not self._held:
             return None
+        vector = None if self._encode is None else self._encode([question])[0]
         hits = self._index.find(said or words(question), vector, most=3)
         found = [Passage(*self._held[hit.place], hit.coverage, hit.likeness) for hit in hits]
         return next((one for one in found if one.coverage >= COVERED or one.likeness >= ALIKE), None)

@@ -83,7 +83,7 @@ def serve_chat(
         raise ConfigError(f"--host {host}: others reach it; add --public, and put a server with TLS in front")
     night = a_night(shop)
     chat = Chat(night)
-    _ = chat.answerer  # opened before the first question
+    chat.answerer.warm()  # before the first question
     served = application(chat, load_secret(night.home / "secrets"), Limits(per_minute, burst=10))
     uvicorn.run(served, host=host, port=port, log_level="warning", server_header=False, limit_concurrency=32)
 

@@ -98,6 +98,12 @@ def folder(store: Path, name: str, version: str) -> Path:
     return path
 
 
+def at_hand(store: Path, name: str, models: Mapping[str, str]) -> Path | None:
+    """The folder of the version that served, checked; None where none did, or its files are gone."""
+    version = models.get(name)
+    return folder(store, name, version) if version is not None and (store / name / version).is_dir() else None
+
+
 def config(path: Path) -> dict[str, Any]:
     """The JSON configuration beside a model's weights."""
     return read_json(path / CONFIG)

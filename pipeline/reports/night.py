@@ -28,7 +28,7 @@ STAGES = {
     "ingest": "land and clean the feeds", "features": "build features", "encoder": "tune the text encoder",
     "fine_tune-recommendations": "train the recommender", "fine_tune-audiences": "train the response model",
     "fine_tune-sentiment": "train the reader of reviews", "fine_tune-answers": "train the reader of dialogues",
-    "fine_tune-phrasing": "train the chat's wording",
+    "fine_tune-asking": "learn the chat's questions", "fine_tune-phrasing": "train the chat's wording",
     "judge": "judge the models", "score-recommendations": "rank for every user",
     "score-cart_recommendations": "rank what completes carts", "score-ad_audiences": "make audiences",
     "score-user_profiles": "make profiles", "score-page_layouts": "make page layouts",

@@ -10,6 +10,7 @@ from pipeline.settings import Night
 from pipeline.stages import (
     desk,
     fine_tune_answers,
+    fine_tune_asking,
     fine_tune_audiences,
     fine_tune_phrasing,
     fine_tune_recommendations,
@@ -21,6 +22,7 @@ MODELS: dict[str, Callable[[Night, JsonRecorder, desk.Progress], dict[str, Any]]
     "audiences": fine_tune_audiences.run,
     "sentiment": fine_tune_sentiment.run,
     "answers": fine_tune_answers.run,
+    "asking": fine_tune_asking.run,
     "phrasing": fine_tune_phrasing.run,
 }
 

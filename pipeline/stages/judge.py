@@ -29,6 +29,7 @@ def run(night: Night, _item: str | None, recorder: JsonRecorder, progress: desk.
     heard = desk.noted(night, "measured-answers")
     if "no_input" not in heard:
         judgements.append(judge_answers(heard, limits))
+    judgements.append(judge_asking(desk.noted(night, "measured-asking"), limits))
     worded = desk.noted(night, "measured-phrasing")
     if "no_input" not in worded:
         judgements.append(judge_phrasing(worded, limits))
@@ -103,6 +104,16 @@ def judge_answers(facts: dict[str, Any], limits: Thresholds) -> Judgement:
         and facts["flips"] <= limits.answers_max_flip_rate
     )
     return _judge_reader("answers", facts, good, "intent", "turns")
+
+
+def judge_asking(facts: dict[str, Any], limits: Thresholds) -> Judgement:
+    """What tells the chat's questions apart, against the commonest kind.
+
+    A challenger is there when examples or encoder are others, so a champion that read by the last one can't go on.
+    """
+    good = facts.get("challenger") is not None and facts["gain"][0] > limits.answers_min_accuracy_gain
+    known = facts if facts.get("challenger") is None else facts | {"champion": None}
+    return _judge_reader("asking", known, good, "kind", "questions")
 
 
 def judge_phrasing(facts: dict[str, Any], limits: Thresholds) -> Judgement:

@@ -1,9 +1,24 @@
 """What questions ask: wordings that stand among no examples, in both languages, and what no tool answers."""
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
+from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
-from pipeline.answering.asking import Asking, asking_words, example_words, examples, language_of
+from pipeline.answering import asking as asking_module
+from pipeline.answering.asking import (
+    SURE_BY_WORDS,
+    Asking,
+    asking_words,
+    example_words,
+    examples,
+    held_out,
+    language_of,
+    learned,
+    lessons,
+)
 
 
 @pytest.fixture(scope="module")
@@ -47,13 +62,47 @@ def test_the_same_question_is_understood_the_same_by_another_reader_of_the_examp
     assert Asking().of("how much is item") == asking.of("how much is item")
 
 
-def test_meaning_has_its_say():
-    def encode(texts):
+class Encode:
+    """Meaning that knows the weather alone, and counts how often it is asked."""
+
+    def __init__(self):
+        self.asked = []
+
+    def __call__(self, texts):
+        self.asked.append(list(texts))
         return np.array([[float("weather" in text), 1.0] for text in texts], np.float32)
 
-    with_meaning = Asking(encode)
-    plain = with_meaning.of("weather")
-    assert with_meaning.of("weather", encode(["weather"])[0]).confidence != plain.confidence
+
+def test_meaning_has_its_say_where_words_leave_it_open():
+    encode = Encode()
+    with_meaning, plain = Asking(encode=encode), Asking()
+    encode.asked.clear()
+    sure = plain.of("how much is item")
+    assert sure.confidence >= SURE_BY_WORDS
+    assert with_meaning.of("how much is item") == sure
+    assert with_meaning.of("天气") == plain.of("天气")  # of a language it does not read
+    assert encode.asked == []
+    assert plain.of("weather reviews").confidence < SURE_BY_WORDS
+    assert with_meaning.of("weather reviews") != plain.of("weather reviews")
+    assert encode.asked == [["weather reviews"]]
+
+
+def test_examples_held_out_are_told_by_models_that_have_not_seen_them():
+    chance = held_out()
+    truth = np.array([learned().names.index(about) for _question, about in examples()])
+    right = (chance.argmax(1) == truth).mean()
+    assert 0.4 < right < 0.8  # the commonest kind is a fifth
+    assert np.allclose(chance.sum(1), 1)
+
+
+def test_what_teaches_is_known_by_its_hash():
+    assert lessons("a") == lessons("a") != lessons("b") != lessons(None)
+
+
+def test_function_words_are_those_of_scikit_learn_that_name_no_goods():
+    goods = {"bill", "fire", "system", "mill", "bottom", "top", "side", "thick", "thin", "cry", "interest"}
+    kept = json.loads((Path(asking_module.__file__).parent / "function_words.json").read_text(encoding="utf-8"))
+    assert set(kept) == ENGLISH_STOP_WORDS - goods
 
 
 @pytest.mark.parametrize(
@@ -85,7 +134,7 @@ def test_a_shops_own_reader_decides_too_and_reads_what_was_said():
     reader = Reader(("complaint", 0.05), ("delivery", 0.95))
     asking, plain = Asking(reader=reader), Asking()
     said, masked = "wots keeping my tea", "wots keeping my item"
-    assert asking.of(masked, None, said).about == "delivery"
+    assert asking.of(masked, said).about == "delivery"
     assert plain.of(masked).about != "delivery"
     assert reader.seen == [said]
     assert asking.of(masked) == plain.of(masked)
@@ -94,6 +143,6 @@ def test_a_shops_own_reader_decides_too_and_reads_what_was_said():
 def test_intents_of_other_names_leave_the_decision_to_the_examples():
     other, plain = Asking(reader=Reader(("complaint", 1.0))), Asking()
     for question in ("how much is item", "what was in my last order"):
-        ours, theirs = other.of(question, None, question), plain.of(question)
+        ours, theirs = other.of(question, question), plain.of(question)
         assert ours.about == theirs.about
         assert ours.confidence == pytest.approx(theirs.confidence)

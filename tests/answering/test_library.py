@@ -1,5 +1,6 @@
 """Documents: passages of whole sentences, and one only where it surely answers."""
 
+import numpy as np
 import pytest
 
 from pipeline.answering.facts import is_harmless
@@ -53,3 +54,19 @@ def test_numbers_with_points_are_not_cut():
 def test_passages_are_harmless():
     (one,) = passages("Write to <b>us</b> at http://evil.example/ or a@b.example now.")
     assert is_harmless(one)
+
+
+def test_meaning_finds_too_and_is_asked_when_there_is_something_to_find():
+    asked = []
+
+    def encode(texts):
+        asked.append(len(texts))
+        return np.array([[float("Refunds" in text or "money" in text), 0.1] for text in texts], np.float32)
+
+    documents = Shop(Source(rows())).documents
+    library = Library(documents, encode)
+    assert asked == []
+    found = library.find("is my money safe", ["money", "safe"])
+    assert "Refunds" in found.text
+    assert sorted(asked) == [1, 3]
+    assert Library([], encode).find("money", ["money"]) is None

@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+from pipeline.answering import asking
+from pipeline.answering.kinds import Kinds
 from pipeline.chat import opening
 from pipeline.chat.opening import Chat
 from pipeline.errors import NoData
@@ -43,17 +45,20 @@ def test_nothing_published_or_a_night_without_answers_is_said(night, publish, mo
 
 def test_where_the_encoder_is_at_hand_meaning_is_asked_too(night, publish, tiny_bert, monkeypatch):
     publish(encoder="v1")
-    plain = Chat(night)
-    assert plain.answerer.encode is None
+    assert Chat(night).answerer.goods.vectors is None
     (night.models / "encoder" / "v1").mkdir(parents=True)
     monkeypatch.setattr(champions, "folder", lambda store, model, version: tiny_bert)
     chat = Chat(night)
-    vectors = chat.answerer.goods.vectors
-    assert vectors.shape == (len(chat.answerer.shop.items), 32)
-    listed = chat.answerer.shop.items.column("is_recommendable").to_pylist()
-    assert [bool(row.any()) for row in vectors] == listed
-    assert chat.reply(ASK).text == plain.reply(ASK).text
-    assert (night.embeddings / "v1" / "vectors.parquet").is_file()
+    chat.answerer.warm()
+    assert chat.answerer.goods.vectors.shape == (len(chat.answerer.shop.items), 32)
+    assert chat.reply(ASK).text.endswith("costs 0.39 USD.")
+
+
+def test_what_the_night_learned_of_questions_is_read_and_not_learned_again(night, publish, monkeypatch):
+    taught = Kinds.learn(["my last order", "other", "third"], ["hello", "thanks", "person"])
+    publish(asking=champions.keep(night.models, "asking", lambda to: taught.save(to, "all orders are greetings")))
+    monkeypatch.setattr(asking, "learned", lambda: pytest.fail("learned in a talk"))
+    assert Chat(night).reply(("what was in my last order",), ANN).asked == "hello"
 
 
 def test_where_a_wording_was_judged_good_it_speaks_and_its_model_stays_shut(night, publish):

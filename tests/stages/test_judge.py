@@ -97,6 +97,7 @@ def night(tmp_path):
     desk.note(night, "measured-audiences", {"refused": "no campaign"})
     desk.note(night, "measured-sentiment", {"champion": None, "no_input": "no reviews"})
     desk.note(night, "measured-answers", {"champion": None, "no_input": "no dialogues"})
+    desk.note(night, "measured-asking", {"champion": NEW, "kept": "examples are as they were"})
     desk.note(night, "measured-phrasing", {"champion": None, "no_input": "no generator"})
     return night
 
@@ -104,13 +105,13 @@ def night(tmp_path):
 def test_all_verdicts_are_kept_for_the_stages_after_and_for_the_record(night, tmp_path):
     recorder = JsonRecorder(tmp_path / "record")
     told = judge.run(night, None, recorder, lambda *_: None)
-    assert told == {"encoder": "kept", "recommendations": "promoted", "audiences": "refused"}
+    assert told == {"encoder": "kept", "recommendations": "promoted", "audiences": "refused", "asking": "kept"}
     kept = desk.noted(night, "judgement")
     assert {model: facts["serves"] for model, facts in kept.items()} == {
-        "encoder": OLD, "recommendations": NEW, "audiences": None,
+        "encoder": OLD, "recommendations": NEW, "audiences": None, "asking": NEW,
     }  # fmt: skip
     facts = json.loads((recorder.folder / FILES / "judgement.json").read_text())
-    assert [one["model"] for one in facts] == ["encoder", "recommendations", "audiences"]
+    assert [one["model"] for one in facts] == ["encoder", "recommendations", "audiences", "asking"]
     assert last_values(recorder.folder, "tags")["verdict/audiences"] == "refused"
 
 
@@ -182,3 +183,17 @@ def test_what_words_the_chat_serves_when_it_can_and_adds_nothing(facts, verdict,
 def test_a_judged_wording_is_among_what_serves(night, tmp_path):
     desk.note(night, "measured-phrasing", worded())
     assert judge.run(night, None, JsonRecorder(tmp_path / "record"), lambda *_: None)["phrasing"] == "promoted"
+
+
+@pytest.mark.parametrize(
+    ("facts", "verdict", "serves"),
+    [
+        (read(), "promoted", NEW),
+        (read(champion=OLD, ece=0.5), "promoted", NEW),
+        (read(champion=OLD, gain=[0.0, -0.1, 0.1]), "refused", None),  # the champion reads by another encoder
+        ({"champion": OLD, "kept": "examples are as they were"}, "kept", OLD),
+    ],
+)
+def test_what_tells_questions_apart_serves_when_it_tells_more_than_the_commonest(facts, verdict, serves):
+    found = judge.judge_asking(facts, LIMITS)
+    assert (found.model, found.verdict, found.serves) == ("asking", verdict, serves)
