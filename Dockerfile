@@ -21,6 +21,8 @@ RUN pip install --no-build-isolation --editable ".[stack,spark]"
 
 FROM python:3.11.13-slim-bookworm AS base
 ENV PATH=/venv/bin:$PATH AIRFLOW_HOME=/data/airflow
+# LightGBM's wheel brings no OpenMP of its own.
+RUN apt-get update && apt-get install --yes --no-install-recommends libgomp1 && rm -rf /var/lib/apt/lists/*
 WORKDIR /app
 COPY pyproject.toml LICENSE ./
 COPY pipeline pipeline

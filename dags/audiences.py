@@ -29,6 +29,7 @@ from pipeline.airflow_defaults import DEFAULT_ARGS, SNAPSHOT, announced
     schedule=[SNAPSHOT],
     start_date=pendulum.datetime(2017, 1, 1, tz="UTC"),
     catchup=False,
+    is_paused_upon_creation=False,  # only a published snapshot begins it
     max_active_runs=1,
     default_args=DEFAULT_ARGS,
     params={

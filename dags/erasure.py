@@ -31,6 +31,7 @@ from pipeline.airflow_defaults import DEFAULT_ARGS, asked
     schedule=None,
     start_date=pendulum.datetime(2017, 1, 1, tz="UTC"),
     catchup=False,
+    is_paused_upon_creation=False,  # it never begins by itself
     max_active_runs=1,
     default_args=DEFAULT_ARGS,
     params={

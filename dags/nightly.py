@@ -28,7 +28,7 @@ from typing import Any
 import pendulum
 from airflow.sdk import CronDataIntervalTimetable, Metadata, Param, dag, task
 
-from pipeline.airflow_defaults import DEADLINE, DEFAULT_ARGS, GPU, SNAPSHOT, tonight
+from pipeline.airflow_defaults import DEADLINE, DEFAULT_ARGS, GPU, SNAPSHOT, announcement, tonight
 
 ZONE = "America/New_York"
 
@@ -117,8 +117,7 @@ def nightly() -> None:
         from pipeline.nightly import run_stage
 
         night = tonight()
-        snapshot = run_stage(night, "publish")["snapshot"]
-        yield Metadata(SNAPSHOT, {"snapshot": snapshot, "day": str(night.day), "shop": night.shop.name})
+        yield announcement(night, run_stage(night, "publish")["snapshot"])
 
     @task
     def report() -> dict[str, Any]:

@@ -1,6 +1,8 @@
 #!/bin/sh
-# Runs once before Airflow's services in docker-compose.yml: the schema, the pool for training, the buckets, the login.
+# Runs once before Airflow's services in docker-compose.yml: the schema, the pool for training, the buckets, the folder
+# of shops, the login.
 set -eu
+mkdir -p "$SHOPKEEL_SHOPS"
 airflow db migrate
 airflow pools set gpu 1 "training, one task at a time"
 python /app/ops/buckets.py

@@ -12,7 +12,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -32,9 +32,10 @@ AIRFLOW_SERVICES: dict[str, list[str]] = {
     "airflow-scheduler": ["airflow", "scheduler"],
     "airflow-dag-processor": ["airflow", "dag-processor"],
 }
+MLFLOW_SERVER = ["mlflow", "server", "--host", "127.0.0.1", "--port", os.environ["MLFLOW_PORT"], "--workers", "1"]
 MLFLOW_SERVICE: dict[str, list[str]] = {
     "mlflow": [
-        *("mlflow", "server", "--host", "127.0.0.1", "--port", os.environ["MLFLOW_PORT"], "--workers", "1"),
+        *MLFLOW_SERVER,
         *("--backend-store-uri", f"sqlite:///{HOME}/mlflow.db"),
         *("--default-artifact-root", f"{HOME}/mlflow-artifacts"),
     ]
@@ -101,27 +102,42 @@ def refuse_taken_ports() -> None:
                 sys.exit(f"port {os.environ[variable]} is taken: choose another, as in `make up {variable}=18080`")
 
 
-def wait(what: str, ready: Callable[[], bool], processes: Processes, patience: float = 180) -> None:
-    """Wait until `ready()`; end with the log's last lines if a service dies, with the logs' folder if time runs out."""
-    deadline = time.monotonic() + patience
+def wait(what: str, ready: Callable[[], bool], processes: Processes, patience: float = 300, pause: float = 1) -> None:
+    """Wait until `ready()`, asking after each pause, in seconds.
+
+    Raises:
+        SystemExit: a service died, or time ran out; with the last lines of its log, or of each one's.
+    """
+    deadline, why = time.monotonic() + patience, "not yet"
     while time.monotonic() < deadline:
         for name, process in processes.items():
             if process.poll() is not None:
-                tail = "\n".join((LOGS / f"{name}.log").read_text(errors="replace").splitlines()[-15:])
-                sys.exit(f"{tail}\n{name} ended with code {process.returncode}; its log: {LOGS / name}.log")
+                sys.exit(f"{last_lines(name, 15)}\n{name} ended with code {process.returncode}; logs: {LOGS}")
         try:
             if ready():
                 return
-        except (httpx.HTTPError, ValueError, KeyError):
-            pass  # not up yet
-        time.sleep(1)
-    sys.exit(f"{what} not ready after {patience:.0f} s; logs: {LOGS}")
+        except (httpx.HTTPError, ValueError, KeyError) as error:
+            why = f"{type(error).__name__}: {error}"
+        time.sleep(pause)
+    tails = "\n".join(f"--- {name}\n{last_lines(name, 5)}" for name in processes)
+    sys.exit(f"{tails}\n{what} not ready after {patience:.0f} s ({why}); logs: {LOGS}")
 
 
-def airflow_is_healthy() -> bool:
-    """Whether the API answers and the scheduler and DAG processor beat."""
+def last_lines(name: str, count: int) -> str:
+    """The end of a service's log."""
+    return "\n".join((LOGS / f"{name}.log").read_text(errors="replace").splitlines()[-count:])
+
+
+def airflow_is_healthy(parts: Iterable[str] = ("metadatabase", "scheduler", "dag_processor")) -> bool:
+    """Whether the API answers and these parts beat.
+
+    Raises:
+        ValueError: one does not.
+    """
     health = http.get(f"{AIRFLOW}/api/v2/monitor/health").json()
-    return all(health[part]["status"] == "healthy" for part in ("metadatabase", "scheduler", "dag_processor"))
+    if ill := [part for part in parts if health[part]["status"] != "healthy"]:
+        raise ValueError(f"no heartbeat of {', '.join(ill)}")
+    return True
 
 
 def mlflow_is_healthy() -> bool:
@@ -198,7 +214,7 @@ def trigger(dag: str, conf: dict[str, Any], processes: Processes) -> str:
     return f"{url}/dagRuns/{run['dag_run_id']}"
 
 
-def follow(run: str, processes: Processes) -> str:
+def follow(run: str, processes: Processes, patience: float = 6 * 3600) -> str:
     """Print each change of a task's state until the run has ended; its final state."""
     seen: dict[str, Any] = {}
     state = "queued"
@@ -213,7 +229,7 @@ def follow(run: str, processes: Processes) -> str:
         state = http.get(run).json()["state"]
         return state in ("success", "failed")
 
-    wait("the run", ended, processes, patience=6 * 3600)
+    wait(f"the end of {run}", ended, processes, patience, pause=2)
     return state
 
 

@@ -15,7 +15,7 @@ import sys
 from datetime import timedelta
 from typing import Any
 
-from airflow.sdk import Asset, ExceptionRetryPolicy, RetryAction, RetryRule, get_current_context
+from airflow.sdk import Asset, ExceptionRetryPolicy, Metadata, RetryAction, RetryRule, get_current_context
 from airflow.sdk.definitions.callback import AsyncCallback
 from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
 
@@ -162,6 +162,15 @@ def this_week() -> tuple[Night, float]:
             raise ConfigError("this run has no data interval to take the day from; give it the param day=YYYY-MM-DD")
         day = end.astimezone(load_shop(shop).zone).date() - timedelta(days=1)
     return open_night(shop, day), float(context["params"]["minutes"])
+
+
+def announcement(night: Night, snapshot: str) -> Metadata:
+    """What the event of a published snapshot carries: its shop is named as this run's params do, so others can open it.
+
+    A settings file may lie anywhere and bear another name than its shop.
+    """
+    shop = get_current_context()["params"]["shop"]
+    return Metadata(SNAPSHOT, {"snapshot": snapshot, "day": str(night.day), "shop": shop})
 
 
 def announced() -> list[tuple[Night, str | None]]:

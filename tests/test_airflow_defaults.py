@@ -12,11 +12,13 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import yaml
 from airflow.sdk import RetryAction
 from airflow.sdk.execution_time import task_runner
 
 from pipeline import airflow_defaults, alerts, errors
 from pipeline.airflow_defaults import DEFAULT_ARGS, RETRY, tell_owner, tonight
+from pipeline.settings import load_shop
 from pipeline.warehouse.staging import RUN
 from tests.receivers import webhook
 
@@ -135,6 +137,17 @@ def test_every_announced_snapshot_is_told_with_its_shop(monkeypatch):
     assert [(night.shop.name, str(night.day), snapshot) for night, snapshot in told] == [
         ("grocer", "2017-11-29", "s29"), ("grocer", "2017-11-30", "s30"),
     ]  # fmt: skip
+
+
+def test_what_is_announced_opens_the_same_shop_though_its_file_lies_anywhere(monkeypatch, tmp_path):
+    path = tmp_path / "another-name.yaml"
+    path.write_text(yaml.safe_dump(load_shop("grocer").model_dump(mode="json") | {"name": "corner"}))
+    in_a_run(monkeypatch, day="2017-11-30", shop=str(path))
+    event = airflow_defaults.announcement(tonight(), "s1")
+    assert event.asset is airflow_defaults.SNAPSHOT
+    triggered(monkeypatch, event.extra)
+    ((night, snapshot),) = airflow_defaults.announced()
+    assert (night.shop.name, str(night.day), snapshot) == ("corner", "2017-11-30", "s1")
 
 
 def test_by_hand_the_params_name_it(monkeypatch):

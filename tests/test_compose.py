@@ -14,7 +14,7 @@ import yaml
 from jsonschema import Draft201909Validator
 
 from ops import new_env
-from pipeline import airflow_defaults
+from pipeline import airflow_defaults, alerts
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
@@ -107,6 +107,16 @@ def test_no_secret_has_a_value_in_the_file(name):
         if re.search(r"PASSWORD$|SECRET|KEY$|CONN$|AUTH$|TOKEN$|BROKER_URL$|RESULT_BACKEND$|STORE_URI$", variable):
             assert re.search(r"\$\{[A-Z_]+:\?", str(value)), variable
     assert not re.search(r"\$\{[A-Z_]+(:?-|\})", TEXT.replace("$${", ""))
+
+
+def test_alerts_of_every_kind_reach_whoever_the_environment_names():
+    for name in ("airflow-worker", "airflow-worker-gpu", "airflow-triggerer", "airflow-dag-processor"):
+        environment = SERVICES[name]["environment"]
+        assert {environment[variable] for variable in (alerts.WEBHOOK, alerts.EMAIL, alerts.SMTP)} == {None}
+
+
+def test_the_database_is_ready_only_when_it_listens_to_others():
+    assert "--host=127.0.0.1" in SERVICES["postgres"]["healthcheck"]["test"]
 
 
 def test_image_runs_as_an_ordinary_user():

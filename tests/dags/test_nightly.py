@@ -15,7 +15,7 @@ from airflow.dag_processing.dagbag import DagBag
 from airflow.serialization.encoders import coerce_to_core_timetable
 from airflow.timetables.base import TimeRestriction
 
-from pipeline import nightly
+from pipeline import airflow_defaults, nightly
 
 DAGS = Path(__file__).parents[2] / "dags"
 FILES = sorted(DAGS.glob("*.py"))
@@ -55,6 +55,11 @@ def test_every_dag_has_its_runbook_and_tags(bag):
         assert {"shopkeel"} < set(dag.tags)
         for part in ("What it makes", "When", "May it be rerun?", "When it fails", "Owner"):
             assert f"**{part}" in dag.doc_md
+
+
+def test_what_begins_by_the_clock_waits_until_it_is_unpaused_all_else_is_ready(bag):
+    ready = {name for name, dag in bag.dags.items() if dag.is_paused_upon_creation is False}
+    assert ready == {"audiences", "erasure"}
 
 
 def test_every_task_has_the_defaults(bag):
@@ -140,15 +145,16 @@ def test_every_task_runs_its_stage_once(dag, stage, monkeypatch):
         calls.append((night, name, item))
         return {"snapshot": "2017-11-30-ab12"}
 
-    night = types.SimpleNamespace(day="2017-11-30", shop=types.SimpleNamespace(name="grocer"))
+    night = types.SimpleNamespace(day="2017-11-30")
     body = inspect.unwrap(dag.get_task(stage.name).python_callable)
     monkeypatch.setattr(nightly, "run_stage", run_stage)
     monkeypatch.setitem(body.__globals__, "tonight", lambda: night)
+    monkeypatch.setattr(airflow_defaults, "get_current_context", lambda: {"params": {"shop": "shops/corner.yaml"}})
     result = body(*stage.over[:1])
     if stage.name == "publish":
         (announced,) = result
         assert announced.asset.name == "published_snapshot"
-        assert announced.extra == {"snapshot": "2017-11-30-ab12", "day": "2017-11-30", "shop": "grocer"}
+        assert announced.extra == {"snapshot": "2017-11-30-ab12", "day": "2017-11-30", "shop": "shops/corner.yaml"}
     assert calls == [(night, stage.name, *(stage.over[:1] or (None,)))]
 
 
