@@ -80,7 +80,8 @@ def _backend() -> type:
             table = expr.as_table()
             self._run_pre_execute_hooks(table)
             found = self._session.sql(self.compile(table, params=params, limit=limit)).toArrow()
-            return expr.__pyarrow_result__(found.cast(_schema(table.schema().to_pyarrow(), found.schema)))
+            rows = found.cast(_schema(table.schema().to_pyarrow(), found.schema))
+            return rows if isinstance(expr, ir.Table) else expr.__pyarrow_result__(rows)
 
         def read_parquet(self, path: Any, /, *, table_name: str | None = None, **_options: Any) -> ir.Table:
             """One file or several as a table; the name of a folder adds no column."""

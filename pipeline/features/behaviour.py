@@ -68,7 +68,8 @@ def user_items(lines: ir.Table, as_of: date) -> ir.Table:
         "user_key",
         "item_id",
         "baskets",
-        recent_weight=grouped.micro / float(MILLIONTHS),
+        # Spark takes a number written with a point for a decimal, and would divide otherwise than floats do.
+        recent_weight=grouped.micro.cast("float64") / MILLIONTHS,
         first_on="first_on",
         last_on="last_on",
         gap_days=ibis.ifelse(grouped.days > 1, span / (grouped.days - 1), ibis.null("float64")),
