@@ -41,11 +41,26 @@ class Calibration:
         copy = min(_seconds(lambda: np.copyto(target, source)) for _ in range(7))
         return cls(2 * 2048**3 / product / 1e9, 2 * source.nbytes / copy / 1e9, os.getloadavg()[0])
 
+    def drift(self, after: "Calibration") -> float:
+        """By what share the machine is another one afterwards."""
+        return max(abs(after.gflops / self.gflops - 1), abs(after.copy / self.copy - 1))
+
 
 def _seconds(call: Callable[[], Any]) -> float:
     started = perf_counter()
     call()
     return perf_counter() - started
+
+
+def peak_anew() -> None:
+    """The most memory this process held counts anew (Linux)."""
+    Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")
+
+
+def own_peak_mib() -> float:
+    """The most memory this process held since then, in MiB."""
+    status = Path("/proc/self/status").read_text(encoding="utf-8")
+    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM")) / 1024
 
 
 def measure(name: str, ways: Mapping[str, Callable[[], Any]], rounds: int = 5, **facts: float) -> dict[str, float]:
@@ -79,7 +94,7 @@ def report(name: str, taken: Mapping[str, list[float]], before: Calibration, **f
     """
     after = Calibration.now()
     medians = {way: statistics.median(seconds) for way, seconds in taken.items()}
-    drift = max(abs(after.gflops / before.gflops - 1), abs(after.copy / before.copy - 1))
+    drift = before.drift(after)
     _show(name, taken, medians, before, after, drift)
     figures = {f"{name}/{way}/seconds": seconds for way, seconds in medians.items()}
     figures |= {f"{name}/{fact}": value for fact, value in facts.items()}

@@ -71,7 +71,7 @@ class RecommenderSettings(Section):
     layers: int = Field(gt=0)
     heads: int = Field(gt=0)
     history: int = Field(gt=1, description="items of history the transformer reads")
-    negatives: int = Field(gt=0)
+    negatives: int = Field(ge=0, description="items a target is told from, drawn a batch; 0: all, by the exact softmax")
     signals: tuple[Literal["purchase", "rating", "add_to_cart", "click", "view"], ...] = Field(
         default=("purchase",), min_length=1, description="kinds of events that count as taking an item"
     )

@@ -2,7 +2,7 @@
 
 Items enter and leave as the sum of an id vector and a projection of their text vector, so an item never seen in
 training is still reached by its text (SASRec, Kang and McAuley 2018; text as input, UniSRec, Hou et al. 2022).
-Loss: sampled softmax with the sampling correction (Bengio and Senécal 2008).
+Loss: sampled softmax with the sampling correction (Bengio and Senécal 2008), or the exact softmax.
 Shapes: B batch, L positions, D width, V vocabulary.
 """
 
@@ -19,6 +19,7 @@ from transformers import GPT2Config, GPT2Model
 
 from pipeline.features.sequences import Lines
 from pipeline.learning import champions, harness
+from pipeline.learning.softmax import exact_loss
 from pipeline.record import Recorder
 from pipeline.settings import RecommenderSettings
 
@@ -92,10 +93,10 @@ class Sequential(torch.nn.Module):
         target_texts: torch.Tensor,
         negative: torch.Tensor,
         negative_texts: torch.Tensor,
-        expected: torch.Tensor,
+        expected: torch.Tensor | None = None,
         return_loss: bool = True,
     ) -> dict[str, torch.Tensor]:
-        """Sampled-softmax loss at M positions.
+        """Softmax loss at M positions, sampled or, where nothing is told of how negatives were drawn, exact.
 
         Args:
             rows: [B, L] vocabulary rows read.
@@ -103,17 +104,31 @@ class Sequential(torch.nn.Module):
             place: [M] positions with a target, counted over the flattened batch.
             target: [M] rows to predict.
             target_texts: [M, T].
-            negative: [N] rows drawn as negatives.
+            negative: [N] rows drawn as negatives; all rows, ascending, for the exact loss.
             negative_texts: [N, T].
             expected: [N] log of how often each negative is expected among the draws.
             return_loss: read by the Trainer, which then takes the loss in evaluation too.
         """
         state = self.states(rows, texts).flatten(0, 1)[place]
+        return {"loss": self.loss(state, target, target_texts, negative, negative_texts, expected)}
+
+    def loss(
+        self,
+        state: torch.Tensor,
+        target: torch.Tensor,
+        target_texts: torch.Tensor,
+        negative: torch.Tensor,
+        negative_texts: torch.Tensor,
+        expected: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        """The loss of states [M, D]; the rest as of `forward`."""
+        others = self.items(negative, negative_texts)
+        if expected is None:
+            return exact_loss(state, others, torch.searchsorted(negative, target))
         positive = (state * self.items(target, target_texts)).sum(-1, keepdim=True)
-        others = state @ self.items(negative, negative_texts).T - expected
-        others = others.masked_fill(negative.unsqueeze(0) == target.unsqueeze(1), -1e4)
-        logits = torch.cat([positive, others], dim=1)
-        return {"loss": torch.nn.functional.cross_entropy(logits, logits.new_zeros(len(logits), dtype=torch.long))}
+        scores = (state @ others.T - expected).masked_fill(negative.unsqueeze(0) == target.unsqueeze(1), -1e4)
+        logits = torch.cat([positive, scores], dim=1)
+        return torch.nn.functional.cross_entropy(logits, logits.new_zeros(len(logits), dtype=torch.long))
 
 
 class Windows:
@@ -182,27 +197,35 @@ class Batches:
             rows: int [I] vocabulary row of each catalogue place, 0 for none.
             texts: float32 [I, T] text vectors.
             counts: float [I] purchases by the training cut.
-            negatives: draws a batch.
+            negatives: draws a batch; 0 for all items, and the exact loss.
             seed: of the drawing.
         """
         share = np.where(rows > 0, counts, 0) ** SMOOTHING
         self.share = share / share.sum()
         self.cumulative = np.cumsum(self.share)
         self.rows, self.texts, self.negatives, self.seed = rows, texts, negatives, seed
+        self.every = np.argsort(rows)[np.count_nonzero(rows == 0) :]
 
     def __call__(self, batch: list[dict[str, np.ndarray]]) -> dict[str, Any]:
         """A batch of the loss's arguments."""
         read, target = (padded([row[name] for row in batch]) for name in ("input_ids", "labels"))
         useful = (target >= 0) & (self.rows[target] > 0)
         goal = target[useful]
-        draw = np.random.default_rng([self.seed, int(read.sum()) & 0x7FFFFFFF])
-        negative = np.searchsorted(self.cumulative, draw.random(self.negatives) * self.cumulative[-1], side="right")
         return {
             "rows": torch.from_numpy(np.where(read >= 0, self.rows[read], 0)),
             "texts": self._texts(read),
             "place": torch.from_numpy(np.flatnonzero(useful)),
             "target": torch.from_numpy(self.rows[goal]),
             "target_texts": self._texts(goal),
+        } | self._others(read)
+
+    def _others(self, read: np.ndarray) -> dict[str, torch.Tensor]:
+        """What a batch's targets are told from."""
+        if not self.negatives:
+            return {"negative": torch.from_numpy(self.rows[self.every]), "negative_texts": self._texts(self.every)}
+        draw = np.random.default_rng([self.seed, int(read.sum()) & 0x7FFFFFFF])
+        negative = np.searchsorted(self.cumulative, draw.random(self.negatives) * self.cumulative[-1], side="right")
+        return {
             "negative": torch.from_numpy(self.rows[negative]),
             "negative_texts": self._texts(negative),
             "expected": torch.from_numpy(np.log(self.negatives * self.share[negative])).float(),

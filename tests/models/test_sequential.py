@@ -135,6 +135,27 @@ def test_with_every_item_once_the_loss_is_the_full_softmax(model, batches, texts
     )
 
 
+def test_without_draws_the_loss_is_the_full_softmax_and_it_trains(model, texts):
+    rows = np.array([3, 1, 0, 2, 4, 5, 6, 7, 8, 12, 10, 11])  # one item has no id vector, one id vector no item
+    batch = Batches(rows, texts, np.ones(12), negatives=0, seed=3)([window([0, 4, 7], [4, 7, 3])])
+    assert batch["negative"].tolist() == [*range(1, 9), 10, 11, 12] and "expected" not in batch
+    state = model.states(batch["rows"], batch["texts"]).flatten(0, 1)[batch["place"]]
+    place = np.argsort(rows)[1:]
+    scores = state @ model.items(batch["negative"], torch.from_numpy(texts[place])).T
+    goal = torch.tensor([batch["negative"].tolist().index(row) for row in batch["target"]])
+    expected = torch.nn.functional.cross_entropy(scores, goal)
+    loss = model(**batch)["loss"]
+    assert loss.item() == pytest.approx(expected.item(), rel=1e-5)
+    loss.backward()
+    found = {name: one.grad.clone() for name, one in model.named_parameters() if one.grad is not None}
+    model.zero_grad()
+    expected.backward()
+    assert {"item.weight", "text.weight", "habit"} < set(found)
+    for name, one in model.named_parameters():
+        if name in found:
+            torch.testing.assert_close(found[name], one.grad, rtol=1e-4, atol=1e-6)
+
+
 @torch.inference_mode()
 def test_many_corrected_draws_come_close_to_the_full_softmax(model, texts):
     batches = Batches(np.arange(1, 13), texts, np.arange(1.0, 13.0), negatives=50_000, seed=3)
