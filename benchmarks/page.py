@@ -5,6 +5,7 @@ A file a benchmark; what was not run stands on no page, and a run on a machine t
 
 import json
 from collections.abc import Mapping
+from math import log
 from pathlib import Path
 from typing import Any
 
@@ -14,32 +15,67 @@ from benchmarks.side_by_side import DRIFT, FIGURES
 from pipeline.reports.drawing import BLUE, MUTED, STYLE, new_figure
 
 DOCS = Path(__file__).parents[1] / "docs"
-SECONDS, ABOUT = "/seconds", ("machine", "load", "drift", "commit")
+END, SECONDS, ABOUT = "end_to_end", "/seconds", ("machine", "load", "drift", "commit")
 HEAD = """# Benchmarks
 
 What `make bench` measured; the page is written by `python -m benchmarks.page` from `build/figures/*.json`. Ways of one
 table ran in turn on one machine, answers to one question were held equal first, seconds are medians. *Product* is
 a float32 matrix product in GFLOP/s and *copy* a memory copy in GB/s just before; where either had changed by more
 than a tenth by the end, the machine was busy with other things, and the figures say how ways compare at best, not how
-fast they are.
+fast they are. Processor seconds hardly depend on what else a machine does.
 """
+NIGHTS = {"first": "first night", "next": "next night, a twentieth of the events new"}
 
 
 def section(name: str, figures: Mapping[str, Any]) -> str:
     """One benchmark in Markdown."""
     seconds = timed(name, figures)
-    ours = next(iter(seconds.values()))
-    machine = figures["machine"]
-    lines = [f"## {name.replace('_', ' ')}", "", "| way | s | times ours |", "|---|---|---|"]
-    lines += [f"| {way} | {taken:.3g} | {taken / ours:.2f} |" for way, taken in seconds.items()]
+    lines = [f"## {name.replace('_', ' ')}", ""]
+    if seconds:
+        ours = next(iter(seconds.values()))
+        lines += ["| way | s | times ours |", "|---|---|---|"]
+        lines += [f"| {way} | {taken:.3g} | {taken / ours:.2f} |" for way, taken in seconds.items()]
     facts = {key.removeprefix(f"{name}/"): figures[key] for key in figures if key not in ABOUT and SECONDS not in key}
     if facts:
         lines += ["", "| | |", "|---|---|", *(f"| {fact} | {told(value)} |" for fact, value in facts.items())]
-    drifted = f", **drifted by {figures['drift']:.0%}**" if figures["drift"] > DRIFT else ""
-    lines += ["", f"{machine['cores']} cores, product {machine['gflops']:.0f}, copy {machine['copy']:.1f}, load "
-              f"{figures['load']:.1f}{drifted}; commit {figures['commit']}.", ""]  # fmt: skip
-    lines += [f"![Seconds by way](images/bench-{name}.png)", ""]
+    lines += ["", about(figures), ""]
+    if seconds:
+        lines += [f"![Seconds by way](images/bench-{name}.png)", ""]
     return "\n".join(lines)
+
+
+def about(figures: Mapping[str, Any]) -> str:
+    """What machine figures are of."""
+    machine = figures["machine"]
+    drifted = f", **drifted by {figures['drift']:.0%}**" if figures["drift"] > DRIFT else ""
+    return (
+        f"{machine['cores']} cores, product {machine['gflops']:.0f}, copy {machine['copy']:.1f}, load "
+        f"{figures['load']:.1f}{drifted}; commit {figures['commit']}."
+    )
+
+
+def nights(found: Mapping[int, Mapping[str, Any]]) -> str:
+    """Whole nights by number of events: processor seconds of every task, and how they grow.
+
+    A task's growth is the power of the number of events that leads from the smallest to the largest shop.
+    """
+    sizes = sorted(found)
+    names = " | ".join(f"{events:,}" for events in sizes)
+    lines = ["## end to end", "", "Processor seconds by events of the shop (`benchmarks/end_to_end.py`)."]
+    for night, title in NIGHTS.items():
+        lines += ["", f"| {title} | {names} | growth | peak MiB |", "|---" * (len(sizes) + 3) + "|"]
+        start, end = f"{END}/{night}/", "/cpu_seconds"
+        tasks = [key[len(start) : -len(end)] for key in found[sizes[-1]] if key.startswith(start) and key.endswith(end)]
+        for task in tasks:
+            taken = [float(found[events].get(f"{start}{task}{end}", 0)) for events in sizes]
+            grows = ""
+            if min(taken) > 1 and len(sizes) > 1:
+                grows = f"{log(taken[-1] / taken[0]) / log(sizes[-1] / sizes[0]):.1f}"
+            peak = found[sizes[-1]][f"{start}{task}/peak_mib"]
+            lines.append(f"| {task} | {' | '.join(f'{one:,.1f}' for one in taken)} | {grows} | {peak:,.0f} |")
+    shares = ", ".join(f"{found[events][f'{END}/next/share_of_first']:.0%}" for events in sizes)
+    lines += ["", f"The next night took {shares} of the first."]
+    return "\n".join([*lines, "", *(f"{events:,} events: {about(found[events])}" for events in sizes), ""])
 
 
 def timed(name: str, figures: Mapping[str, Any]) -> dict[str, float]:
@@ -70,13 +106,15 @@ def draw(seconds: Mapping[str, float], path: Path) -> None:
 def write(figures: Path, docs: Path) -> list[str]:
     """The page and its plots; gives the benchmarks that stand on it."""
     read = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(figures.glob("*.json"))}
-    found = {name: one for name, one in read.items() if "drift" in one and timed(name, one)}
+    found = {name: one for name, one in read.items() if "drift" in one}
+    whole = {int(name.removeprefix(f"{END}_")): found.pop(name) for name in list(found) if name.startswith(f"{END}_")}
     (docs / "images").mkdir(parents=True, exist_ok=True)
     for name, one in found.items():
-        draw(timed(name, one), docs / "images" / f"bench-{name}.png")
-    page = "\n".join([HEAD, *(section(name, one) for name, one in found.items())])
-    (docs / "benchmarks.md").write_text(page, encoding="utf-8")
-    return list(found)
+        if seconds := timed(name, one):
+            draw(seconds, docs / "images" / f"bench-{name}.png")
+    parts = [HEAD, *(section(name, one) for name, one in found.items()), *([nights(whole)] if whole else [])]
+    (docs / "benchmarks.md").write_text("\n".join(parts), encoding="utf-8")
+    return list(found) + ([END] if whole else [])
 
 
 if __name__ == "__main__":

@@ -16,11 +16,34 @@ def test_the_page_has_what_was_measured(tmp_path: Path) -> None:
     figures, docs = tmp_path / "figures", tmp_path / "docs"
     figures.mkdir()
     (figures / "sort.json").write_text(json.dumps(FIGURES))
+    facts = {name: value for name, value in FIGURES.items() if "sort" not in name} | {"parse/cpu_seconds": 0.25}
+    (figures / "parse.json").write_text(json.dumps(facts))  # nothing timed beside anything
     (figures / "other.json").write_text(json.dumps({"other/rate": 0.5}))  # of no benchmark
-    assert page.write(figures, docs) == ["sort"]
+    assert page.write(figures, docs) == ["parse", "sort"]
     text = (docs / "benchmarks.md").read_text()
     assert "| ours | 2 | 1.00 |" in text and "| theirs | 5 | 2.50 |" in text
     assert "| rows | 1,000,000 |" in text and "| ours/peak MiB | 312 |" in text
     assert "load 1.5; commit abc1234" in text and "drifted by" not in text
+    assert "| cpu_seconds | 0.25 |" in text and not (docs / "images" / "bench-parse.png").exists()
     assert (docs / "images" / "bench-sort.png").read_bytes().startswith(b"\x89PNG")
     assert "**drifted by 30%**" in page.section("sort", FIGURES | {"drift": 0.3})
+
+
+def test_nights_stand_by_size_with_how_they_grow(tmp_path: Path) -> None:
+    figures, machine = tmp_path / "figures", {key: FIGURES[key] for key in ("machine", "load", "drift", "commit")}
+    figures.mkdir()
+    for events, ranked in ((1_000, 2.0), (10_000, 200.0)):
+        taken = {
+            f"end_to_end/{night}/{task}/{measure}": value
+            for night in ("first", "next")
+            for task, seconds in (("rank", ranked), ("report", 0.5))
+            for measure, value in (("seconds", 9.0), ("cpu_seconds", seconds), ("peak_mib", 300.0))
+        }
+        told = taken | machine | {"end_to_end/next/share_of_first": 0.4}
+        (figures / f"end_to_end_{events}.json").write_text(json.dumps(told))
+    assert page.write(figures, tmp_path) == ["end_to_end"]
+    text = (tmp_path / "benchmarks.md").read_text()
+    assert "| first night | 1,000 | 10,000 | growth | peak MiB |" in text
+    assert "| rank | 2.0 | 200.0 | 2.0 | 300 |" in text  # ten times the events, a hundred times the seconds
+    assert "| report | 0.5 | 0.5 |  | 300 |" in text  # too short to tell
+    assert "40%, 40% of the first" in text
