@@ -101,7 +101,10 @@ class AuditRules(Section):
     leakage_auc: float = Field(ge=0.5, le=1, description="how well audiences may tell an attribute of their members")
     least_group: int = Field(ge=10, description="people of a group that may be told of")
     answer_flips: float = Field(
-        default=0.01, ge=0, le=1, description="share of questions whose facts stayed that may be answered otherwise"
+        default=0.01,
+        ge=0,
+        le=1,
+        description="share of questions whose facts stayed that may be answered, or understood, otherwise",
     )
     penalty_step: float = Field(
         ge=0, description="share of the log of a ratio beyond `bounds` that a night makes up for"

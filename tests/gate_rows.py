@@ -18,7 +18,8 @@ NAMES = (
 )  # fmt: skip
 WHY = "You often buy it"
 PROMISED = ("G1_replacements", "G2_overlap", "G3_week", "G4_devices", "G5_contract", "G6_layouts", "G11_freshness",
-            "causes", "experience", "change_ledger", "ad_placements", "answers", "answers_kept")  # fmt: skip
+            "causes", "experience", "change_ledger", "ad_placements", "answers", "answers_kept",
+            "answers_understood")  # fmt: skip
 AUDITED_FOR = ("exposure_brand", "exposure_price_band", "exposure_popularity", "exposure_newness", "gap_accuracy",
                "gap_calibration", "gap_stability", "consent", "harmful_text")  # fmt: skip
 AFFINITY = [{"name": "Dairy", "share": 0.5, "baskets": 3}]

@@ -1,7 +1,8 @@
 """Answers counted again: each fact is looked up in its staged table, each number and name of an answer in its facts.
 
-And where the facts of last night's answer hold tonight, and tonight's held then, both are by the same facts. No code of
-the chat: rows are joined, values are worded here. Not here: what is answered (`answering`).
+And where the facts of last night's answer hold tonight, and tonight's held then, both are by the same facts; and what
+the chat understood then it understands now. No code of the chat: rows are joined, values are worded here.
+Not here: what is answered and understood (`answering`).
 """
 
 import re
@@ -12,7 +13,7 @@ import pyarrow as pa
 
 from pipeline.audit.finding import Finding, counted
 
-PROMISE, KEPT = "answers", "answers_kept"
+PROMISE, KEPT, UNDERSTOOD = "answers", "answers_kept", "answers_understood"
 KEY = ["asked", "subject", "answer_language"]
 KEYS = {"item_facts": "item_id", "ad_audience_summary": "campaign_id", "shop_documents": "document_id"}
 READ = (*KEYS, "item_sentiment")
@@ -66,6 +67,38 @@ def flips(tables: Mapping[str, pa.Table], last: Mapping[str, pa.Table], most: fl
     over = max(0, int(flipped.sum()) - int(most * same.sum()))
     words = f"Of questions whose facts stayed at most {most:.0%} are answered otherwise than last night"
     return counted(KEPT, int(same.sum()), over, share, words)
+
+
+def understood(tables: Mapping[str, pa.Table], last: Mapping[str, pa.Table], most: float) -> Finding:
+    """Whether questions that the chat took rightly last night, asked in the same words, are taken so tonight.
+
+    A name that several articles have, then or now, may mean another of them: what is asked of such is no case.
+
+    Args:
+        tables: as of `rests`, tonight's.
+        last: those of the snapshot before; empty where there is none.
+        most: share of the questions that may be lost.
+
+    Source: negative flips, Yan et al. 2021, Positive-Congruent Training, https://arxiv.org/abs/2011.09161
+    """
+    if not {"answers", *READ}.issubset(last) or "is_understood" not in last["answers"].column_names:
+        return counted(UNDERSTOOD, 0, 0, 0.0, "")
+    nights = [one["answers"].to_pandas().set_index([*KEY, "question"]).is_understood.dropna() for one in (tables, last)]
+    now, before = (found.astype(bool) for found in nights)
+    both = now.index.intersection(before[before].index)
+    subjects = both.get_level_values("subject")
+    shared = [subjects.isin(_twins(one["item_facts"])) for one in (tables, last)]
+    cases = now[both[~(shared[0] | shared[1])]]
+    lost = int((~cases).sum())
+    over = max(0, lost - int(most * len(cases)))
+    words = f"Of questions that the chat understood last night at most {most:.0%} are taken for others"
+    return counted(UNDERSTOOD, len(cases), over, lost / max(len(cases), 1), words)
+
+
+def _twins(items: pa.Table) -> set[str]:
+    """Items whose name another has, too."""
+    rows = items.select(["item_id", "title"]).to_pandas()
+    return set(rows.item_id[rows.title.duplicated(keep=False)])
 
 
 def _facts(rows: pd.DataFrame) -> pd.DataFrame:

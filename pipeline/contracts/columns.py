@@ -294,5 +294,6 @@ answer_language = Column("answer_language", TEXT, "Language of question and answ
 question = Column("question", TEXT, "A question in plain words.")
 answer = Column("answer", TEXT, "Its answer; every sentence rests on one of the facts.")
 fact = pa.list_(pa.struct([("table", TEXT), ("key", TEXT), ("column", TEXT), ("shown", TEXT)]))
+is_understood = Column("is_understood", FLAG, "The chat, asked in these words, takes them for this question; empty where it was not tried.")
 answer_facts = Column("answer_facts", fact, "What it rests on: table of this snapshot, key of the row, column, and the value as it is shown.")
 confidence = Column("confidence", REAL, "How sure the answer is: 1 where every fact is told, less where the shop does not tell one.", unit="0 to 1")

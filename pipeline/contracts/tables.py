@@ -141,7 +141,7 @@ SHOP_DOCUMENTS = Table(
 )
 ANSWERS = Table(
     "answers", "one question and language", "Answers that need no user, with the facts they rest on.",
-    (c.asked, c.subject, c.answer_language, c.question, c.answer, c.answer_facts, c.confidence),
+    (c.asked, c.subject, c.answer_language, c.question, c.answer, c.answer_facts, c.confidence, c.is_understood),
     ("asked", "subject", "answer_language"), ("asked", "subject", "answer_language"), PERSONALISATION,
     ("question", "answer", "answer_facts", "confidence"),
 )

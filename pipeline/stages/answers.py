@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline import engine
+from pipeline.answering import served
 from pipeline.answering.tools import Shop
 from pipeline.contracts.tables import ANSWERS, ITEM_FACTS, SHOP_DOCUMENTS, USER_ORDERS
 from pipeline.errors import NoData
@@ -33,7 +34,7 @@ class Staged:
 
 
 def run(night: Night, _item: str | None, recorder: JsonRecorder, progress: desk.Progress) -> dict[str, Any]:
-    """Write the facts, then the answers that rest on them."""
+    """Write the facts, then the answers that rest on them, and what the chat makes of their questions."""
     staging = Staging.open(night.warehouse, night.day, night.run)
     connection = desk.connect(night)
     items, events = desk.landed(connection, night, "items"), desk.landed(connection, night, "events")
@@ -48,10 +49,15 @@ def run(night: Night, _item: str | None, recorder: JsonRecorder, progress: desk.
     newest = None if documents is None else partitions.latest(documents, "document_id").to_pyarrow()
     files.append(staging.write(SHOP_DOCUMENTS, shop_documents.rows(newest)))
     found = answers.rows(Shop(Staged(staging)), night.shop.chat.answered_items)
-    files.append(staging.write(ANSWERS, found))
+    judged = desk.noted(night, "judgement").items()
+    serving = {name: judgement["serves"] for name, judgement in judged if judgement["serves"]}
+    asked = answers.tried(found, served.answerer(night, Staged(staging), serving))
+    files.append(staging.write(ANSWERS, asked))
     progress(2, 2)
     rows = {file.name: file.rows for file in files}
     recorder.metrics({f"rows/{name}": count for name, count in rows.items()})
+    if (share := pc.mean(asked.column("is_understood")).as_py()) is not None:
+        recorder.metrics({"answers/understood": share})
     facts = {"rows": rows, "empty": "nothing of the kind has arrived"}
     desk.note(night, "answered", facts)
     return facts

@@ -69,4 +69,5 @@ def _answered(night: Night, frames: Mapping[str, pa.Table]) -> list[Finding]:
     """Whether answers rest on tonight's tables, and are those of last night where nothing changed."""
     before, read = desk.parent(night), (ANSWERS.name, *answers.READ)
     last = {name: before.table(name) for name in read if before and name in before.manifest.tables}
-    return [answers.rests(frames), answers.flips(frames, last, night.shop.policy.audit.answer_flips)]
+    most = night.shop.policy.audit.answer_flips
+    return [answers.rests(frames), answers.flips(frames, last, most), answers.understood(frames, last, most)]

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline.answering import shelf
+from pipeline.answering.answerer import Answerer
 from pipeline.answering.copying import all_copied
 from pipeline.answering.facts import LANGUAGES, SHOP, Reply
 from pipeline.answering.library import passages
@@ -15,6 +16,7 @@ from pipeline.answering.tools import Row, Shop
 from pipeline.answering.words import say
 from pipeline.contracts.tables import ANSWERS
 
+TRIED = 400  # questions that the chat is asked each night
 QUESTIONS = {
     "price": {"en": "How much is “{name}”?", "zh": "“{name}”多少钱?"},
     "stock": {"en": "Is “{name}” in stock?", "zh": "“{name}”有货吗?"},
@@ -36,6 +38,24 @@ def rows(shop: Shop, most: int) -> pa.Table:
     told = [
         _row(reply, name) for reply, name in _replies(shop, most) if reply.sentences and all_copied(reply.sentences)
     ]
+    return pa.Table.from_pylist(told, ANSWERS.schema)
+
+
+def tried(answers: pa.Table, chat: Answerer, most: int = TRIED) -> pa.Table:
+    """The same rows with what the chat makes of their questions: the first of each language, best sellers before others.
+
+    Args:
+        answers: as of `rows`.
+        chat: answers from the same tables, by the models that serve tonight.
+        most: rows that are tried.
+    """
+    told, left = answers.to_pylist(), dict.fromkeys(LANGUAGES, most // len(LANGUAGES))
+    for row in told:
+        if left[row["answer_language"]]:
+            left[row["answer_language"]] -= 1
+            reply = chat.reply((row["question"],))
+            same = (reply.asked, reply.subject) == (row["asked"], row["subject"])
+            row["is_understood"] = same and not reply.abstained
     return pa.Table.from_pylist(told, ANSWERS.schema)
 
 

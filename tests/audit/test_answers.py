@@ -4,7 +4,7 @@ import pyarrow as pa
 import pytest
 
 from pipeline.answering.tools import Shop
-from pipeline.audit.answers import KEPT, flips, rests
+from pipeline.audit.answers import KEPT, UNDERSTOOD, flips, rests, understood
 from pipeline.tables import answers
 from tests.small_shop import Source, rows
 
@@ -91,3 +91,37 @@ def test_questions_that_only_one_night_answered_are_no_cases():
     source = Source(rows())
     fewer = tables() | {"answers": answers.rows(Shop(source), 1)}
     assert flips(fewer, tables(), 0.0).cases == len(fewer["answers"])
+
+
+def taken(told, given=None):
+    """The tables with what the chat made of each question."""
+    found = tables(given)
+    answered = [row | {"is_understood": told(row)} for row in found["answers"].to_pylist()]
+    return found | {"answers": pa.Table.from_pylist(answered, found["answers"].schema)}
+
+
+def is_first_price(row):
+    return (row["asked"], row["subject"], row["answer_language"]) == ("price", "10001", "en")
+
+
+def test_what_was_understood_and_is_not_any_more_is_lost():
+    good, lost = taken(lambda _row: True), taken(lambda row: not is_first_price(row))
+    finding = understood(good, good, 0.0)
+    assert (finding.promise, finding.violations) == (UNDERSTOOD, 0)
+    milk = sum(row["subject"] in ("10003", "10006") for row in good["answers"].to_pylist())  # two of one name
+    assert finding.cases == len(good["answers"]) - milk
+    assert understood(lost, good, 0.0).violations == 1
+    assert understood(lost, good, 0.05).violations == 0
+    assert understood(good, lost, 0.0).violations == 0
+    assert understood(lost, lost, 0.0).cases == finding.cases - 1
+
+
+def test_what_was_not_tried_or_asked_in_other_words_is_no_case():
+    good, some = taken(lambda _row: True), taken(lambda row: True if is_first_price(row) else None)
+    assert understood(good, some, 0.0).cases == understood(some, good, 0.0).cases == 1
+    renamed = rows()
+    renamed["item_facts"][0]["title"] = "Paste of tomatoes"
+    assert understood(taken(lambda _row: False, renamed), some, 0.0).cases == 0
+    older = good | {"answers": good["answers"].drop_columns("is_understood")}
+    for last in ({}, older):
+        assert understood(good, last, 0.0).sentence[:12] == "No baseline:"

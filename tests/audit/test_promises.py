@@ -206,7 +206,7 @@ def test_the_gate_refuses_each_of_them(broken, tmp_path):
 def test_the_gate_passes_an_honest_night_and_refuses_a_silent_one(shop, tmp_path):
     elsewhere = [
         Finding(name, 1, 0, 0.0, f"{name}: 1 case.")
-        for name in ("G7_audiences", "ad_placements", "answers", "answers_kept")
+        for name in ("G7_audiences", "ad_placements", "answers", "answers_kept", "answers_understood")
     ]
     frame = promises(shop.tonight, shop.last, shop.world(), elsewhere)
     assert gates.check({"promises": frame}, tmp_path)[0].passed

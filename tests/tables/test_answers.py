@@ -1,9 +1,10 @@
 """The answers table: what it is about, in each language, and nothing unsound in it."""
 
+from pipeline.answering.kinds import Kinds
 from pipeline.answering.tools import Shop
 from pipeline.contracts.tables import ANSWERS
 from pipeline.tables import answers
-from tests.small_shop import Source, rows
+from tests.small_shop import Source, answerer, rows
 
 
 def made(given=None, most=10):
@@ -45,3 +46,18 @@ def test_a_shop_of_goods_alone_has_answers_about_them():
     assert {row["asked"] for row in made({"item_facts": rows()["item_facts"]})} == {
         "price", "stock", "about", "opinion", "popular"
     }  # fmt: skip
+
+
+def test_the_chat_is_asked_the_questions_of_best_sellers_in_each_language():
+    chat, source = answerer()
+    told = answers.tried(answers.rows(Shop(source), 10), chat, most=20).to_pylist()
+    asked = [row for row in told if row["is_understood"] is not None]
+    assert [row["answer_language"] for row in asked] == ["en"] * 10 + ["zh"] * 10
+    assert {row["subject"] for row in asked} == {"10001", "10002", "10003"}
+    assert sum(row["is_understood"] for row in asked) >= 18
+
+
+def test_what_the_chat_takes_for_something_else_is_not_understood():
+    chat, source = answerer(kinds=Kinds.learn(["a", "b", "how much is item"], ["hello", "thanks", "stock"]))
+    told = answers.tried(answers.rows(Shop(source), 1), chat).to_pylist()
+    assert {row["asked"] for row in told if row["is_understood"]} <= {"stock"}
