@@ -42,7 +42,7 @@ def rows(shop: Shop, most: int) -> pa.Table:
 
 
 def tried(answers: pa.Table, chat: Answerer, most: int = TRIED) -> pa.Table:
-    """The same rows with what the chat makes of their questions: the first of each language, best sellers before others.
+    """The same rows with what the chat makes of their questions: the first of each language, best sellers first.
 
     Args:
         answers: as of `rows`.
