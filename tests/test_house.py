@@ -71,7 +71,10 @@ BANNED = {
     "exec": "data is not code",
 }
 # Who may ask the clock, and what for.
-CLOCK = {"pipeline/cli/snapshots.py": ("datetime.now", "how old the current snapshot is")}
+CLOCK = {
+    "pipeline/cli/snapshots.py": ("datetime.now", "how old the current snapshot is"),
+    "pipeline/cli/chatting.py": ("datetime.now", "when a talk that is kept was held"),
+}
 SWITCHES = {"shell": "a subprocess takes a list of arguments", "trust_remote_code": "a checkpoint brings no code"}
 
 

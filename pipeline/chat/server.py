@@ -1,7 +1,7 @@
-"""The read-only HTTP endpoint: POST /ask and GET /health, JSON in and out, nothing that a browser renders.
+"""The HTTP endpoint: POST /ask and GET /health, JSON in and out, nothing that a browser renders.
 
-Who asks is told by a token (`tokens`), never by the talk. Bodies are small, callers are held to a rate, and errors say
-nothing of the inside.
+It reads only, but for POST /thumb, which is there when talks are kept. Who asks is told by a token (`tokens`), never by
+the talk. Bodies are small, callers are held to a rate, and errors say nothing of the inside.
 """
 
 from typing import Annotated, Any
@@ -15,6 +15,7 @@ from pipeline.answering.facts import Reply
 from pipeline.chat import tokens
 from pipeline.chat.limits import Limits
 from pipeline.chat.opening import Chat
+from pipeline.chat.talks import Talks
 from pipeline.errors import ConfigError
 
 MOST_BYTES = 4 * LONGEST_QUESTION * MOST_TURNS
@@ -27,6 +28,12 @@ class Question(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
     turns: Annotated[list[Turn], Field(min_length=1, max_length=MOST_TURNS)]
+
+
+class Thumb(Question):
+    """A talk, and whether its last question was answered."""
+
+    resolved: bool
 
 
 def answer(reply: Reply, snapshot_id: str) -> dict[str, Any]:
@@ -52,13 +59,14 @@ def answer(reply: Reply, snapshot_id: str) -> dict[str, Any]:
     }
 
 
-def application(chat: Chat, secret: bytes, limits: Limits) -> FastAPI:
+def application(chat: Chat, secret: bytes, limits: Limits, talks: Talks | None = None) -> FastAPI:
     """The endpoint.
 
     Args:
         chat: answers.
         secret: the shop's, that tokens are made with.
         limits: of questions, by user or, for guests, by address.
+        talks: where talks with a thumb are kept; None keeps none.
     """
     app = FastAPI(title="shopkeel chat", docs_url=None, redoc_url=None, openapi_url=None)
 
@@ -76,16 +84,28 @@ def application(chat: Chat, secret: bytes, limits: Limits) -> FastAPI:
         chat.refresh()
         return {"snapshot": chat.snapshot.id, "day": str(chat.snapshot.manifest.day)}
 
-    @app.post("/ask")
-    def ask(
-        question: Question, request: Request, authorization: Annotated[str | None, Header()] = None
-    ) -> dict[str, Any]:
+    def asked(question: Question, request: Request, authorization: str | None) -> tuple[Reply, str, str | None]:
+        """The reply, its snapshot, and who asks."""
         chat.refresh()
         snapshot_id = chat.snapshot.id
         user = _signed_in(authorization, secret, snapshot_id)
         if not limits.allows(user or (request.client.host if request.client else "")):
             raise HTTPException(429, "too many questions; wait a minute")
-        return answer(chat.reply(question.turns, user), snapshot_id)
+        return chat.reply(question.turns, user), snapshot_id, user
+
+    @app.post("/ask")
+    def ask(
+        question: Question, request: Request, authorization: Annotated[str | None, Header()] = None
+    ) -> dict[str, Any]:
+        reply, snapshot_id, _user = asked(question, request, authorization)
+        return answer(reply, snapshot_id)
+
+    if talks is not None:
+
+        @app.post("/thumb", status_code=204)
+        def thumb(given: Thumb, request: Request, authorization: Annotated[str | None, Header()] = None) -> None:
+            reply, _snapshot_id, user = asked(given, request, authorization)
+            talks.keep(given.turns, reply.asked, is_resolved=given.resolved, user_key=user)
 
     return app
 

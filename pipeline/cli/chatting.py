@@ -3,7 +3,10 @@
 import ipaddress
 import json
 from collections.abc import Iterator
-from typing import Annotated
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,10 +14,27 @@ from pipeline.cli.app import ShopOption, SnapshotOption, a_night, app, out
 from pipeline.cli.reading import key_of, pin
 from pipeline.errors import ConfigError
 
+if TYPE_CHECKING:
+    from pipeline.chat.talks import Talks
+    from pipeline.settings import Night
+
 PANEL = "Talk"
 UserOption = Annotated[
     str | None, typer.Option(help="Sign this user in: the shop's own user id, or a user key.", show_default="a guest")
 ]
+KeepOption = Annotated[
+    Path | None,
+    typer.Option(
+        help="Drops of the shop, where talks that got a thumb are kept for the next night.", show_default="none"
+    ),
+]
+
+
+class Thumb(StrEnum):
+    """Whether a talk was any good."""
+
+    UP = "up"
+    DOWN = "down"
 
 
 @app.command(rich_help_panel=PANEL, epilog='Example: shopkeel chat --user 1228 --ask "What was in my last order?"')
@@ -22,6 +42,10 @@ def chat(
     user: UserOption = None,
     ask: Annotated[list[str] | None, typer.Option(help="Ask this and end; may be given again.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object an answer, for programs.")] = False,
+    keep_talks: KeepOption = None,
+    thumb: Annotated[
+        Thumb | None, typer.Option(help="Was it answered? Then the talk is kept.", show_default="asked at the end")
+    ] = None,
     shop: ShopOption = "grocer",
     snapshot: SnapshotOption = None,
 ) -> None:
@@ -49,6 +73,28 @@ def chat(
                 out.print(f"  [{'; '.join(places)}]", style="dim")
         if reply.handover:
             out.print(f"  (for a person: {reply.handover.why}; {reply.handover.summary})", style="dim")
+    talks = _talks(night, keep_talks)
+    given = thumb or (None if talks is None or ask or not turns else _asked_for_thumb())
+    if talks and given and turns:
+        kept = talks.keep(turns, reply.asked, is_resolved=given is Thumb.UP, user_key=key)
+        out.print(f"kept: {kept}", style="dim")
+
+
+def _talks(night: "Night", folder: Path | None) -> "Talks | None":
+    """Where talks go; None where none are kept."""
+    from pipeline.chat.talks import Talks
+    from pipeline.privacy.keys import load_secret
+
+    if folder is None:
+        return None
+    secret = load_secret(night.home / "secrets")
+    return Talks(folder, night.shop, secret, lambda: datetime.now(UTC))  # noqa: TID251 - people talk by the clock
+
+
+def _asked_for_thumb() -> Thumb | None:
+    words = "Was that answered? up or down keeps this talk for the shop; nothing keeps nothing"
+    said = typer.prompt(words, default="", show_default=False, prompt_suffix=": ").strip().lower()
+    return Thumb(said) if said in {*Thumb} else None
 
 
 @app.command("chat-token", rich_help_panel=PANEL, epilog="Example: shopkeel chat-token --user 1228")
@@ -69,9 +115,10 @@ def serve_chat(
     port: Annotated[int, typer.Option(min=1, max=65535)] = 8090,
     per_minute: Annotated[int, typer.Option(min=1, help="Questions a user may ask in a minute, in the long run.")] = 30,
     public: Annotated[bool, typer.Option("--public", help="Listen on an address others reach.")] = False,
+    keep_talks: KeepOption = None,
     shop: ShopOption = "grocer",
 ) -> None:
-    """Answer over HTTP, read only: POST /ask {"turns": [...]} with a bearer token, or as a guest."""
+    """Answer over HTTP: POST /ask {"turns": [...]} with a bearer token, or as a guest; keep talks where asked to."""
     import uvicorn
 
     from pipeline.chat.limits import Limits
@@ -84,7 +131,8 @@ def serve_chat(
     night = a_night(shop)
     chat = Chat(night)
     chat.answerer.warm()  # before the first question
-    served = application(chat, load_secret(night.home / "secrets"), Limits(per_minute, burst=10))
+    limits, secret = Limits(per_minute, burst=10), load_secret(night.home / "secrets")
+    served = application(chat, secret, limits, _talks(night, keep_talks))
     uvicorn.run(served, host=host, port=port, log_level="warning", server_header=False, limit_concurrency=32)
 
 

@@ -28,6 +28,9 @@ SECRET_BYTES = 32
 KEY_DIGITS = 32
 
 
+SEAL = "key:"
+
+
 class Secret(bytes):
     """The secret by which names became keys first; `later` are those that keys have been turned by, oldest first."""
 
@@ -42,11 +45,29 @@ class Secret(bytes):
 
 
 def user_key(secret: bytes, user_id: str) -> str:
-    """The key of one user: the first 128 bits of HMAC-SHA-256, turned by later secrets, as 32 hex digits."""
-    key = hmac.digest(secret, user_id.encode(), "sha256").hex()[:KEY_DIGITS]
+    """The key of one user: the first 128 bits of HMAC-SHA-256, turned by later secrets, as 32 hex digits.
+
+    A sealed key stands for itself.
+    """
+    key = user_id.removeprefix(SEAL)[:KEY_DIGITS]
+    if not hmac.compare_digest(user_id.encode(), _seal(secret, key).encode()):
+        key = hmac.digest(secret, user_id.encode(), "sha256").hex()[:KEY_DIGITS]
     for one in getattr(secret, "later", ()):
         key = _turn(one, [key])[0]
     return key
+
+
+def sealed(secret: "Secret", key: str) -> str:
+    """A name for who has a key, to stand as user id in a feed: before and after any rotation it becomes that key.
+
+    Who lacks the secret can neither make one nor, as of any key, tell who it is.
+    """
+    return _seal(secret, first_keys(secret.later, pa.array([key]))[0].as_py())
+
+
+def _seal(secret: bytes, first: str) -> str:
+    mark = hmac.digest(secret, b"shopkeel sealed key:" + first.encode(), "sha256").hex()[:KEY_DIGITS]
+    return f"{SEAL}{first}:{mark}"
 
 
 def turned(secret: bytes, keys: "pa.Array[Any] | pa.ChunkedArray[Any]") -> "pa.Array[Any]":

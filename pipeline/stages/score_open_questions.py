@@ -21,6 +21,7 @@ from pipeline.stages import desk, dialogue_inputs
 from pipeline.tables import open_questions as table
 from pipeline.warehouse.staging import Staging
 
+SURE = 0.5  # probability from which a turn is small talk; of a question that is like no example each intent has some
 EMPTY = "no question was asked by enough people and left without an answer"
 
 
@@ -46,7 +47,8 @@ def unanswered(turns: pa.Table, night: Night) -> list[dict[str, Any]]:
     ]
     common = intents.common()
     chance = common.probabilities([row["utterance"] for row in found])
-    small = [common.classes[int(one)] in SMALL_TALK for one in chance.argmax(1)] if found else []
+    places = [place for place, name in enumerate(common.classes) if name in SMALL_TALK]
+    small = (chance[:, places].sum(1) >= SURE).tolist()
     return [row for row, is_small in zip(found, small, strict=True) if not is_small][::-1]
 
 

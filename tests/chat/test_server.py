@@ -1,5 +1,8 @@
 """The endpoint: read only, small, at a rate, and of the user of the token alone."""
 
+import json
+from datetime import UTC, datetime
+
 import pytest
 from starlette.testclient import TestClient
 
@@ -7,6 +10,8 @@ from pipeline.chat import tokens
 from pipeline.chat.limits import Limits
 from pipeline.chat.opening import Chat
 from pipeline.chat.server import MOST_BYTES, application
+from pipeline.chat.talks import Talks
+from pipeline.privacy.keys import Secret, user_key
 from tests.small_shop import ANN, BOB, CANARY
 
 SECRET = bytes(range(32))
@@ -88,3 +93,21 @@ def test_no_browser_renders_an_answer(client):
     found = client.get("/health")
     assert found.headers["content-type"] == "application/json"
     assert (found.headers["x-content-type-options"], found.headers["cache-control"]) == ("nosniff", "no-store")
+
+
+def test_thumbs_are_taken_only_where_talks_are_kept(client, night, tmp_path):
+    thumb = ORDER | {"resolved": True}
+    assert client.post("/thumb", json=thumb).status_code == 404
+    talks = Talks(tmp_path / "drops", night.shop, Secret(SECRET), lambda: datetime(2017, 11, 30, 17, tzinfo=UTC))
+    keeping = TestClient(application(Chat(night), SECRET, Limits(60, burst=4), talks))
+    assert keeping.post("/ask", json=ORDER, headers=bearer(client, ANN)).status_code == 200
+    assert not (tmp_path / "drops").exists()
+    assert keeping.post("/thumb", json=thumb, headers=bearer(client, ANN)).status_code == 204
+    (path,) = (tmp_path / "drops" / "dialogues" / "ds=2017-11-30").iterdir()
+    row = json.loads(path.read_text(encoding="utf-8"))
+    assert (row["utterance"], row["is_resolved"], row["intent"]) == (*ORDER["turns"], True, "last_order")
+    assert user_key(SECRET, row["user_id"]) == ANN
+    for bad, code in ((ORDER, 422), (thumb | {"user_id": "x"}, 422), (thumb | {"resolved": "?"}, 422)):
+        assert keeping.post("/thumb", json=bad).status_code == code
+    assert keeping.post("/thumb", json=thumb, headers={"Authorization": "Bearer x"}).status_code == 401
+    assert [keeping.post("/thumb", json=thumb).status_code for _ in range(5)][-1] == 429

@@ -68,3 +68,23 @@ def test_the_endpoint_listens_on_this_machine_alone(shopkeel, snapshot, monkeypa
         assert "add --public" in refused.output
     assert shopkeel("serve-chat", "--host", "0.0.0.0", "--public").exit_code == 0
     assert len(run) == 2
+
+
+def test_a_talk_is_kept_with_a_thumb_alone(shopkeel, snapshot, tmp_path):
+    from typer.testing import CliRunner
+
+    from pipeline.cli import app
+
+    drops = tmp_path / "drops"
+    keep = ("--keep-talks", str(drops))
+    shopkeel("chat", *keep, "--ask", "how much is 10001")
+    CliRunner().invoke(app, ["chat", *keep], input="how much is 10001\n\n\n")
+    shopkeel("chat", "--thumb", "up", "--ask", "how much is 10001")
+    assert not drops.exists()
+    said = shopkeel("chat", *keep, "--user", ANN, "--thumb", "down", "--ask", "how much is 10001")
+    assert "kept: " in said.output
+    CliRunner().invoke(app, ["chat", *keep], input="how much is 10003\n\nup\n")
+    rows = [json.loads(path.read_text(encoding="utf-8")) for path in drops.rglob("*.jsonl")]
+    told = {(row["utterance"], row["is_resolved"], row.get("intent")) for row in rows}
+    assert told == {("how much is 10001", False, None), ("how much is 10003", True, "price")}
+    assert {user_key(SECRET, row["user_id"]) for row in rows if row["user_id"]} == {ANN}

@@ -14,10 +14,12 @@ from pipeline.errors import ConfigError, Refused
 from pipeline.privacy.keys import (
     FILE,
     VARIABLE,
+    Secret,
     first_keys,
     key_id,
     load_secret,
     prepare,
+    sealed,
     settle,
     turned,
     user_key,
@@ -57,6 +59,24 @@ def test_many_keys_are_each_users_key(ids, cut, form):
 @given(st.sets(st.text(max_size=6), max_size=30))
 def test_different_users_have_different_keys(ids):
     assert len({user_key(SECRET, name) for name in ids}) == len(ids)
+
+
+def test_a_sealed_key_stands_for_itself_whatever_rotations_came_between():
+    once, turned_since = Secret(SECRET), Secret.of([SECRET, OTHER])
+    key, later = user_key(once, "42"), user_key(turned_since, "42")
+    assert key != later
+    for secret, mine in ((once, key), (turned_since, later)):
+        seal = sealed(secret, mine)
+        assert user_key(once, seal) == key
+        assert user_key(turned_since, seal) == later
+        assert user_keys(turned_since, pa.array([seal, "42", None])).to_pylist() == [later, later, None]
+
+
+@given(st.text(max_size=80) | st.just("key:") | st.just(f"key:{'a' * 32}:{'b' * 32}"))
+def test_who_lacks_the_secret_seals_nothing(text):
+    forged = sealed(Secret(OTHER), "a" * 32)
+    for name in (text, forged, forged[:-1], f"{forged}0"):
+        assert user_key(SECRET, name) == hmac.new(SECRET, name.encode(), hashlib.sha256).hexdigest()[:32]
 
 
 def test_the_secret_is_made_once_for_its_owner_alone(tmp_path):

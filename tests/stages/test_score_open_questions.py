@@ -66,3 +66,11 @@ def test_what_many_asked_in_vain_is_told_and_nothing_else(night, monkeypatch):
     assert facts["metrics"]["questions/unanswered"] == 12
     _, (same,) = staged(night)
     assert same == row
+
+
+def test_small_talk_is_no_question_and_what_is_like_no_example_is_no_small_talk(night):
+    said = ["hello", "thank you so much", "ok bye", "好的", "is there parking near the store at noon", "qwrtz"]
+    rows = [row for n, text in enumerate(said) for row in dialogue(f"d{n}", f"u{n}", text, resolved=False)]
+    asked = score_open_questions.unanswered(pa.Table.from_pylist(rows), night)
+    assert [row["utterance"] for row in asked] == ["qwrtz", "is there parking near the store at noon"]
+    assert score_open_questions.unanswered(pa.Table.from_pylist(rows).slice(0, 0), night) == []
