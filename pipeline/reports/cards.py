@@ -50,6 +50,30 @@ USES = {
         "reads": "titles, words and stars of reviews",
         "limits": "irony, and languages its encoder does not read; harmful reviews count and are never quoted",
     },
+    "answers": {
+        "what": "Tells what people want of the service.",
+        "form": "A tuned encoder and word counts together, and a margin for each intent that stands beside others.",
+        "meant": "what a talk with the chat asks for, and what open questions are about",
+        "barred": "judging who said something, or deciding anything for them",
+        "reads": "what users said in dialogues, and the intents that the shop or a thumb gave them",
+        "limits": "intents of few turns, and languages its encoder does not read",
+    },
+    "asking": {
+        "what": "Tells what a question to the chat asks for.",
+        "form": "Logistic regressions on words, letters and, where these are not sure, the text encoder's vectors.",
+        "meant": "choosing which facts the chat looks up",
+        "barred": "anything but choosing: facts come from the tables",
+        "reads": "example questions that ship with it; nothing of users",
+        "limits": "English and Chinese; what is like no example is left to documents or people",
+    },
+    "phrasing": {
+        "what": "Writes the chat's sentences in other words.",
+        "form": "A small language model, tuned by LoRA; what it wrote by night is kept and it stays shut.",
+        "meant": "sentences whose facts are left out and put in again",
+        "barred": "saying anything that no fact says: what fails the copy check is not said",
+        "reads": "templates and wordings that ship with it; nothing of users",
+        "limits": "English; kinds of sentences that it was never taught are seldom re-worded",
+    },
 }
 
 

@@ -7,7 +7,7 @@ network. Not here: figures (`reports.plots`), and judgements (stages make them, 
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -53,9 +53,12 @@ VERDICTS = {
 TABLE_STATES = {"produced": "as asked", "fallback": "fallback", "empty": "empty", "no_input": "no input"}
 ENCODERS = {"frozen": "as pretrained", "champion": "champion", "challenger": "tuned tonight"}
 BESIDE = {"encoder": "loss-encoder", "recommendations": "fusion", "audiences": "reliability",
-          "sentiment": "loss-sentiment"}  # the model's table  # fmt: skip
+          "sentiment": "loss-sentiment", "answers": "loss-answers", "asking": "",
+          "phrasing": "loss-phrasing"}  # the model's table  # fmt: skip
 FIGURES = {"encoder": (), "recommendations": ("recall", "ndcg", "gains", "importance-lists", "loss-recommendations"),
-           "audiences": ("importance-audiences",), "sentiment": ()}  # fmt: skip
+           "audiences": ("importance-audiences",)}  # fmt: skip
+READ = {"sentiment": "polarity", "answers": "intent", "asking": "kind of question"}  # what readers tell
+OPTIONAL = (*READ, "phrasing")  # models that a shop may do without
 PLATFORMS = {"linkedin": "LinkedIn", "tiktok": "TikTok"}
 SEGMENTS = {
     "light": "users who buy least", "middle": "users in between", "heavy": "users who buy most",
@@ -234,11 +237,12 @@ def _rows(notes: Notes, table: str) -> list[dict[str, Any]]:
 def models(notes: Notes, drawn: Mapping[str, plots.Plot]) -> list[dict[str, Any]]:
     """Each model that was trained: verdict, measures with intervals, and how it was trained."""
     judged = {one["model"]: one for one in notes.file("judge", "judgement")}
-    measures = {"encoder": _encoder, "recommendations": _recommender, "audiences": _response, "sentiment": _reader}
+    measures = {"encoder": _encoder, "recommendations": _recommender, "audiences": _response}
+    measures |= {name: partial(_reader, name) for name in READ} | {"phrasing": _wording}
     found = []
     for name, measure in measures.items():
         stage = name if name == "encoder" else f"fine_tune-{name}"
-        if stage not in notes.stages or (name == "sentiment" and name not in judged):
+        if stage not in notes.stages or (name in OPTIONAL and name not in judged):
             continue
         verdict = judged.get(name, {})
         found.append(
@@ -254,7 +258,7 @@ def models(notes: Notes, drawn: Mapping[str, plots.Plot]) -> list[dict[str, Any]
                 "segments": _segments(notes.of(stage, "metrics")),
                 "trained": _trained(notes.of(stage, "params")),
                 "beside": BESIDE[name],
-                "plots": [figure for figure in FIGURES[name] if figure in drawn],
+                "plots": [figure for figure in FIGURES.get(name, ()) if figure in drawn],
             }
         )
     return found
@@ -292,14 +296,23 @@ def _response(metrics: Mapping[str, float]) -> list[dict[str, Any]]:
     return [_row(words, {"value": _spread(metrics, name)}) for name, words in rows.items() if name in metrics]
 
 
-def _reader(metrics: Mapping[str, float]) -> list[dict[str, Any]]:
+def _reader(name: str, metrics: Mapping[str, float]) -> list[dict[str, Any]]:
     rows = {
-        "accuracy/sentiment": "accuracy of the reader", "accuracy/words": "accuracy by its word counts alone",
-        "accuracy/champion": "accuracy of the champion", "accuracy/commonest": "accuracy of the commonest polarity",
-        "f1/sentiment": "macro-F1 of the reader", "calibration/ece": "calibration error",
+        f"accuracy/{name}": "accuracy of the reader", "accuracy/words": "accuracy by its word counts alone",
+        "accuracy/champion": "accuracy of the champion",
+        "accuracy/commonest": f"accuracy of the commonest {READ[name]}",
+        f"f1/{name}": "macro-F1 of the reader", "calibration/ece": "calibration error",
         "flips/rate": "read right by the champion, wrong now",
     }  # fmt: skip
-    return [_row(words, {"value": _spread(metrics, name)}) for name, words in rows.items() if name in metrics]
+    return [_row(words, {"value": _spread(metrics, one)}) for one, words in rows.items() if one in metrics]
+
+
+def _wording(metrics: Mapping[str, float]) -> list[dict[str, Any]]:
+    rows = {
+        "phrasing/accepted": "sentences that are re-worded", "phrasing/accepted_new": "of kinds never taught",
+        "phrasing/unsupported": "of these say what no fact does", "phrasing/flips": "re-worded by the champion alone",
+    }  # fmt: skip
+    return [_row(words, {"share": _spread(metrics, one)}) for one, words in rows.items() if one in metrics]
 
 
 def _row(words: str, cells: dict[str, tuple[str, str]]) -> dict[str, Any]:

@@ -46,7 +46,8 @@ RANKERS = {  # who: words, colour, marker
     "popularity": ("popularity", RED, "v"),
 }
 MODELS = {"encoder": "text encoder", "recommendations": "recommender", "audiences": "response model",
-          "sentiment": "reader of reviews"}  # fmt: skip
+          "sentiment": "reader of reviews", "answers": "reader of dialogues",
+          "asking": "reader of the chat's questions", "phrasing": "chat's wording"}  # fmt: skip
 
 
 def draw_all(record: Path) -> list[Plot]:

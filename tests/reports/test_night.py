@@ -339,3 +339,25 @@ def publish(
 
 def note_published(night: Night, rows: dict[str, int], fallbacks: dict[str, str], *, audiences: bool = False) -> None:
     JsonRecorder(night.record).tags({"snapshot": publish(night, rows, fallbacks, audiences=audiences)})
+
+
+@pytest.mark.parametrize(
+    ("model", "metrics", "told"),
+    [
+        ("answers", {"accuracy/answers": 0.9, "accuracy/commonest": 0.3, "f1/answers": 0.6},
+         ["Reader of dialogues", "0.900", "accuracy of the commonest intent", "0.300"]),
+        ("asking", {"accuracy/asking": 0.75, "accuracy/commonest": 0.2}, ["Reader of the chat's questions", "0.750"]),
+        ("phrasing", {"phrasing/accepted": 0.8, "phrasing/unsupported": 0.0}, ["Chat's wording", "0.800"]),
+    ],
+)  # fmt: skip
+def test_models_of_the_chat_stand_there_when_they_were_judged(
+    night: Night, tell: Tell, model: str, metrics: dict[str, float], told: list[str]
+) -> None:
+    recorder = JsonRecorder(night.record / RUNS / f"fine_tune-{model}")
+    recorder.metrics(metrics)
+    assert told[0] not in tell(night).text
+    judged = {"model": model, "verdict": "promoted", "challenger": "c" * 12, "champion": None, "serves": "c" * 12}
+    note_json(JsonRecorder(night.record / RUNS / "judge"), "judgement", [judged | {"why": f"so good is {model}"}])
+    said = tell(night).text
+    for words in (*told, f"So good is {model}."):
+        assert words in said
