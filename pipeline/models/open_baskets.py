@@ -77,7 +77,7 @@ def knowledge(
     held = baskets.from_end(1)
     ways = replace(next_baskets.Ways.of(baskets.without_last(1)), last=held.astype(np.float32))
     taken = held.astype(np.float32)
-    states = sequential.user_states(model, history.lines, rows, texts, length)
+    states = sequential.States(model, history.lines, rows, texts, length)
     read = (
         sequential.Ways(states, sequential.item_vectors(model, rows, texts)[columns]),
         Taste(taken, texts[columns]),

@@ -105,7 +105,7 @@ class Knowledge:
             texts: float32 [I, T] unit text vectors.
             length: items it reads.
         """
-        states = sequential.user_states(model, self.history.lines, rows, texts, length)
+        states = sequential.States(model, self.history.lines, rows, texts, length)
         vectors = sequential.item_vectors(model, rows, texts)[self.columns]
         taste = Taste(self.taken, texts[self.columns])
         return replace(self, read=(sequential.Ways(states, vectors), taste))

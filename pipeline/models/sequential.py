@@ -284,6 +284,22 @@ def user_states(
     return out
 
 
+class States:
+    """States of users after their last purchase, read when they are first asked for: a few of many cost little."""
+
+    def __init__(self, model: Sequential, lines: Lines, rows: np.ndarray, texts: np.ndarray, length: int) -> None:
+        """Of `user_states`' arguments."""
+        self.model, self.lines, self.rows, self.texts, self.length = model, lines, rows, texts, length
+        self.found = np.full((len(lines), model.item.embedding_dim), np.nan, np.float32)
+
+    def __getitem__(self, users: np.ndarray) -> np.ndarray:
+        """States of some users (places): float32 [B, D]."""
+        new = np.unique(users[np.isnan(self.found[users, 0])])
+        if len(new):
+            self.found[new] = user_states(self.model, self.lines.only(new), self.rows, self.texts, self.length)
+        return self.found[users]
+
+
 @torch.inference_mode()
 def item_vectors(model: Sequential, rows: np.ndarray, texts: np.ndarray) -> np.ndarray:
     """Output vectors of items: float32 [I, D]."""
@@ -296,11 +312,11 @@ class Ways:
     """What the transformer expects next, as a way of scoring: each item's probability among all.
 
     Attributes:
-        states: float32 [U, D].
+        states: float32 [U, D], or read when asked for.
         vectors: float32 [I, D].
     """
 
-    states: np.ndarray
+    states: np.ndarray | States
     vectors: np.ndarray
 
     def scores(self, users: np.ndarray) -> dict[str, np.ndarray]:

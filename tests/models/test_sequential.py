@@ -193,6 +193,17 @@ def test_user_states_are_the_same_in_any_block(model, shoppers, texts):
     assert np.allclose(whole[0], alone.numpy(), atol=1e-5)
 
 
+def test_states_are_read_of_whom_is_asked_and_once(model, shoppers, texts, monkeypatch):
+    rows, read, of = np.arange(1, 13), [], sequential.user_states
+    monkeypatch.setattr(
+        sequential, "user_states", lambda one, lines, *more: read.append(len(lines)) or of(one, lines, *more)
+    )
+    states, whole = sequential.States(model, shoppers.lines, rows, texts, 8), of(model, shoppers.lines, rows, texts, 8)
+    for users in ([3, 1, 3], [1, 2], [3], list(range(len(whole)))):
+        np.testing.assert_allclose(states[np.array(users)], whole[users], atol=1e-5)
+    assert read == [2, 1, len(whole) - 3]
+
+
 def test_an_item_never_seen_in_training_is_reached_by_its_text(model, texts):
     rows = np.arange(1, 13)
     rows[5] = 0
