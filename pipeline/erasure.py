@@ -5,9 +5,8 @@ be killed and done again. Models hold no rows, but learned from them: those are 
 without them (`stages.desk.champion`). Not here: that night.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -24,9 +23,10 @@ from pipeline.reports import export
 from pipeline.settings import Night
 from pipeline.warehouse import durable, fence, janitor, snapshot, staging
 from pipeline.warehouse.bucket import Bucket
-from pipeline.warehouse.commit import Requirements, bring, commit
+from pipeline.warehouse.commit import bring
 from pipeline.warehouse.failpoints import Step
 from pipeline.warehouse.manifest import Manifest
+from pipeline.warehouse.republish import republish
 
 RUN = "erasure"
 
@@ -107,7 +107,7 @@ def _begin(night: Night, keys: Sequence[str]) -> None:
     """
     root, listed = night.warehouse, night.root / tombstones.FILE
     with durable.locked(root):  # no run begins meanwhile
-        if live := [run for run in _shown(root / fence.FOLDER) if fence.is_live(root, run)]:
+        if live := fence.live(root):
             where = f"shop {night.shop.name}: run {live[0]}"
             raise Refused(f"{where} is at work and would bring the user back; erase when it ends")
         durable.put(listed, tombstones.as_text([*tombstones.load(listed).to_pylist(), *keys]), Step.TOMBSTONE)
@@ -143,10 +143,6 @@ def _gather(night: Night) -> None:
                 bring(night.warehouse, bucket, one)
 
 
-def _shown(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.glob("[!.]*"))
-
-
 def _people(contract: Table) -> list[str]:
     return [column.name for column in contract.columns if column.privacy is Privacy.PSEUDONYM]
 
@@ -174,28 +170,20 @@ def _republish(night: Night, keys: Sequence[str], held: set[str]) -> str | None:
     if now is None or now not in held:
         return now
     pinned = snapshot.open_snapshot(root, now)
-    manifest = pinned.manifest
-    staged = staging.Staging.open(root, manifest.day, RUN, fresh=True)
+    parent = None if pinned.manifest.parent in held else pinned.manifest.parent
+    return republish(root, pinned, RUN, _tables_without(pinned, keys), parent, Bucket.of(night.shop))
+
+
+def _tables_without(pinned: snapshot.Snapshot, keys: Sequence[str]) -> Iterator[tuple[Table, pa.Table]]:
+    """Each table without the users' rows, and last of all the one that counts the others' rows."""
     counts: dict[str, int] = {}
-    for name in manifest.tables:
+    for name in pinned.manifest.tables:
         if name != RUN_STATUS.name:
-            counts[name] = staged.write(TABLES[name], _without(pinned.table(name), TABLES[name], keys)).rows
-    if RUN_STATUS.name in manifest.tables:
-        staged.write(RUN_STATUS, _recounted(pinned.table(RUN_STATUS.name), counts))
-    published = commit(
-        root,
-        staged,
-        shop=manifest.shop,
-        day=manifest.day,
-        parent=None if manifest.parent in held else manifest.parent,
-        models=manifest.models,
-        policy_hash=manifest.policy_hash,
-        code_version=manifest.code_version,
-        requires=Requirements(now, verdict_passed=True, tables=frozenset(manifest.tables)),
-        bucket=Bucket.of(night.shop),
-    )
-    durable.drop(staged.folder)
-    return published.snapshot
+            rows = _without(pinned.table(name), TABLES[name], keys)
+            counts[name] = len(rows)
+            yield TABLES[name], rows
+    if RUN_STATUS.name in pinned.manifest.tables:
+        yield RUN_STATUS, _recounted(pinned.table(RUN_STATUS.name), counts)
 
 
 def _recounted(status: pa.Table, counts: dict[str, int]) -> pa.Table:

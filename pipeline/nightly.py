@@ -178,7 +178,10 @@ def _note_failure(night: Night, name: str, task: str, error: Exception) -> None:
 
 
 def _begin(night: Night) -> None:
-    """Start the night's record anew."""
+    """Start the night's record anew, in a home that says its version."""
+    from pipeline import upgrade
+
+    upgrade.begin(night.home)
     shop = night.shop
     with durable.guarded():
         recorder = _Recorder(night.record, fresh=True)

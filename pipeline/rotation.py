@@ -23,8 +23,8 @@ from pipeline.reports import export
 from pipeline.settings import Night
 from pipeline.warehouse import durable, fence, snapshot, staging
 from pipeline.warehouse.bucket import Bucket
-from pipeline.warehouse.commit import Requirements, commit
 from pipeline.warehouse.failpoints import Step
+from pipeline.warehouse.republish import republish
 
 RUN = "rotation"
 
@@ -80,8 +80,7 @@ def _quiet(night: Night) -> None:
     """
     root = night.warehouse
     with durable.locked(root):
-        runs = sorted(path.name for path in (root / fence.FOLDER).glob("[!.]*"))
-        if live := [run for run in runs if fence.is_live(root, run)]:
+        if live := fence.live(root):
             raise Refused(f"shop {night.shop.name}: run {live[0]} is at work; rotate when it ends")
         for path in (night.work.parent, root / staging.FOLDER, night.root / export.FOLDER):
             durable.drop(path)
@@ -113,24 +112,8 @@ def _republish(night: Night, newest: bytes) -> str | None:
     held = {name: _turned(TABLES[name], rows, newest) for name, rows in tables.items()}
     if all(held[name].equals(tables[name]) for name in tables) or _are_new(night, tables):
         return now
-    staged = staging.Staging.open(root, pinned.manifest.day, RUN, fresh=True)
-    for name, rows in held.items():
-        staged.write(TABLES[name], rows)
-    manifest = pinned.manifest
-    published = commit(
-        root,
-        staged,
-        shop=manifest.shop,
-        day=manifest.day,
-        parent=manifest.parent,
-        models=manifest.models,
-        policy_hash=manifest.policy_hash,
-        code_version=manifest.code_version,
-        requires=Requirements(now, verdict_passed=True, tables=frozenset(manifest.tables)),
-        bucket=Bucket.of(night.shop),
-    )
-    durable.drop(staged.folder)
-    return published.snapshot
+    rows = ((TABLES[name], turned) for name, turned in held.items())
+    return republish(root, pinned, RUN, rows, pinned.manifest.parent, Bucket.of(night.shop))
 
 
 def _turned(contract: Table, rows: pa.Table, newest: bytes) -> pa.Table:

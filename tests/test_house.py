@@ -19,6 +19,10 @@ REVIEWS = "the night of tests/test_landing_night.py runs it on real reviews"
 ELSEWHERE = {
     "audit/agreement.py": "tests/audit/test_promises.py tampers with each table",
     "audit/finding.py": "tests/audit/test_promises.py reads each row",
+    "reports/judged.py": "tests/reports/test_night.py reads it on the page",
+    "reports/notes.py": "tests/reports/test_night.py reads it on the page",
+    "settings/audiences.py": "tests/settings/test_shop.py refuses what is wrong in a shop's file",
+    "settings/models.py": "tests/settings/test_shop.py refuses what is wrong in a shop's file",
     "stages/audited.py": NIGHT,
     "stages/answers.py": NIGHT,
     "stages/balance.py": NIGHT,
@@ -49,6 +53,7 @@ ELSEWHERE = {
     "stages/score_recommendations.py": NIGHT,
     "stages/why.py": NIGHT,
     "tracking/client.py": "tests/test_tracking.py ships through it",
+    "warehouse/republish.py": "tests/test_erasure.py and tests/test_rotation.py publish by it",
     "tracking/note.py": "tests/test_tracking.py ships through it",
     "tracking/registry.py": "tests/test_tracking.py ships through it",
     "tracking/shipment.py": "tests/test_tracking.py ships through it",

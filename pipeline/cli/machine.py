@@ -14,9 +14,10 @@ from typing import Annotated
 
 import typer
 
+from pipeline import state
 from pipeline.cli.app import ShopOption, a_night, app, out, print_facts, print_table, size
 from pipeline.errors import ConfigError, ShopkeelError
-from pipeline.settings import Night, known_shops, load_shop
+from pipeline.settings import Night, any_home, known_shops, load_shop
 
 PANEL = "Installation"
 # Oldest versions that hold: older ones lack an interface used here, or a security fix.
@@ -83,6 +84,18 @@ def doctor(shop: ShopOption = "grocer") -> None:
         raise ConfigError(f"doctor: {bad} of {len(checks)} checks failed; follow the remedies above")
 
 
+@app.command(rich_help_panel=PANEL, epilog="Example: shopkeel upgrade")
+def upgrade() -> None:
+    """Bring the state in SHOPKEEL_HOME to the version of this shopkeel; back it up before. Again, it does nothing."""
+    from pipeline import upgrade as upgrades
+
+    home = any_home()
+    done = upgrades.upgrade(home)
+    for one in done:
+        typer.echo(f"to version {one.to}: {one.what}")
+    typer.echo(f"{home}: {'now' if done else 'already'} at version {state.VERSION}")
+
+
 def _checks(night: Night) -> Iterator[Check]:
     python = sys.version_info
     yield Check("python", python >= (3, 11), sys.version.split()[0], "install Python 3.11 or newer")
@@ -143,6 +156,9 @@ def _room(home: Path) -> Iterator[Check]:
         yield Check("home", False, f"{home}: {error.strerror}", "make it writable or point SHOPKEEL_HOME elsewhere")
         return
     yield Check("home", True, f"{home} is writable")
+    version = state.version_of(home)
+    found = "none yet" if version is None else f"version {version} of {state.VERSION}"
+    yield Check("state", version in (None, state.VERSION), found, "back the home up, then run `shopkeel upgrade`")
     disk = shutil.disk_usage(home).free
     yield Check("disk", disk >= FREE_DISK, f"{size(disk)} free", f"free up to {size(FREE_DISK)} or move SHOPKEEL_HOME")
 

@@ -11,8 +11,9 @@ from pipeline.contracts.docs import PRIVACY_WORDS
 from pipeline.contracts.feeds import FEEDS
 from pipeline.contracts.table import Privacy
 from pipeline.privacy.floors import told
+from pipeline.reports import judged
 from pipeline.reports import night as page
-from pipeline.reports.night import Notes
+from pipeline.reports.notes import Notes
 from pipeline.settings import Night
 
 MODEL_CARD, DATA_CARD = "model_card.html", "data_card.html"
@@ -83,7 +84,7 @@ def render(night: Night) -> tuple[Path, Path]:
     least = night.shop.policy.audit.least_group
     shared = {"night": night, "tags": notes.tags, "least": least}
     groups = NO_GROUPS | dict(notes.file("audit", "audit_groups"))
-    models = [model | {"use": USES[model["name"]]} for model in page.models(notes, {})]
+    models = [model | {"use": USES[model["name"]]} for model in judged.models(notes, {})]
     about = {"kind": "model card", "models": models, "audited": notes.file("audit", "audits"), "groups": groups}
     feeds, digests = page.feeds(notes), notes.of("ingest", "tags")
     here = [

@@ -1,13 +1,11 @@
 """The night on one page for reviewers, the platform team and marketing: what was published, how models did, what not.
 
 Everything is read from the night's record and its tables, so a page can be written again at any time. The page needs no
-network. Not here: figures (`reports.plots`), and judgements (stages make them, the page repeats them).
+network. Not here: figures (`reports.plots`), what is said of models (`reports.judged`), and judgements (stages make
+them, the page repeats them).
 """
 
-import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -16,26 +14,15 @@ import pyarrow.parquet as pq
 
 from pipeline.contracts.tables import AD_AUDIENCE_SUMMARY, RUN_STATUS, TABLES
 from pipeline.errors import ShopkeelError
-from pipeline.record import FILES, RUNS, last_values
-from pipeline.reports import plots
+from pipeline.record import FILES, RUNS
+from pipeline.reports import judged, plots
+from pipeline.reports.notes import STAGES, Notes
 from pipeline.settings import Night
 from pipeline.warehouse import snapshot
 from pipeline.warehouse.staging import Staging
 
 PAGE = "report.html"
 GATES = {"ingest": "Feeds", "features": "Features", "audit": "Staged tables"}
-STAGES = {
-    "ingest": "land and clean the feeds", "features": "build features", "encoder": "tune the text encoder",
-    "fine_tune-recommendations": "train the recommender", "fine_tune-audiences": "train the response model",
-    "fine_tune-sentiment": "train the reader of reviews", "fine_tune-answers": "train the reader of dialogues",
-    "fine_tune-asking": "learn the chat's questions", "fine_tune-phrasing": "train the chat's wording",
-    "judge": "judge the models", "score-recommendations": "rank for every user",
-    "score-cart_recommendations": "rank what completes carts", "score-ad_audiences": "make audiences",
-    "score-user_profiles": "make profiles", "score-page_layouts": "make page layouts",
-    "score-review_sentiment": "read reviews", "score-open_questions": "group open questions",
-    "balance": "balance the lists", "place": "fill the ad slots", "answers": "answer what is asked most",
-    "audit": "judge the staged tables", "publish": "publish",
-}  # fmt: skip
 STATES = {
     "new": "had no list last night", "active": "acted since last night", "idle": "did nothing since last night",
 }  # fmt: skip
@@ -44,59 +31,8 @@ CAUSES = {
     "data": "what other users did", "model": "the retrained model", "explore": "shown to learn whether it fits",
     "first_night": "a first list", "kept": "the list became shorter",
 }  # fmt: skip
-VERDICTS = {
-    "promoted": ("Promoted", "Promoted"),
-    "kept": ("Champion kept", "Champion kept"),
-    "baseline": ("Baseline serves", "Left to the baseline"),
-    "refused": ("Refused", "Refused"),
-}
 TABLE_STATES = {"produced": "as asked", "fallback": "fallback", "empty": "empty", "no_input": "no input"}
-ENCODERS = {"frozen": "as pretrained", "champion": "champion", "challenger": "tuned tonight"}
-BESIDE = {"encoder": "loss-encoder", "recommendations": "fusion", "audiences": "reliability",
-          "sentiment": "loss-sentiment", "answers": "loss-answers", "asking": "",
-          "phrasing": "loss-phrasing"}  # the model's table  # fmt: skip
-FIGURES = {"encoder": (), "recommendations": ("recall", "ndcg", "gains", "importance-lists", "loss-recommendations"),
-           "audiences": ("importance-audiences",)}  # fmt: skip
-READ = {"sentiment": "polarity", "answers": "intent", "asking": "kind of question"}  # what readers tell
-OPTIONAL = (*READ, "phrasing")  # models that a shop may do without
 PLATFORMS = {"linkedin": "LinkedIn", "tiktok": "TikTok"}
-SEGMENTS = {
-    "light": "users who buy least", "middle": "users in between", "heavy": "users who buy most",
-    "repeat": "goods bought before", "explore": "goods never bought before",
-}  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Notes:
-    """What a night noted, by stage."""
-
-    night: Night
-
-    @cached_property
-    def tags(self) -> dict[str, str]:
-        """The night's own tags."""
-        return last_values(self.night.record, "tags")
-
-    @cached_property
-    def stages(self) -> list[str]:
-        """Stages that left notes, in the night's order."""
-        noted = {path.name for path in (self.night.record / RUNS).glob("*") if path.is_dir()}
-        return [name for name in STAGES if name in noted]
-
-    def of(self, stage: str, kind: str) -> dict[str, Any]:
-        """A stage's `metrics`, `params` or `tags`, the last of each name."""
-        return last_values(self.night.record / RUNS / stage, kind)
-
-    def file(self, stage: str, name: str) -> Any:
-        """A JSON file that a stage kept; an empty list when there is none."""
-        path = self.night.record / RUNS / stage / FILES / f"{name}.json"
-        return json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
-
-    @property
-    def is_published(self) -> bool:
-        """Whether the night's snapshot is out, even where a later stage failed."""
-        ended = self.tags.get("status") == "published" or self.tags.get("failed_stage") == "report"
-        return ended and "snapshot" in self.tags
 
 
 def render(night: Night) -> Path:
@@ -111,7 +47,7 @@ def render(night: Night) -> Path:
         "published": notes.is_published,
         "current": _current(night),
         "tables": _tables(notes),
-        "models": models(notes, drawn),
+        "models": judged.models(notes, drawn),
         "feeds": feeds(notes),
         "gates": _gates(notes),
         "audiences": _audiences(notes),
@@ -162,7 +98,7 @@ def _headline(facts: Mapping[str, Any]) -> str:
 def _said(facts: Mapping[str, Any]) -> list[str]:
     """The sentences a reviewer reads first, after the headline."""
     said, late = [], "" if facts["published"] else " (judged, not published)"
-    for verdict, (_, words) in VERDICTS.items():
+    for verdict, (_, words) in judged.VERDICTS.items():
         named = [model["words"] for model in facts["models"] if model["verdict"] == verdict]
         said += [f"{words}{late}: {_listed(named)}."] if named else []
     suites = [suite for gate in facts["gates"] for suite in gate["suites"]]
@@ -232,131 +168,6 @@ def _rows(notes: Notes, table: str) -> list[dict[str, Any]]:
         return []  # the snapshot has been removed since
     staged = Staging(night.warehouse, night.day, night.run).path(table)
     return pq.read_table(staged).to_pylist() if staged.is_file() else []
-
-
-def models(notes: Notes, drawn: Mapping[str, plots.Plot]) -> list[dict[str, Any]]:
-    """Each model that was trained: verdict, measures with intervals, and how it was trained."""
-    judged = {one["model"]: one for one in notes.file("judge", "judgement")}
-    measures = {"encoder": _encoder, "recommendations": _recommender, "audiences": _response}
-    measures |= {name: partial(_reader, name) for name in READ} | {"phrasing": _wording}
-    found = []
-    for name, measure in measures.items():
-        stage = name if name == "encoder" else f"fine_tune-{name}"
-        if stage not in notes.stages or (name in OPTIONAL and name not in judged):
-            continue
-        verdict = judged.get(name, {})
-        found.append(
-            {
-                "name": name,
-                "words": plots.MODELS[name],
-                "verdict": verdict.get("verdict", ""),
-                "badge": VERDICTS.get(verdict.get("verdict", ""), ("Not judged", ""))[0],
-                "why": verdict.get("why", ""),
-                "serves": verdict.get("serves"),
-                "champion": verdict.get("champion"),
-                "measures": measure(notes.of(stage, "metrics")),
-                "segments": _segments(notes.of(stage, "metrics")),
-                "trained": _trained(notes.of(stage, "params")),
-                "beside": BESIDE[name],
-                "plots": [figure for figure in FIGURES.get(name, ()) if figure in drawn],
-            }
-        )
-    return found
-
-
-def _encoder(metrics: Mapping[str, float]) -> list[dict[str, Any]]:
-    return [
-        _row(words, {"recall@10": _spread(metrics, f"recall/{who}@10", ".4f")})
-        for who, words in ENCODERS.items()
-        if f"recall/{who}@10" in metrics
-    ]
-
-
-def _recommender(metrics: Mapping[str, float]) -> list[dict[str, Any]]:
-    return [
-        _row(
-            words,
-            {
-                "recall@10": _spread(metrics, f"recall/{who}@10"),
-                "NDCG@10": _spread(metrics, f"ndcg/{who}@10"),
-                "fused lists gain (NDCG@10)": _spread(metrics, f"gain/ndcg_fused_over_{who}@10", "+.4f"),
-            },
-        )
-        for who, (words, _, _) in plots.RANKERS.items()
-        if f"ndcg/{who}@10" in metrics
-    ]
-
-
-def _response(metrics: Mapping[str, float]) -> list[dict[str, Any]]:
-    rows = {
-        "auc/response": "AUC of the response model", "auc/recency_frequency": "AUC of recency and frequency",
-        "gain/auc": "gain in AUC", "calibration/ece": "calibration error", "calibration/brier": "Brier score",
-        "response/rate": "responses per send",
-    }  # fmt: skip
-    return [_row(words, {"value": _spread(metrics, name)}) for name, words in rows.items() if name in metrics]
-
-
-def _reader(name: str, metrics: Mapping[str, float]) -> list[dict[str, Any]]:
-    rows = {
-        f"accuracy/{name}": "accuracy of the reader", "accuracy/words": "accuracy by its word counts alone",
-        "accuracy/champion": "accuracy of the champion",
-        "accuracy/commonest": f"accuracy of the commonest {READ[name]}",
-        f"f1/{name}": "macro-F1 of the reader", "calibration/ece": "calibration error",
-        "flips/rate": "read right by the champion, wrong now",
-    }  # fmt: skip
-    return [_row(words, {"value": _spread(metrics, one)}) for one, words in rows.items() if one in metrics]
-
-
-def _wording(metrics: Mapping[str, float]) -> list[dict[str, Any]]:
-    rows = {
-        "phrasing/accepted": "sentences that are re-worded", "phrasing/accepted_new": "of kinds never taught",
-        "phrasing/unsupported": "of these say what no fact does", "phrasing/flips": "re-worded by the champion alone",
-    }  # fmt: skip
-    return [_row(words, {"share": _spread(metrics, one)}) for one, words in rows.items() if one in metrics]
-
-
-def _row(words: str, cells: dict[str, tuple[str, str]]) -> dict[str, Any]:
-    return {"words": words, "cells": cells}
-
-
-def _spread(metrics: Mapping[str, float], name: str, form: str = ".3f") -> tuple[str, str]:
-    """A measure and its 95 % interval, as text; empty where there is none."""
-    value, low, high = (
-        format(metrics[key], form).replace("-", "−") if (key := f"{name}{end}") in metrics else ""
-        for end in ("", "_low", "_high")
-    )
-    return value, f"{low} to {high}" if low and high else ""
-
-
-def _segments(metrics: Mapping[str, float]) -> list[dict[str, Any]]:
-    """Measures by segment, `segment/<who>/<family>/<ranker>@10`: the fused lists beside what was measured with them."""
-    found: dict[tuple[str, str], dict[str, float]] = {}
-    for name, value in metrics.items():
-        if name.startswith("segment/"):
-            _, segment, family, ranker = name.split("/")
-            found.setdefault((segment, family), {})[ranker.removesuffix("@10")] = value
-    return [
-        {
-            "words": SEGMENTS.get(segment, segment),
-            "measure": {"ndcg": "NDCG@10", "recall": "recall@10"}.get(family, family),
-            "fused": f"{values['fused']:.4f}",
-            "other": f"{values['personal_frequency']:.4f}" if "personal_frequency" in values else "",
-        }
-        for (segment, family), values in found.items()
-        if "fused" in values
-    ]
-
-
-def _trained(params: Mapping[str, Any]) -> str:
-    """How it was trained, in a sentence."""
-    if "training.device" not in params:
-        return ""
-    warm = params.get("training.warm")
-    steps = params.get("training", {}).get("warm_steps" if warm else "steps")
-    return (
-        f"Training {'carried on from the champion' if warm else 'began anew'}: at most {steps} steps on "
-        f"{params['training.device']}, torch {params.get('torch', 'unknown')}."
-    )
 
 
 def feeds(notes: Notes) -> list[dict[str, Any]]:

@@ -34,9 +34,11 @@ class Step(StrEnum):
     REMOVAL = "removal"  # a folder is out of sight, its files not yet deleted
     TOMBSTONE = "tombstone"  # a user is on the list of the erased
     PIN = "pin"  # a snapshot stays until somebody says otherwise
+    STATE = "state"  # the home says which version of the state it holds
 
 
-ELSEWHERE = (Step.MODELS, Step.UPLOAD, Step.MOVE, Step.REMOVAL, Step.TOMBSTONE, Step.PIN)  # not passed by every night
+# Not passed by every night.
+ELSEWHERE = (Step.MODELS, Step.UPLOAD, Step.MOVE, Step.REMOVAL, Step.TOMBSTONE, Step.PIN, Step.STATE)
 NAMES = tuple(name for step in Step for name in (f"before-{step}", f"after-{step}"))
 _passed: Counter[str] = Counter()
 

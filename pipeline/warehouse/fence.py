@@ -112,6 +112,11 @@ def is_live(root: Path, run: str) -> bool:
     return folder.is_dir() and durable.is_held(folder)
 
 
+def live(root: Path) -> list[str]:
+    """The runs of which a process lives; certain under the warehouse's lock only."""
+    return sorted(path.name for path in (root / FOLDER).glob("[!.]*") if is_live(root, path.name))
+
+
 def _tenure(folder: Path) -> dict[str, Any]:
     path = folder / TENURE
     loaded: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {"epoch": 0, "tasks": {}}

@@ -45,9 +45,28 @@ def test_a_home_that_cannot_be_written_is_bad(tmp_path):
     checks = {check.name: check for check in machine._room(tmp_path / "file" / "home")}
     assert not checks["home"].ok
     assert "SHOPKEEL_HOME" in checks["home"].remedy
-    assert {check.name for check in machine._room(tmp_path / "new")} == {"memory", "home", "disk"}
+    assert {check.name for check in machine._room(tmp_path / "new")} == {"memory", "home", "state", "disk"}
 
 
 def test_more_threads_than_the_machine_has_is_bad():
     assert not next(machine._compute(10**6)).ok
     assert next(machine._compute(1)).ok
+
+
+def test_a_home_without_a_version_is_bad_until_it_is_upgraded(shopkeel, publish, home):
+    publish("2017-11-30")
+    (state,) = [check for check in machine._room(home) if check.name == "state"]
+    assert (state.ok, state.found) == (False, "version 0 of 1")
+    assert "shopkeel upgrade" in state.remedy
+    assert "to version 1" in shopkeel("upgrade").stdout
+    assert next(check for check in machine._room(home) if check.name == "state").ok
+    assert "already at version 1" in shopkeel("upgrade").stdout
+
+
+def test_a_newer_home_is_one_clear_line_for_every_command(shopkeel, publish, home):
+    publish("2017-11-30")
+    (home / "state.json").write_text('{"version": 99}')
+    for words in (("status",), ("doctor",), ("upgrade",), ("run", "--date", "2017-12-01")):
+        result = shopkeel(*words)
+        assert result.exit_code == 2
+        assert "version 99" in result.stderr and "install the newer shopkeel" in result.stderr

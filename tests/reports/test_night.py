@@ -13,7 +13,8 @@ import pytest
 from pipeline.contracts.tables import AD_AUDIENCE_SUMMARY, RUN_STATUS
 from pipeline.record import FILES, RUNS, JsonRecorder
 from pipeline.reports import night as page
-from pipeline.reports.night import Notes
+from pipeline.reports import notes as noted
+from pipeline.reports.notes import Notes
 from pipeline.settings import Night, load_shop
 from pipeline.stages.gate import note_json
 from pipeline.tables import run_status
@@ -286,7 +287,7 @@ def test_every_stage_of_the_night_has_words() -> None:
     from pipeline.nightly import STAGES
 
     names = [f"{stage.name}-{item}" if item else stage.name for stage in STAGES for item in stage.over or (None,)]
-    assert [*page.STAGES, "report"] == names
+    assert [*noted.STAGES, "report"] == names
 
 
 def test_gate_without_data_docs_has_no_link(write_record: Fill) -> None:

@@ -10,7 +10,7 @@ import yaml
 from pydantic import ValidationError
 
 from pipeline.errors import ConfigError
-from pipeline.settings import Night, home, known_shops, load_shop, open_night
+from pipeline.settings import known_shops, load_shop
 
 Write = Callable[..., Path]
 GONE = object()
@@ -205,29 +205,3 @@ def test_a_platform_gives_every_shop_a_place_in_its_object_store_and_a_shops_own
     placed = load_shop("grocer")
     assert (placed.object_store, placed.policy_hash) == ("s3://snapshots/grocer", before.policy_hash)
     assert load_shop(str(write(object_store="s3://own/place"))).object_store == "s3://own/place"
-
-
-@pytest.mark.parametrize("day", ["", "yesterday", "2017-02-30", "2017/03/01", "01.03.2017", "2017-3-1", "20170301T00"])
-def test_a_day_that_is_none_is_refused(day: str) -> None:
-    with pytest.raises(ConfigError, match="write it as YYYY-MM-DD"):
-        open_night("grocer", day)
-
-
-def test_a_night_knows_its_folders(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("SHOPKEEL_HOME", str(tmp_path))
-    night = open_night("grocer", "2017-03-01", run="second")
-    assert night == Night(load_shop("grocer"), date(2017, 3, 1), tmp_path.resolve(), "second")
-    assert night == open_night("grocer", date(2017, 3, 1), run="second")
-    root = tmp_path.resolve() / "grocer"
-    kept = [night.feeds, night.embeddings, night.models, night.warehouse]
-    assert kept == [root / name for name in ("feeds", "embeddings", "models", "warehouse")]
-    own = [night.work, night.record]
-    assert own == [root / "work" / "2017-03-01-second", root / "nights" / "2017-03-01-second"]
-    other = open_night("grocer", "2017-03-01")
-    assert not {other.work, other.record} & set(own) and other.feeds == night.feeds
-
-
-def test_without_a_home_files_lie_in_the_working_directory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.delenv("SHOPKEEL_HOME", raising=False)
-    monkeypatch.chdir(tmp_path)
-    assert home() == tmp_path.resolve() / "var"
