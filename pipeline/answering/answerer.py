@@ -38,6 +38,8 @@ POINTING = re.compile(r"(?i)\b(?:it|its|that|this|them|they|one|those|these)\b|�
 OTHER = re.compile(r"(?i)\b(?:the other|another|the second) one\b|另一个|另外一个|第二个")
 INSTEAD = re.compile(r"(?i)\binstead of [^,.;?!]*|不是[^,，。??]*[,，]\s*(?:而)?是")
 CORRECTS = re.compile(r"(?i)^\s*(?:no|nope|sorry|wait)\b|\bi mean(?:t)?\b|我是说|^不对|^不是")
+# A turn that names something and asks nothing of it, its names masked.
+BARE = re.compile(r"(?i)(?:(?:and|or|what about|how about|then|the|an?|ones?|please|item|那|呢|还有)[^\w]*)+")
 REMEMBERED = 1000  # turns understood
 
 
@@ -120,21 +122,28 @@ class Answerer:
     def understood(self, question: str, before: Understood | None = None) -> Understood:
         """One turn, with what it leaves open filled in from the turn before."""
         meant = days.plain(INSTEAD.sub(" ", question))
-        asked, mention = self.asking.of(self.goods.masked(meant), question), self.goods.mentioned(meant)
-        about, confidence = asked.about, asked.confidence
+        masked = self.goods.masked(meant)
+        asked, mention = self.asking.of(masked, question), self.goods.mentioned(meant)
+        about, confidence, day = asked.about, asked.confidence, days.named(question, self.today)
+        if mention.items and BARE.fullmatch(masked):
+            about, confidence = "about", mention.coverage  # nothing is asked of it yet
+        told, said = language_of(question), question
         if before is not None:
+            mention = self.goods.narrowed(meant, before.mention) or mention
             points = not mention.said or (POINTING.search(question) is not None and not mention.items)
-            corrects = CORRECTS.search(question) is not None
+            corrects = CORRECTS.search(question) is not None or BARE.fullmatch(masked) is not None
             if OTHER.search(question) and before.mention.items and before.asked in OF_ITEMS:
                 about, confidence, mention = before.asked, before.confidence, before.mention.others
+            elif points and about in ("price", "about") and before.asked in OF_ORDERS:
+                about, confidence, day = before.asked, before.confidence, before.day
+                said = f"{before.question} {question}"  # which has the number of the order
             elif points and about in OF_ITEMS:
                 mention = before.mention
             elif mention.items and (confidence < SURE or corrects) and before.asked in OF_ITEMS:
                 about, confidence = before.asked, before.confidence
         if about == "last_order" and mention.items:
             about = "bought"  # of an article it is the last time that is asked for
-        day = days.named(question, self.today)
-        return Understood(about, confidence, mention, question, language_of(question), day)
+        return Understood(about, confidence, mention, said, told, day)
 
     def _answered(self, turn: Understood, account: Account | None) -> Reply:
         if turn.asked in ("outside", "policy") or turn.confidence < SURE:

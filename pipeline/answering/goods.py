@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import cached_property, lru_cache
+from itertools import islice, takewhile
 
 import numpy as np
 
@@ -23,10 +24,12 @@ from pipeline.answering.tools import Row, Shop
 
 NAMED = 0.62  # least share of a question's other words that an article's name must hold
 ALIKE = 0.45  # least cosine at which an article is worth asking about
+FILLERS = 1  # words of speech in a question that names an article by one word, at most
 CLOSE, SPELLED = 0.84, 5  # how alike a misspelled word must be, and from how many letters on it is tried
 REMEMBERED = 10_000  # spellings
 QUOTE = re.compile(r"[\"“「『]([^\"”」』]+)[\"”」』]")
 NUMBER = re.compile(r"(?<![\w.])\d{5,}(?![\w.]|\.\d)")
+ENDS = re.compile(r"[.:;?!。:;?!]")
 TOKEN = re.compile(r"[\"“「『][^\"”」』]+[\"”」』]|[A-Za-z]+(?:'[a-z]+)?|\d+(?:[./]\d+)*|[\u3400-\u9fff]+|[^\s\w]")
 
 
@@ -77,6 +80,8 @@ class Goods:
         self._listed = np.asarray(rows.column("is_recommendable"), bool)
         self._bought = np.asarray(rows.column("buyers_recent"), np.int64)
         self._index = Index([str(name) for name in names])
+        shown = np.unique(self._named[self._listed])
+        self._on_show = {word for at in shown for word in words(str(names[at]))}
         self._whole = {" ".join(words(str(name))): at for at, name in enumerate(names)}
         self._sorted = sorted(self._whole)
         self._spellings: dict[str, list[str]] = defaultdict(list)
@@ -99,9 +104,7 @@ class Goods:
         if quoted := QUOTE.findall(question):
             asked = words(" ".join(quoted))
         else:
-            start, stop = self._named_at(question)
-            rest = f"{question[:start]} {question[stop:]}"
-            asked = words(question[start:stop]) + self.other_words(rest)
+            asked = self._own_words(NUMBER.sub(" ", question))
         if not asked:
             return Mention()
         asked = [self._meant(word) for word in asked]
@@ -114,6 +117,21 @@ class Goods:
             full = fitting[filled[fitting] >= 1.0]
             return Mention(self._rows(full if len(full) else fitting), best, said=True)
         return Mention(coverage=best, said=True, guess=self._guess(question))
+
+    def narrowed(self, question: str, before: Mention) -> Mention | None:
+        """Of articles called like the one spoken of before, those that a turn tells apart (`and the 12 oz one?`).
+
+        None where the turn names an article of its own, or none is told apart.
+        """
+        question = unicodedata.normalize("NFKC", question)
+        asked = set(self.other_words(question))
+        if not asked or not before.items or QUOTE.search(question) or self._named_at(question)[1]:
+            return None
+        head = " ".join(words(before.items[0]["title"].partition(",")[0]))
+        first = bisect_left(self._sorted, head)
+        alike = takewhile(lambda name: f"{name} ".startswith(f"{head} "), islice(self._sorted, first, None))
+        fits = [self._whole[name] for name in alike if asked <= set(name.removeprefix(head).split())]
+        return Mention(self._rows(fits), 1.0, said=True) if fits else None
 
     def other_words(self, question: str) -> list[str]:
         """Words of a question that no question is made of."""
@@ -141,6 +159,41 @@ class Goods:
             if not (kind in SLOTS.values() and out[-1:] == [kind]):
                 out.append(kind)
         return " ".join(out)
+
+    def _own_words(self, question: str) -> list[str]:
+        """The words that say of what a question is, in order.
+
+        Apart from a name of several words, words that no article has are how people speak (`folks`); apart from a
+        shorter name of what stands in lists, one of them. Beside a name they say that another article is meant
+        (`tomato paste unicorn`), and what no tool answers of (`calories`) always counts.
+        """
+        start, stop = self._named_at(question)
+        parts: list[list[str]] = [[]]
+        named, end = -1, 0
+        for one in WORD.finditer(question):
+            if ENDS.search(question[end : one.start()]):
+                parts.append([])
+            is_name, end = start <= one.start() < stop, one.end()
+            for word in words(one.group()):
+                if is_name or word not in asking_words():
+                    parts[-1].append(word)
+                else:
+                    parts.append([])
+            named = len(parts) - 1 if is_name else named
+        everything = [word for part in parts for word in part]
+        kept = [
+            word
+            for place, part in enumerate(parts)
+            if place == named or self._counts(part, is_named=named >= 0)
+            for word in part
+        ]
+        is_talk = named >= 0 or len(everything) - len(kept) <= FILLERS
+        return kept if kept and is_talk else everything
+
+    def _counts(self, part: Sequence[str], *, is_named: bool) -> bool:
+        """Whether words that stand apart from a name say of what a question is."""
+        held = {self._meant(word) for word in part}
+        return bool(held & example_words()) or (not is_named and bool(held & self._on_show))
 
     def _named_at(self, question: str) -> tuple[int, int]:
         """Where a name stands without quotes: most words side by side with which an article's name begins; else (0, 0).

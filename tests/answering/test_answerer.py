@@ -207,3 +207,27 @@ def test_nothing_is_corrected_where_nothing_was_asked_of():
     answers, _source = answerer()
     assert answers.reply(("hello", "the other one")).facts == ()
     assert answers.reply(("no, the other one",)).facts == ()
+
+
+@pytest.mark.parametrize(
+    ("turns", "answer"),
+    [
+        (("how much is 10001?", "and the 12 oz one?"), f"{OTHER_PASTE} costs 0.89 USD."),
+        (("how much is 10001?", "is the national brand in stock?"), f"{OTHER_PASTE} is in stock."),
+        (("how much is 10001?", "what about dark chocolate"),
+         "The shop tells no price of “Dark chocolate, national brand, 3.5 oz”."),
+        (("is 10003 in stock?", "tomato paste, private brand, 6 oz"), f"{PASTE} is in stock."),
+        (("hey can u tell me how much folks pay for tomato paste private brand 6 oz",), f"{PASTE} costs 0.39 USD."),
+        (("what was in my last order", "and how much was it?"),
+         f"Your order 900001 of 2017-11-28 came to 2.00 USD. It holds 1 × {PASTE}. It holds 2 × {MILK}."),
+        (("what is in order 900002", "how much was that"),
+         f"Your order 900002 of 2017-11-20 came to 1.00 USD. It holds 1 × {MILK}."),
+    ],
+)  # fmt: skip
+def test_a_turn_is_understood_by_the_turns_before(chat, turns, answer):
+    assert chat(*turns).text == answer
+
+
+def test_a_bare_name_is_told_about(chat):
+    assert chat("dark chocolate, national brand, 3.5 oz please").asked == "about"
+    assert chat("unicorn").abstained

@@ -64,6 +64,30 @@ def test_words_beside_a_name_count(goods):
     assert not goods.mentioned("tomato paste unicorn price").items
 
 
+@pytest.mark.parametrize(
+    ("question", "items"),
+    [
+        ("what do folks usually grab with tomato paste", ["10001", "10002"]),
+        ("yo, dark chocolate now", ["10004"]),
+        ("how many calories has the tomato paste", []),  # that is asked of something else
+        ("tomato paste unicorn, if u have it", []),
+        ("blah blubb foo dark chocolate", []),  # beside a name
+        ("now blah, now blubb, now foo, now chocolate", []),  # too much talk for one word
+    ],
+)
+def test_how_people_speak_does_not_count(goods, question, items):
+    assert [row.key for row in goods.mentioned(question).items] == items
+
+
+def test_a_turn_narrows_down_what_was_spoken_of(goods):
+    before = goods.mentioned("10001")
+    assert [row.key for row in goods.narrowed("and the 12 oz one?", before).items] == ["10002"]
+    assert [row.key for row in goods.narrowed("national, please", before).items] == ["10002"]
+    for question in ("and the 7 oz one", "whole milk", "10003", "is it in stock", "“12 oz”"):
+        assert goods.narrowed(question, before) is None
+    assert goods.narrowed("and the 12 oz one?", goods.mentioned("unicorn")) is None
+
+
 def test_a_point_before_a_number_is_part_of_it():
     goods = Goods(Shop(Source({"item_facts": [item("1" * 5, "Spices, 18 oz"), item("2" * 5, "Spices, .18 oz")]})))
     for number, name in (("1", "Spices, 18 oz"), ("2", "Spices, .18 oz")):
