@@ -17,7 +17,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 ASKS_FOR_CUDA := 'import importlib.metadata as m; exit("cuda-toolkit" not in str(m.requires("torch")))'
 AIRFLOW_ENV := . ops/airflow.sh &&
 
-.PHONY: help setup weights lock nightly schedule-once stack up down airflow test chaos trust spark bench lint format docs env clean
+.PHONY: help setup weights lock nightly schedule-once stack up down airflow test chaos trust browser spark bench lint format docs env clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -83,6 +83,14 @@ chaos: setup ## every fault of the matrix at full counts: a table, and build/fig
 
 trust: setup ## what a reviewer, a regulator and a shopper may ask, each with its figure: docs/trust.md, build/figures/trust.json
 	SHOPKEEL_TRUST=full $(BIN)/python -m pytest tests/trust -q -n 2 --dist loadfile
+
+# Two nights of the tests' corner shop, unless the command line names a shop that has nights: then pictures for docs/.
+browser: setup ## what docs/reviewing.md shows, looked for in Chromium: the grid, MLflow's pages, reports
+ifeq ($(origin SHOP),command line)
+	@$(AIRFLOW_ENV) SHOPKEEL_REVIEWED="$(SHOP)" python -m pytest tests/browser -q
+else
+	$(BIN)/python -m pytest tests/browser -q
+endif
 
 spark: setup ## the engine on a Spark cluster of a master and two workers on this machine: docs/spark.md
 	$(PIP) -e ".[spark]"

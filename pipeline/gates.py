@@ -13,9 +13,11 @@ import warnings
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
+from html import escape
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal
+from urllib.parse import quote
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -27,6 +29,15 @@ SEVERITIES = ("critical", "warning")
 ROW_COUNT = "expect_table_row_count_to_be_between"
 # What an expectation of a kind needs to be able to fail.
 THRESHOLDS = {"_between": ("min_value", "max_value"), "_in_set": ("value_set",), "_match_regex": ("regex",)}
+PAGE = """<!doctype html>
+<meta charset="utf-8"><title>Data Docs</title>
+<style>body {{font: 16px sans-serif; margin: 3em}} th, td {{text-align: left; padding: .3em 2em .3em 0}}</style>
+<h1>Data Docs of a gate</h1>
+<p>Each suite, by Great Expectations; its page has every expectation with what was observed.</p>
+<table><tr><th>suite<th>verdict<th>expectations<th>failed<th>warnings</tr>
+{rows}
+</table>
+"""
 
 
 @dataclass(frozen=True)
@@ -98,7 +109,7 @@ def check(frames: Mapping[str, pa.Table], docs: Path) -> list[Verdict]:
 
     Args:
         frames: rows to judge by suite name (`feed_events`, `feature_catalogue`, `recommendations`).
-        docs: folder for the HTML site, replaced whole; starts at `index.html`.
+        docs: folder for the HTML site, replaced whole; starts at `index.html`, which needs no network.
 
     Raises:
         ConfigError: a suite is missing or malformed.
@@ -110,14 +121,26 @@ def check(frames: Mapping[str, pa.Table], docs: Path) -> list[Verdict]:
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False}
     site = {"class_name": "TupleFilesystemStoreBackend", "base_directory": str(docs.resolve())}
-    index = {"class_name": "DefaultSiteIndexBuilder"}
     context.update_data_docs_site(
-        "local_site",
-        {"class_name": "SiteBuilder", "show_how_to_buttons": False, "store_backend": site, "site_index_builder": index},
+        "local_site", {"class_name": "SiteBuilder", "show_how_to_buttons": False, "store_backend": site}
     )
     verdicts = [_judge(gx, context, suites[name], name, frame) for name, frame in frames.items()]
     context.build_data_docs()
+    (docs / "index.html").write_text(_front_page(docs, verdicts), encoding="utf-8")
     return verdicts
+
+
+def _front_page(docs: Path, verdicts: Iterable[Verdict]) -> str:
+    """The suites with their verdicts and pages; the library's own stays empty where its scripts cannot be fetched."""
+    rows = []
+    for one in sorted(verdicts, key=lambda verdict: (verdict.passed, verdict.suite)):
+        page = next(docs.glob(f"validations/{one.suite}/**/*.html"), docs / "expectations" / f"{one.suite}.html")
+        found = "passed" if one.passed else "refused"
+        warnings_ = sum(failure.severity != "critical" for failure in one.failures)
+        cells = [found, f"{one.evaluated}", f"{len(one.failures) - warnings_}", f"{warnings_}"]
+        name = f'<a href="{quote(page.relative_to(docs).as_posix())}">{escape(one.suite)}</a>'
+        rows.append(f"<tr><td>{name}</td>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>")
+    return PAGE.format(rows="\n".join(rows))
 
 
 def require(verdicts: Iterable[Verdict]) -> None:

@@ -1,6 +1,7 @@
 """Gates: planted defects and crashes block, empty or toothless suites refuse, Data Docs stand and quote nobody."""
 
 import json
+import re
 from collections import defaultdict
 from datetime import date
 from pathlib import Path
@@ -170,7 +171,10 @@ def test_good_frames_pass_and_docs_stand(tmp_path: Path) -> None:
     assert all(v.passed and v.evaluated == len(gates.load_suite(v.suite)["expectations"]) for v in verdicts)
     gates.require(verdicts)
     index = (docs / "index.html").read_text(encoding="utf-8")
-    assert all(name in index for name in ROWS)
+    pages = {name: page for page, name in re.findall(r'<a href="([^"]+)">(\w+)</a>', index)}
+    assert pages.keys() == ROWS.keys()
+    assert all((docs / page).is_file() and page.startswith(f"validations/{name}/") for name, page in pages.items())
+    assert "http" not in index  # stands without a network
     assert not (docs / "stale.html").exists()
 
 

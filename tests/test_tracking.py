@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import warnings
@@ -13,9 +14,10 @@ from typing import Any
 import pytest
 
 from pipeline import tracking
+from pipeline.learning import lineage
 from pipeline.record import FILES, RUNS, JsonRecorder, last_values
 from pipeline.settings import Night, load_shop
-from pipeline.tracking import client
+from pipeline.tracking import client, note
 from pipeline.warehouse.manifest import Manifest
 
 DAY = date(2017, 11, 30)
@@ -196,13 +198,13 @@ def test_the_note_says_what_was_published_and_why(home: Path, store: Any) -> Non
     audits = [{"audit": name, "cases": n, "violations": 0} for name, n in (("consent", 8), ("leakage", 0))]
     _keep(JsonRecorder(night.record / RUNS / "audit"), night, "audits", audits)
     tracking.ship(night)
-    note = runs(store, night)[f"{DAY} night"].data.tags["mlflow.note.content"]
-    assert f"# note, {DAY}, run night: published" in note
-    assert f"| encoder | **baseline** | {FROZEN} | by so much |" in note
-    assert "| 0.2500 | 0.2000 to 0.3000 |" in note
-    assert "Gates: 1 of 1 suites passed." in note
-    assert "Audits: 1 within their limits, in 8 cases; without a case: leakage." in note
-    *_, last = note.splitlines()
+    said = runs(store, night)[f"{DAY} night"].data.tags["mlflow.note.content"]
+    assert f"# note, {DAY}, run night: published" in said
+    assert f"| encoder | **baseline** | {FROZEN} | by so much |" in said
+    assert "| 0.2500 | 0.2000 to 0.3000 |" in said
+    assert "Gates: 1 of 1 suites passed." in said
+    assert "Audits: 1 within their limits, in 8 cases; without a case: leakage." in said
+    *_, last = said.splitlines()
     assert last == (
         "Under Artifacts: the night's page `report.html`; what was handed over `data_card.html`; what moves places and "
         "contacts `plots/importance-lists.png`; Data Docs `data_docs/ingest/index.html`."
@@ -371,3 +373,78 @@ def test_importing_tracking_is_light() -> None:
     code = "import sys, pipeline.tracking; print([m for m in ('mlflow', 'torch', 'pandas') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_versions_say_what_they_grew_from_and_when_they_served(home: Path, store: Any) -> None:
+    night, later = a_night(home, "history"), a_night(home, "history", date(2017, 12, 1))
+    write_record(night)
+    tracking.ship(night)
+    before = (night.warehouse / "CURRENT").read_text()
+    write_record(later, version=SECOND)
+    lineage.note(later.models, f"recommendations/{SECOND}", lineage.Lesson(DAY, (f"recommendations/{TRAINED}",)))
+    tracking.ship(later)
+
+    def tags(version: str) -> dict[str, str]:
+        found = store.search_model_versions(f"name = 'shopkeel.{night.shop.name}.recommendations'")
+        (told,) = [one.tags for one in found if one.tags["version"] == version]
+        return {name: value for name, value in told.items() if name not in ("version", "day", "run")}
+
+    eve = {"served_first": "2017-11-30", "served_last": "2017-11-30"}
+    assert tags(TRAINED) == eve
+    second = {"served_first": "2017-12-01", "served_last": "2017-12-01", "grew_from": f"recommendations/{TRAINED}"}
+    assert tags(SECOND) == second
+    shutil.rmtree(night.warehouse / "snapshots" / before)  # as the janitor does with old ones
+    write_record(later, version=SECOND)
+    tracking.ship(later)
+    assert (tags(TRAINED), tags(SECOND)) == (eve, second)
+
+
+def test_the_first_lines_of_the_note_hold_the_verdict(home: Path) -> None:
+    night = a_night(home, "first")
+    write_record(night)
+    for name, what in (("promises", "promise"), ("audits", "audit")):
+        _keep(
+            JsonRecorder(night.record / RUNS / "audit"), night, name, [{what: "consent", "cases": 8, "violations": 0}]
+        )
+    first = note.note(night, last_values(night.record, "tags")).split("| model |")[0]
+    for words in ("published", "Snapshot", "Promises: 1 kept", "Audits: 1 within", "Gates: 1 of 1"):
+        assert words in first, words
+
+
+@pytest.mark.parametrize("cut", [1, 4, 8, 9])
+def test_a_record_shipped_in_part_is_replayed_whole_and_once(
+    home: Path, store: Any, cut: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cut at the n-th sending of files: afterwards each is there once, of the night's runs and no other."""
+    from mlflow import MlflowClient
+
+    night, before, sent = a_night(home, f"part{cut}"), set((home / client.ARTIFACTS).glob("*")), []
+    write_record(night)
+    ended = max(path.stat().st_mtime_ns for path in (night.record / RUNS).rglob("*")) // 1_000_000
+    with monkeypatch.context() as patch:
+        for name in ("log_artifact", "log_artifacts"):
+            send = getattr(MlflowClient, name)
+
+            def sending(self: Any, *words: Any, send: Any = send) -> None:
+                if len(sent) == cut:
+                    raise ConnectionError("the line is cut")
+                sent.append(words)
+                send(self, *words)
+
+            patch.setattr(MlflowClient, name, sending)
+        assert tracking.ship(night) is None
+    assert tracking.replay(night) == [night.record]
+    assert tracking.replay(night) == []
+    found = runs(store, night)
+    files = {
+        f"model/{version}/{name}" for version in (FROZEN, TRAINED) for name in ("config.json", "model.safetensors")
+    }
+    assert {name: artifacts(store, run.info.run_id) for name, run in found.items()} == {
+        f"{DAY} night": {"report.html", "data_docs/ingest/index.html", "judgement.json"},
+        "encoder": files,
+        "recommendations": {"fusion.json", *(name for name in files if TRAINED in name)},
+    }
+    assert found[f"{DAY} night"].info.end_time <= ended  # a night lasts no longer for being shipped late
+    after = set((home / client.ARTIFACTS).glob("*"))
+    assert {path.name for path in after - before} == {run.info.run_id for run in found.values()}
+    assert registered(store, night, "encoder") == [FROZEN, TRAINED]

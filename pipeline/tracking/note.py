@@ -30,11 +30,21 @@ HEADLINES = {
 def note(night: Night, tags: Mapping[str, str]) -> str:
     """What a reviewer reads first."""
     status, folder = tags.get("status", "unknown"), night.record / RUNS
-    said = [f"# {night.shop.name}, {night.day}, run {night.run}: {status}", ""]
+    said = [f"### {night.shop.name}, {night.day}, run {night.run}: {status}", ""]
     if status == "published":
-        said += [f"Snapshot `{tags.get('snapshot')}` follows `{tags.get('parent_snapshot', 'none')}`.", ""]
+        said += [f"Snapshot `{tags.get('snapshot')}` follows `{tags.get('parent_snapshot', 'none')}`."]
     elif tags.get("error"):
         said += [f"Stopped at **{tags.get('failed_stage')}**: {tags['error']}", ""]
+    measured: dict[str, float] = {}
+    for stage in folder.glob("*"):
+        measured |= last_values(stage, "metrics")
+    # One paragraph before all tables: MLflow shows the first lines only, until somebody asks for more.
+    said += _held(folder / "audit" / FILES, "promises", "promise", "kept", "broken")
+    said += _held(folder / "audit" / FILES, "audits", "audit", "within their limits", "beyond a limit")
+    gates = [name for name in measured if name.startswith("gate/") and name.endswith("/passed")]
+    passed = sum(measured[name] == 1 for name in gates)
+    said += [f"Gates: {passed} of {len(gates)} suites passed."] if gates else []
+    said += [""]
     if judged := judgements(night):
         said += ["| model | verdict | serves | why |", "|---|---|---|---|"]
         said += [
@@ -42,15 +52,9 @@ def note(night: Night, tags: Mapping[str, str]) -> str:
             for name, one in judged.items()
         ]
         said += [""]
-    measured: dict[str, float] = {}
-    for stage in folder.glob("*"):
-        measured |= last_values(stage, "metrics")
     said += balance(night)
     if rows := [_measure(words, name, measured) for words, name in HEADLINES.items() if name in measured]:
         said += ["| measure | value | 95 % interval |", "|---|---|---|", *rows, ""]
-    gates = [name for name in measured if name.startswith("gate/") and name.endswith("/passed")]
-    passed = sum(measured[name] == 1 for name in gates)
-    said += [f"Gates: {passed} of {len(gates)} suites passed.", ""] if gates else []
     said += [f"Under Artifacts: {'; '.join(found)}."] if (found := _artifacts(night)) else []
     said += ["", f"Provenance: {tags['provenance']}"] if tags.get("provenance") else []
     return "\n".join(said)
@@ -92,8 +96,6 @@ def balance(night: Night) -> list[str]:
             f"| `{one['user']}` | {one['surface']} | {_cell(one['item'])} | {one['change']} | {_cell(one['reason'])} |"
             for one in noted["sample"][:LINES]
         ]
-    said += _held(folder / "audit" / FILES, "promises", "promise", "kept", "broken")
-    said += _held(folder / "audit" / FILES, "audits", "audit", "within their limits", "beyond a limit")
     plots = [name for name in ("front", "attribution") if (night.record / FILES / "plots" / f"{name}.png").exists()]
     said += (
         ["", f"Plots: {', '.join(f'`plots/{name}.png`' for name in plots)}; tables: `balance.json`."] if plots else []
@@ -111,7 +113,7 @@ def _held(folder: Path, name: str, what: str, held: str, broken: str) -> list[st
     untried = [one[what] for one in found if not one["cases"]]
     told = f"{broken}: **{', '.join(bad)}**" if bad else f"{len(found) - len(untried)} {held}"
     without = f"; without a case: {', '.join(untried)}" if untried else ""
-    return ["", f"{name.capitalize()}: {told}, in {sum(one['cases'] for one in found):,} cases{without}."]
+    return [f"{name.capitalize()}: {told}, in {sum(one['cases'] for one in found):,} cases{without}."]
 
 
 def _artifacts(night: Night) -> list[str]:

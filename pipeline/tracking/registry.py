@@ -4,6 +4,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from pipeline.errors import ShopkeelError
+from pipeline.learning import lineage
 from pipeline.settings import Night
 from pipeline.warehouse import snapshot
 
@@ -12,6 +13,11 @@ if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
 
 log = logging.getLogger(__name__)
+FIRST, LAST = "served_first", "served_last"  # business days, on a version
+DESCRIPTION = (
+    "Alias `champion`: what the current snapshot was scored with; `challenger`: what was trained last. A version's "
+    f"tags: the night that trained it, what it grew from, the first and last night it scored (`{FIRST}`, `{LAST}`)."
+)
 WEIGHTS = ("*.safetensors", "*.json", "*.txt")
 
 
@@ -36,7 +42,10 @@ def register(client: "MlflowClient", night: Night, run_id: str, model: str, vers
     for path in files:
         client.log_artifact(run_id, str(path), f"model/{version}")
     at = f"{client.get_run(run_id).info.artifact_uri}/model/{version}"
+    learned = lineage.known(night.models).get(f"{model}/{version}")
     tags = {"version": version, "day": str(night.day), "run": night.run}
+    tags |= {"grew_from": ", ".join(learned.parents) or "nothing of ours"} if learned else {}
+    tags |= {key: found.tags[key] for key in (FIRST, LAST) if found and key in found.tags}
     words = f"{model} {version}, first seen on {night.day}: plain files, read by shopkeel and no MLflow flavour"
     made = client.create_model_version(name, at, run_id, tags, description=words, await_creation_for=0)
     for one in client.search_model_versions(f"name = '{name}'"):
@@ -55,19 +64,32 @@ def challenge(client: "MlflowClient", night: Night, model: str, version: str) ->
 
 
 def align(client: "MlflowClient", night: Night) -> None:
-    """Champion is what the current snapshot was scored with, whichever night is shipped."""
+    """Champion is what the current snapshot was scored with, whichever night is shipped; versions say when they did."""
     try:
         pinned = snapshot.current(night.warehouse)
+        nights = snapshot.history(night.warehouse)
     except ShopkeelError as error:
         log.warning("champion aliases stay as they were: %s", error)
         return
     for name in _models(client, night):
-        serves = pinned.manifest.models.get(name.rsplit(".", 1)[1]) if pinned else None
-        found = _versions(client, name).get(serves) if serves else None
+        model, versions = name.rsplit(".", 1)[1], _versions(client, name)
+        serves = pinned.manifest.models.get(model) if pinned else None
+        found = versions.get(serves) if serves else None
         if found:
             client.set_registered_model_alias(name, "champion", found.version)
         elif "champion" in client.get_registered_model(name).aliases:
             client.delete_registered_model_alias(name, "champion")
+        for version, one in versions.items():
+            served = [str(manifest.day) for manifest in nights if manifest.models.get(model) == version]
+            _note_served(client, one, served)
+
+
+def _note_served(client: "MlflowClient", version: "ModelVersion", days: list[str]) -> None:
+    """Widen what a version says of when it served: older snapshots are gone by and by."""
+    for tag, outer in ((FIRST, min), (LAST, max)):
+        known = [version.tags[tag]] if tag in version.tags else []
+        if days and (day := outer(days + known)) != version.tags.get(tag):
+            client.set_model_version_tag(version.name, version.version, tag, day)
 
 
 def run_ids(client: "MlflowClient", night: Night) -> set[str]:
@@ -89,7 +111,7 @@ def _versions(client: "MlflowClient", name: str) -> "dict[str, ModelVersion]":
     from mlflow.exceptions import MlflowException
 
     try:
-        client.create_registered_model(name)
+        client.create_registered_model(name, description=DESCRIPTION)
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise

@@ -22,6 +22,7 @@ T = TypeVar("T")
 MARKER = "shipped.json"
 PARENT = "mlflow.parentRunId"
 ATTEMPT = ("error", "failed_stage")  # night tags of a failed attempt, which outlive it when a rerun succeeds
+DATASET = "dataset/"  # tags of feeds' digests, which travel as the night's inputs
 OWN = ("stage", "item", "status", "error", "mlflow/run")  # stage tags that would overwrite one another on the night
 
 
@@ -47,17 +48,18 @@ class Shipment:
         noted["mlflow.note.content"] = note(night, noted)
         begun = min(_begun(path) for path in [folder, *stages])
         parent = self._begin(f"{night.day} {night.run}", begun, noted)
+        self._batch(parent, self._headlines(stages))  # first here, first on MLflow's pages
         self._files(parent, folder, "")
         for stage in stages:
             if _is_model(stage):
                 self._model(parent, stage)
             else:
                 self._stage(parent, stage)
-        self._batch(parent, self._headlines(stages))
         if inputs := _datasets(stages):
             self.client.log_inputs(parent, inputs)
         self._forget(parent)
-        self._end(parent, ended, max(_millis(path) for path in [folder, *stages]))
+        # Not the night's own record, where each shipping notes how it went.
+        self._end(parent, ended, max((_millis(path) for path in stages), default=begun))
         registry.align(self.client, night)
         return parent
 
@@ -81,7 +83,7 @@ class Shipment:
     def _stage(self, parent: str, folder: Path) -> None:
         """A stage that trains nothing: all on the night's run."""
         tags = last_values(folder, "tags")
-        self._tags(parent, {name: value for name, value in tags.items() if name not in OWN})
+        self._tags(parent, {k: v for k, v in tags.items() if k not in OWN and not k.startswith(DATASET)})
         self._params(parent, folder)
         self._batch(parent, [point for point in _points(folder) if point.key != "stage/seconds"])
         self._files(parent, folder, folder.name)
@@ -123,15 +125,16 @@ class Shipment:
         """On the night itself, so that nights compare in MLflow's table: each stage's seconds, the models' measures."""
         from mlflow.entities import Metric
 
-        wanted = {key_of(f"{name}{end}") for name in HEADLINES.values() for end in ("", "_low", "_high")}
-        points = []
+        wanted = [key_of(f"{name}{end}") for name in HEADLINES.values() for end in ("", "_low", "_high")]
+        models: dict[str, Metric] = {}
+        seconds = []
         for stage in stages:
             for name, value in last_values(stage, "metrics").items():
                 if name == "stage/seconds":
-                    points.append(Metric(key_of(f"seconds/{stage.name}"), value, _millis(stage), 0))
-                elif _is_model(stage) and key_of(name) in wanted:
-                    points.append(Metric(key_of(name), value, _millis(stage), 0))
-        return points
+                    seconds.append(Metric(key_of(f"seconds/{stage.name}"), value, _millis(stage), 0))
+                elif _is_model(stage):
+                    models[key_of(name)] = Metric(key_of(name), value, _millis(stage), 0)
+        return [models[name] for name in wanted if name in models] + seconds
 
     def _tags(self, run_id: str, values: Mapping[str, Any]) -> None:
         from mlflow.entities import RunTag
@@ -213,8 +216,8 @@ def _datasets(stages: list[Path]) -> "list[DatasetInput]":
     for stage in stages:
         counts = last_values(stage, "metrics")
         for name, digest in last_values(stage, "tags").items():
-            if name.startswith("dataset/"):
-                feed = name.removeprefix("dataset/")
+            if name.startswith(DATASET):
+                feed = name.removeprefix(DATASET)
                 rows = {key.split("/")[2]: value for key, value in counts.items() if key.startswith(f"feed/{feed}/")}
                 profile = json.dumps({"num_rows": rows.get("published"), **rows})
                 source = json.dumps({"feed": feed, "sha256": digest})
