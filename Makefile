@@ -103,6 +103,7 @@ bench: setup ## everything that is timed beside its peers, and docs/benchmarks.m
 	$(BIN)/python -m benchmarks.balance_measures
 	$(BIN)/python -m benchmarks.training_head
 	$(BIN)/python -m benchmarks.relational $(EVENTS)
+	$(BIN)/python -m benchmarks.scoring_growth
 	$(BIN)/python -m benchmarks.end_to_end
 	$(BIN)/python -m benchmarks.page
 

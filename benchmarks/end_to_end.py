@@ -120,9 +120,8 @@ def measure(events: int, home: Path) -> dict[str, float]:
         for task, found in (taken | {"night": whole(taken)}).items():
             figures |= {f"{name}/{task}/{measured}": value for measured, value in found.items()}
         figures[f"{name}/disk_mib"] = sum(path.stat().st_size for path in home.rglob("*") if path.is_file()) / 2**20
-    figures["next/share_of_first"] = figures["next/night/cpu_seconds"] / figures["first/night/cpu_seconds"]
-    told = {f"{NAME}/{fact}": value for fact, value in figures.items()}
-    note_figures(f"{NAME}_{events}", told, before, drift=before.drift(Calibration.now()))
+        told = {f"{NAME}/{fact}": value for fact, value in figures.items()}
+        note_figures(f"{NAME}_{events}", told, before, drift=before.drift(Calibration.now()))
     return figures
 
 
