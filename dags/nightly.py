@@ -26,9 +26,9 @@ from datetime import timedelta
 from typing import Any
 
 import pendulum
-from airflow.sdk import CronDataIntervalTimetable, Metadata, Param, dag, task
+from airflow.sdk import Metadata, Param, dag, task
 
-from pipeline.airflow_defaults import DEADLINE, DEFAULT_ARGS, GPU, SNAPSHOT, announcement, tonight
+from pipeline.airflow_defaults import DEADLINE, DEFAULT_ARGS, GPU, SNAPSHOT, announcement, by_clock, tonight
 
 ZONE = "America/New_York"
 
@@ -36,7 +36,7 @@ ZONE = "America/New_York"
 @dag(
     dag_id="nightly",
     doc_md=__doc__,
-    schedule=CronDataIntervalTimetable("0 2 * * *", timezone=ZONE),
+    schedule=by_clock("0 2 * * *", ZONE),
     start_date=pendulum.datetime(2017, 1, 1, tz=ZONE),
     catchup=False,
     max_active_runs=1,

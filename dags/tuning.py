@@ -19,9 +19,9 @@ mended. A shop without reviews ends at once and well.
 from typing import Any
 
 import pendulum
-from airflow.sdk import CronDataIntervalTimetable, Param, dag, task
+from airflow.sdk import Param, dag, task
 
-from pipeline.airflow_defaults import DEFAULT_ARGS, GPU, this_week
+from pipeline.airflow_defaults import DEFAULT_ARGS, GPU, by_clock, this_week
 
 ZONE = "America/New_York"
 
@@ -29,7 +29,7 @@ ZONE = "America/New_York"
 @dag(
     dag_id="tuning",
     doc_md=__doc__,
-    schedule=CronDataIntervalTimetable("0 14 * * 0", timezone=ZONE),
+    schedule=by_clock("0 14 * * 0", ZONE),
     start_date=pendulum.datetime(2017, 1, 1, tz=ZONE),
     catchup=False,
     max_active_runs=1,

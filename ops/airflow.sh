@@ -15,6 +15,7 @@ export AIRFLOW__API__HOST=127.0.0.1 AIRFLOW__API__PORT="$AIRFLOW_PORT" AIRFLOW__
 export AIRFLOW__USAGE_DATA_COLLECTION__ENABLED=False
 
 # Runs start by hand or by backfill: the packaged shop's days lie in the past, and the clock's day has no data.
+# Without the clock Airflow 3.3.2 begins nothing by assets either.
 export AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION=False
 export AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE="${AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE:-False}"
 

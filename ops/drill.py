@@ -101,16 +101,16 @@ def night(shop: str, day: str, processes: Processes, patience: float) -> dict[st
     seconds = time.monotonic() - begun
     tries = tries_of(url)
     print(table(tries), flush=True)
-    victims = [one for one in tries if one["task_id"] == VICTIM]
-    tasks = len({(one["task_id"], one["map_index"]) for one in tries})
+    last = {one["name"]: one for one in tries}
+    spent = {name: one["try_number"] for name, one in last.items()}  # also tries that a worker never began
     return {
         "night_succeeded": float(state == "success"),
         "night_seconds": round(seconds, 1),
-        "tasks": tasks,
-        "tries": len(tries),
-        "tries_of_the_killed_task": len(victims),
-        "tries_lost_to_the_load": len(tries) - tasks - (len(victims) - 1),
-        "retried_on_the_other_worker": float(victims[-1]["hostname"] in WORKERS.keys() - {killed.worker}),
+        "tasks": len(spent),
+        "tries": sum(spent.values()),
+        "tries_of_the_killed_task": spent[VICTIM],
+        "tries_lost_to_the_load": sum(spent.values()) - len(spent) - (spent[VICTIM] - 1),
+        "retried_on_the_other_worker": float(last[VICTIM]["hostname"] in WORKERS.keys() - {killed.worker}),
         "processes_outliving_the_kill": len(killed.survivors),
         "workers_that_ran_tasks": len({one["hostname"] for one in tries} & WORKERS.keys()),
     }

@@ -86,6 +86,12 @@ def test_else_the_interval_gives_the_shops_local_day(monkeypatch, start, day):
     assert tonight().day == day
 
 
+def test_the_clock_begins_runs_unless_it_is_off(monkeypatch):
+    assert airflow_defaults.by_clock("0 2 * * *", "America/New_York").expression == "0 2 * * *"
+    monkeypatch.setenv("SHOPKEEL_CLOCK", "off")
+    assert airflow_defaults.by_clock("0 2 * * *", "America/New_York") is None
+
+
 def test_run_without_a_day_says_what_to_give(monkeypatch):
     in_a_run(monkeypatch)
     with pytest.raises(errors.ConfigError, match="day=YYYY-MM-DD"):
