@@ -46,12 +46,11 @@ def sentiment(
     from pipeline.learning import harness
     from pipeline.record import JsonRecorder
     from pipeline.reviews import bench, files
-    from pipeline.settings import SentimentSettings, home
+    from pipeline.settings import home
     from pipeline.version import code_version
 
     rows = files.read(reviews, text_column, label_column)
-    training = SentimentSettings().training.model_copy(update={"method": method})
-    settings = SentimentSettings(checkpoint=checkpoint or bench.checkpoint_for(rows.texts), training=training)
+    settings = bench.settings_for(rows.texts, checkpoint, method)
     harness.settle(seed, threads)
     with NightProgress() as progress, tempfile.TemporaryDirectory() as folder:
 

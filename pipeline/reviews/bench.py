@@ -19,13 +19,14 @@ from pipeline.models.text_classifier import Labelled, TextClassifier
 from pipeline.record import Recorder
 from pipeline.reviews import files
 from pipeline.reviews.files import Reviews
-from pipeline.settings import SentimentSettings
+from pipeline.settings import Method, SentimentSettings
 from pipeline.warehouse import durable
 from pipeline.warehouse.failpoints import Step
 
 ENGLISH, ANY = "embedded:minilm-l6", "embedded:me5-small"
 FOREIGN, FIRST_FOREIGN = 0.05, "\u00c0"  # share of letters that English lacks, from which many languages are read
 OURS = "tuned encoder + words"
+LAYERS = {ENGLISH: 4, ANY: 12}  # that are tuned, of 6 and of 12: as pretrained, the second tells opinions less
 
 Figures = dict[str, dict[str, float]]
 
@@ -53,6 +54,14 @@ def checkpoint_for(texts: list[str]) -> str:
     letters = [letter for text in texts for letter in text if letter.isalpha()]
     foreign = sum(letter >= FIRST_FOREIGN for letter in letters) / max(len(letters), 1)
     return ANY if foreign > FOREIGN and checkpoints.is_at_hand(ANY) else ENGLISH
+
+
+def settings_for(texts: list[str], checkpoint: str, method: Method) -> SentimentSettings:
+    """How a bare file is learned from: by the checkpoint named, or that which reads its texts; as much of it as pays."""
+    chosen, usual = checkpoint or checkpoint_for(texts), SentimentSettings()
+    layers = LAYERS.get(chosen, usual.trained_layers)
+    training = usual.training.model_copy(update={"method": method})
+    return usual.model_copy(update={"checkpoint": chosen, "trained_layers": layers, "training": training})
 
 
 def run(

@@ -16,6 +16,14 @@ def test_the_script_of_the_texts_decides_which_encoder_reads(monkeypatch):
     assert bench.checkpoint_for(["味道不错"]) == bench.ENGLISH
 
 
+def test_an_encoder_of_many_languages_is_tuned_whole_whatever_the_method(monkeypatch):
+    monkeypatch.setattr(checkpoints, "is_at_hand", lambda _reference: True)
+    chinese = bench.settings_for(["味道不错"], "", "lora")
+    assert (chinese.checkpoint, chinese.trained_layers, chinese.training.method) == (bench.ANY, 12, "lora")
+    assert bench.settings_for(["good tea"], "", "full").trained_layers == 4
+    assert bench.settings_for(["味道不错"], "path:/other", "full").trained_layers == 4
+
+
 def test_judged_against_the_best_baseline_on_labelled_rows_alone():
     truth = np.array([0, 1, 1, 0] * 25 + [-1] * 5)
     chance = np.eye(2)[np.where(truth < 0, 0, truth)] * 0.8 + 0.1
