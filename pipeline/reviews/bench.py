@@ -57,7 +57,7 @@ def checkpoint_for(texts: list[str]) -> str:
 
 
 def settings_for(texts: list[str], checkpoint: str, method: Method) -> SentimentSettings:
-    """How a bare file is learned from: by the checkpoint named, or that which reads its texts; as much of it as pays."""
+    """How a bare file is learned from: by the checkpoint named or that which reads its texts; as much of it as pays."""
     chosen, usual = checkpoint or checkpoint_for(texts), SentimentSettings()
     layers = LAYERS.get(chosen, usual.trained_layers)
     training = usual.training.model_copy(update={"method": method})
