@@ -171,7 +171,7 @@ class Goods:
         parts: list[list[str]] = [[]]
         named, end = -1, 0
         for one in WORD.finditer(question):
-            if ENDS.search(question[end : one.start()]):
+            if ENDS.search(question[end : one.start()]) and not start < one.start() < stop:
                 parts.append([])
             is_name, end = start <= one.start() < stop, one.end()
             for word in words(one.group()):

@@ -53,11 +53,11 @@ def run(night: Night, _item: str | None, recorder: JsonRecorder, progress: desk.
     serving = {name: judgement["serves"] for name, judgement in judged if judgement["serves"]}
     asked = answers.tried(found, served.answerer(night, Staged(staging), serving))
     files.append(staging.write(ANSWERS, asked))
+    if (share := pc.mean(asked.column("is_understood")).as_py()) is not None:
+        recorder.metrics({"answers/understood": share})
     progress(2, 2)
     rows = {file.name: file.rows for file in files}
     recorder.metrics({f"rows/{name}": count for name, count in rows.items()})
-    if (share := pc.mean(asked.column("is_understood")).as_py()) is not None:
-        recorder.metrics({"answers/understood": share})
     facts = {"rows": rows, "empty": "nothing of the kind has arrived"}
     desk.note(night, "answered", facts)
     return facts

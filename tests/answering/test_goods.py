@@ -79,6 +79,16 @@ def test_how_people_speak_does_not_count(goods, question, items):
     assert [row.key for row in goods.mentioned(question).items] == items
 
 
+def test_marks_within_a_name_do_not_part_it():
+    goods = Goods(
+        Shop(
+            Source({"item_facts": [item("1" * 5, "Sw gds:donuts, 30 oz"), item("2" * 5, "Sw gds:donuts, 30 oz/12 ct")]})
+        )
+    )
+    for question in ("Sw gds:donuts, 30 oz: what is the price?", "So what would Sw gds:donuts, 30 oz cost me?"):
+        assert [row.key for row in goods.mentioned(question).items] == ["11111"]
+
+
 def test_a_turn_narrows_down_what_was_spoken_of(goods):
     before = goods.mentioned("10001")
     assert [row.key for row in goods.narrowed("and the 12 oz one?", before).items] == ["10002"]

@@ -103,6 +103,16 @@ def test_a_version_that_is_gone_says_so(tmp_path):
         champions.folder(tmp_path, "m", "0" * 12)
 
 
+def test_what_served_is_opened_where_it_is_at_hand(tmp_path):
+    version = champions.keep(tmp_path, "m", writer())
+    assert champions.at_hand(tmp_path, "m", {"m": version}) == champions.folder(tmp_path, "m", version)
+    assert champions.at_hand(tmp_path, "m", {}) is None
+    assert champions.at_hand(tmp_path, "m", {"m": "0" * 12}) is None
+    (tmp_path / "m" / version / champions.CONFIG).write_text("{}")
+    with pytest.raises(DataError, match="were changed"):
+        champions.at_hand(tmp_path, "m", {"m": version})
+
+
 @given(st.dictionaries(st.text(max_size=5), st.integers() | st.text(max_size=5), max_size=6))
 def test_json_is_the_same_in_any_order_and_comes_back(tmp_path_factory, values):
     folder = tmp_path_factory.mktemp("json")
