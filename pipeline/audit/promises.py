@@ -105,12 +105,15 @@ def _contradictions(now: pd.DataFrame, tonight: Mapping[str, pa.Table], world: W
 
 
 def _freshness(made: pd.DataFrame, world: World) -> Finding:
-    """One list over the share is let be, or a surface with three active users could never have an unchanged one."""
-    policy, active = world.policy, made[made.state == "active"]
+    """Of full lists: one with places left has all that may stand there, and nothing to change to.
+
+    One list over the share is let be, or a surface with three active users could never have an unchanged one.
+    """
+    policy, active = world.policy, made[(made.state == "active") & (made["size"] == made.places)]
     stale = (active.unchanged >= policy.stale_days).groupby("surface").agg(["sum", "size", "mean"])
     over = sum(max(0, int(row["sum"]) - ceil(policy.stale_share * row["size"])) for _, row in stale.iterrows())
     words = (
-        f"On each surface at most {policy.stale_share:.0%} of active users have a list unchanged for "
+        f"On each surface at most {policy.stale_share:.0%} of active users have a full list unchanged for "
         f"{policy.stale_days} days"
     )
     return counted("G11_freshness", len(active), over, stale["mean"].max(), words)

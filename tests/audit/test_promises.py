@@ -193,6 +193,20 @@ def test_lists_that_stand_still_are_counted_on(shop):
     assert row["worst"] == 1
 
 
+def test_lists_that_have_all_there_is_may_stand_still(shop):
+    rows = [row | {"unchanged_nights": 6} for row in shop.last[EXPERIENCE].to_pylist()]
+    last = shop.last | {EXPERIENCE: pa.Table.from_pylist(rows, TABLES[EXPERIENCE].schema)}
+    still = stood_still(shop)
+    short = {
+        name: tables[LISTS].filter(pa.compute.less(tables[LISTS].column("rank"), 3))
+        for name, tables in (("tonight", still), ("last", last))
+    }
+    full = recounted(shop, still, last)["G11_freshness"]
+    row = recounted(shop, still | {LISTS: short["tonight"]}, last | {LISTS: short["last"]})["G11_freshness"]
+    assert row["cases"] < full["cases"]
+    assert row["violations"] == 0 < full["violations"]
+
+
 def test_the_gate_refuses_each_of_them(broken, tmp_path):
     seen = {promise: broken[name][promise] for name, (promise, _) in TAMPERED.items()}
     frame = pa.Table.from_pylist(list(seen.values()))
