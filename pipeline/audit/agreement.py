@@ -52,7 +52,8 @@ def experience(now: pd.DataFrame, before: pd.DataFrame, made: pd.DataFrame, told
     }
     off = pd.DataFrame({name: _apart(values, said[name].reindex(both.index)) for name, values in counted.items()})
     off["state"] = both.state != both.state_said
-    off["is_stale"] = both.is_stale.ne((both.state == "active") & (both.unchanged >= world.policy.stale_days))
+    stale = (both.state == "active") & (both.unchanged >= world.policy.stale_days) & (both["size"] == both.places)
+    off["is_stale"] = both.is_stale.ne(stale)
     last = both.voluntary_by_night.map(lambda nights: nights[-1] if isinstance(nights, np.ndarray) else None)
     off["voluntary_by_night"] = _apart(both.voluntary, last) | _apart(
         both.voluntary_by_night.map(lambda nights: sum(nights) if isinstance(nights, np.ndarray) else None),

@@ -57,7 +57,8 @@ class Measures:
         size: int [u] items shown.
         by_night: int [u, 7] voluntary replacements, tonight last.
         unchanged: int [u] nights in a row, tonight included, that left the list as it was.
-        is_stale: bool [u] an active user's list that did not change for the policy's stale_days.
+        is_stale: bool [u] an active user's full list that did not change for the policy's stale_days; one with places
+            left has all that may stand there.
         rbo, rbo_floor, churn: float [u] against last night's list.
         coherence: float [u] of all of the user's surfaces.
         calibration_kl: float [u] of the list against the user's own history.
@@ -102,10 +103,10 @@ def _measured(
     floor = stability.rbo_floor(lists.after.shape[1], lists.budget, lists.pinned, policy.rbo_p)
     promised = ~is_new & (lists.forced == 0)  # what had to change is outside the promise
     return Measures(
-        size=(lists.after != PAD).sum(axis=1),
+        size=size,
         by_night=np.column_stack([lists.spent, lists.voluntary]),
         unchanged=unchanged,
-        is_stale=(lists.state == ACTIVE) & (unchanged >= policy.stale_days),
+        is_stale=(lists.state == ACTIVE) & (unchanged >= policy.stale_days) & (size == lists.after.shape[1]),
         rbo=np.where(is_new, np.nan, stability.rbo(lists.before, lists.after, policy.rbo_p)),
         rbo_floor=np.where(promised, floor, np.nan),
         churn=np.where(is_new, np.nan, stability.churn(lists.before, lists.after)),

@@ -72,6 +72,14 @@ def test_an_active_users_list_goes_stale(state, nights, stale):
     assert measured.is_stale.tolist() == [stale] * 4
 
 
+def test_a_list_with_places_left_does_not_go_stale():
+    short = np.where(np.arange(3) < 2, BEFORE[[2] * 4], -1)
+    lists = replace(HOME, before=short, after=short, state=np.full(4, ACTIVE), unchanged=np.full(4, 30))
+    (measured,) = measure([lists], TASTES, CATEGORY, POLICY)
+    assert measured.unchanged.tolist() == [31] * 4
+    assert not measured.is_stale.any()
+
+
 def test_calibration_is_of_the_users_own_history(home):
     same = sp.csr_matrix(np.array([[1 + 1 / np.log2(3), 0.5, 0]]) / (1.5 + 1 / np.log2(3)))
     (alike,) = measure([HOME], sp.vstack([same, TASTES[1:]]).tocsr(), CATEGORY, POLICY)
