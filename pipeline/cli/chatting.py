@@ -52,8 +52,10 @@ def chat(
     """Ask about articles, your orders, offers and recommendations; each answer says what it rests on."""
     from pipeline.chat.opening import Chat
 
+    if thumb and keep_talks is None:
+        raise ConfigError("--thumb: nothing would be kept; add --keep-talks DROPS, the shop's folder of drops")
     night = a_night(shop)
-    opened = Chat(night, snapshot)
+    opened, talks = Chat(night, snapshot), _talks(night, keep_talks)
     key = None if user is None else key_of(night, user)
     turns: list[str] = []
     for question in ask or _typed():
@@ -73,7 +75,6 @@ def chat(
                 out.print(f"  [{'; '.join(places)}]", style="dim")
         if reply.handover:
             out.print(f"  (for a person: {reply.handover.why}; {reply.handover.summary})", style="dim")
-    talks = _talks(night, keep_talks)
     given = thumb or (None if talks is None or ask or not turns else _asked_for_thumb())
     if talks and given and turns:
         kept = talks.keep(turns, reply.asked, is_resolved=given is Thumb.UP, user_key=key)

@@ -26,7 +26,7 @@ from pipeline.warehouse.failpoints import Step
 ENGLISH, ANY = "embedded:minilm-l6", "embedded:me5-small"
 FOREIGN, FIRST_FOREIGN = 0.05, "\u00c0"  # share of letters that English lacks, from which many languages are read
 OURS = "tuned encoder + words"
-LAYERS = {ENGLISH: 4, ANY: 12}  # that are tuned, of 6 and of 12: as pretrained, the second tells opinions less
+LAYERS = {ANY: 12}  # tuned where it is not as usual: as pretrained, this one tells opinions less
 
 Figures = dict[str, dict[str, float]]
 

@@ -88,3 +88,9 @@ def test_a_talk_is_kept_with_a_thumb_alone(shopkeel, snapshot, tmp_path):
     told = {(row["utterance"], row["is_resolved"], row.get("intent")) for row in rows}
     assert told == {("how much is 10001", False, None), ("how much is 10003", True, "price")}
     assert {user_key(SECRET, row["user_id"]) for row in rows if row["user_id"]} == {ANN}
+
+
+def test_a_thumb_that_nothing_keeps_is_an_error(shopkeel, snapshot):
+    said = shopkeel("chat", "--ask", "how much is 10001", "--thumb", "up")
+    assert said.exit_code == 2
+    assert "--keep-talks" in said.output
