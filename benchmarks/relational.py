@@ -1,18 +1,19 @@
-"""The relational steps of a night beside other ways: python -m benchmarks.relational [events [rounds]].
+"""The relational steps of a night beside other ways: python -m benchmarks.relational [events [rounds [step …]]].
 
 Ours are the product's own Ibis expressions, on DuckDB and on Spark; beside them stand DuckDB SQL by hand, Polars and
 pandas. Each way runs in a process of its own, all in turn, twice, of which the second is timed; its peak memory is that
 of the process and its children. Answers must be equal before a figure is one.
 
 No step of a night makes sessions out of time stamps (a basket is the shop's, or a user's day), so theirs is an
-expression of this file. `sequences` breaks ties by MD5, which Polars and pandas do not have as an expression.
+expression of this file. `sequences` breaks ties by MD5, which Polars and pandas do not have as an expression. What is
+read lies in SHOPKEEL_HOME/relational-EVENTS, and is made once.
 """
 
 import json
+import shutil
 import statistics
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -32,7 +33,7 @@ from benchmarks.side_by_side import Calibration, report
 from pipeline import engine, spark
 from pipeline.features import baskets, behaviour, sequences
 from pipeline.feeds import ingest
-from pipeline.settings import load_shop
+from pipeline.settings import home, load_shop
 
 THREADS, MEMORY, AS_OF = 2, 4.0, date(2017, 12, 30)
 HISTORY, MOST, TOGETHER, WINDOW, BEST, GAP = 128, 40, 8, 180, 20, 30
@@ -249,7 +250,7 @@ class Run:
 def alone(folder: Path, step: str, way: str) -> Run:
     """A run in a process of its own."""
     command = [sys.executable, "-m", "benchmarks.relational", "alone", str(folder), step, way]
-    told = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()[-1]
+    told = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout.splitlines()[-1]
     seconds, peak, *answer = json.loads(told)
     return Run(seconds, peak, tuple(answer))
 
@@ -270,28 +271,37 @@ def _high_water(process: int) -> float:
     return next(int(line.split()[1]) / 1024 for line in status.splitlines() if line.startswith("VmHWM"))
 
 
-def main(events: int, rounds: int) -> None:
-    """All ways of all steps, in turn."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        lay_out(folder, shop_at_scale.Size.of(events))
-        for step in OURS:
-            ways = [way for way in WAYS if (step, way) not in WITHOUT]
-            before, runs = Calibration.now(), {way: [] for way in ways}  # type: dict[str, list[Run]]
-            for _round in range(rounds):
-                for way in ways:
-                    runs[way].append(alone(folder, step, way))
-            answers = {run.answer for of_way in runs.values() for run in of_way}
-            assert len(answers) == 1, f"{step}: answers differ: { {way: runs[way][0].answer for way in ways} }"
-            peaks = {f"{way}/peak MiB": statistics.median(run.peak for run in runs[way]) for way in ways}
-            taken = {way: [run.seconds for run in of_way] for way, of_way in runs.items()}
-            report(f"relational_{step.replace('-', '_')}", taken, before, events=events, rows=answers.pop()[0], **peaks)
-            for fact, value in peaks.items():
-                print(f"{fact}: {value:,.0f}")
+def laid_out(events: int) -> Path:
+    """The folder of what the steps read, made anew unless it is there whole."""
+    folder = home() / f"relational-{events}"
+    if not (folder / "lines").is_dir():
+        half = folder.with_suffix(".half")
+        shutil.rmtree(half, ignore_errors=True)
+        lay_out(half, shop_at_scale.Size.of(events))
+        half.rename(folder)
+    return folder
+
+
+def main(events: int, rounds: int, steps: list[str]) -> None:
+    """All ways of some steps, in turn."""
+    folder = laid_out(events)
+    for step in steps:
+        ways = [way for way in WAYS if (step, way) not in WITHOUT]
+        before, runs = Calibration.now(), {way: [] for way in ways}  # type: dict[str, list[Run]]
+        for _round in range(rounds):
+            for way in ways:
+                runs[way].append(alone(folder, step, way))
+        answers = {run.answer for of_way in runs.values() for run in of_way}
+        assert len(answers) == 1, f"{step}: answers differ: { {way: runs[way][0].answer for way in ways} }"
+        peaks = {f"{way}/peak MiB": statistics.median(run.peak for run in runs[way]) for way in ways}
+        taken = {way: [run.seconds for run in of_way] for way, of_way in runs.items()}
+        report(f"relational_{step.replace('-', '_')}", taken, before, events=events, rows=answers.pop()[0], **peaks)
+        for fact, value in peaks.items():
+            print(f"{fact}: {value:,.0f}")
 
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["alone"]:
         _run(Path(sys.argv[2]), *sys.argv[3:])
     else:
-        main(int((sys.argv[1:2] or ["1000000"])[0]), int((sys.argv[2:3] or ["3"])[0]))
+        main(int((sys.argv[1:2] or ["1000000"])[0]), int((sys.argv[2:3] or ["3"])[0]), sys.argv[3:] or list(OURS))

@@ -22,7 +22,11 @@ if TYPE_CHECKING:
 
 Batches = Iterator[pa.RecordBatch]
 ALWAYS = {"spark.sql.session.timeZone": "UTC", "spark.ui.showConsoleProgress": "false"}
-HERE = {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1", "spark.ui.enabled": "false"}
+HERE = {
+    "spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1", "spark.ui.enabled": "false",
+    # One process holds all that is at work, and hands over whole tables; Spark's own bound is 1 GB for each.
+    "spark.driver.memory": "6g", "spark.driver.maxResultSize": "4g",
+}  # fmt: skip
 
 
 def session(threads: int) -> "SparkSession":

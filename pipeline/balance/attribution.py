@@ -123,7 +123,7 @@ def _(new: Days, old: Days, chosen: np.ndarray) -> Ways:
 def _(new: next_baskets.Ways, old: next_baskets.Ways, chosen: np.ndarray) -> Ways:
     everybody = {name: getattr(old, name) for name in ("follows", "together", "lifts", "bought", "returns")}
     mixed = {name: _rows(getattr(new, name), getattr(old, name), chosen) for name in ("habits", "rare")}
-    return replace(new, **everybody, **mixed)
+    return replace(new, **everybody, **mixed, crowd=next_baskets.Crowd.of(**mixed))
 
 
 @_own.register

@@ -12,6 +12,7 @@ import scipy.linalg
 import scipy.sparse as sp
 
 from pipeline.features.sequences import Lines
+from pipeline.models.scoring import Scores
 
 MEMORY, FADING = 0.7, 0.6  # decay of what was taken before, and of what is taken after, each step
 READ, TARGETS = 10, 3
@@ -82,7 +83,7 @@ class Ways:
     model: Linear
     profile: sp.csr_matrix
 
-    def scores(self, users: np.ndarray) -> dict[str, np.ndarray]:
+    def scores(self, users: np.ndarray) -> dict[str, Scores]:
         """Scores float32 [B, I], 0 where they are negative and for items that take no part."""
         scores = np.zeros((len(users), self.profile.shape[1]), np.float32)
         said = self.profile[users][:, self.model.places] @ self.model.weights

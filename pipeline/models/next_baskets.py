@@ -6,6 +6,7 @@ what shares baskets with them, and popularity.
 Shapes: U users, B users of a block, I items, S baskets, N candidates.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -14,12 +15,15 @@ import scipy.sparse as sp
 from sklearn.preprocessing import normalize
 
 from pipeline.features.sequences import Lines
-from pipeline.models import cart
+from pipeline.models import cart, scoring
 from pipeline.models.next_items import PRIOR, Habits, damped
+from pipeline.models.scoring import Scores
 
 SLOW, QUICK = 0.9, 0.6
 NEIGHBOURS = 300
+CROWD = 15_000  # users among whom neighbours are looked for: more cost as much again for each user, and change little
 LARGEST = 40  # a larger basket is a stock-up, which pairs everything with everything
+EDGES, AT_ONCE = 20_000_000, 2048  # pairs of items that a graph keeps, the strongest of each; items counted at once
 DAMPING = Habits(source_power=0.5, target_power=0.3)
 
 
@@ -119,13 +123,78 @@ class Rhythm:
         return cls(matrix(age[first] + 1), matrix(gap))
 
 
+def flows(
+    first: sp.csr_matrix, then: sp.csr_matrix, weighed: Callable[[sp.csr_matrix, np.ndarray], sp.csr_matrix]
+) -> sp.csr_matrix:
+    """How often items stood in rows of which others stood in the same ones, weighed: CSR [I, I], the strongest pairs.
+
+    Args:
+        first: CSR [N, I].
+        then: CSR [N, I].
+        weighed: what is kept of the counts CSR [A, I] of so many items, given their places [A].
+    """
+    count, by_item = first.shape[1], first.T.tocsr()
+    parts = []
+    for start in range(0, count, AT_ONCE):
+        some = np.arange(start, min(start + AT_ONCE, count))
+        parts.append(scoring.strongest(weighed(by_item[some] @ then, some), max(EDGES // count, 1)))
+    return sp.vstack(parts, format="csr")
+
+
+def others(counts: sp.csr_matrix, items: np.ndarray) -> sp.csr_matrix:
+    """Counts [A, I] of items [A] with others than themselves."""
+    counts.data[counts.indices == np.repeat(items, np.diff(counts.indptr))] = 0
+    return counts
+
+
 def lifts(held: sp.csr_matrix) -> sp.csr_matrix:
     """Log of the surely least lift of items in one basket, where it is above chance: CSR [I, I]."""
-    joint = (held.T @ held).tocoo()
     counts = np.asarray(held.sum(0)).ravel()
-    sure = cart.sure_lift(joint.data, counts[joint.row], counts[joint.col], held.shape[0])
-    kept = (sure > 1) & (joint.row != joint.col)
-    return sp.csr_matrix((np.log(sure[kept]), (joint.row[kept], joint.col[kept])), shape=joint.shape)
+
+    def sure(joint: sp.csr_matrix, items: np.ndarray) -> sp.csr_matrix:
+        joint = joint.tocoo()
+        lift = cart.sure_lift(joint.data, counts[items[joint.row]], counts[joint.col], held.shape[0])
+        kept = (lift > 1) & (items[joint.row] != joint.col)
+        return sp.csr_matrix((np.log(lift[kept]), (joint.row[kept], joint.col[kept])), shape=joint.shape)
+
+    return flows(held, held, sure)
+
+
+@dataclass(frozen=True)
+class Crowd:
+    """Users among whom neighbours are looked for.
+
+    Attributes:
+        users: int [C] places, ascending.
+        near: CSR [I, C] their unit rows by which they are found, by kind.
+        habits: CSR [C, I] what they stand for.
+    """
+
+    users: np.ndarray
+    near: dict[str, sp.csr_matrix]
+    habits: sp.csr_matrix
+
+    @classmethod
+    def of(cls, habits: sp.csr_matrix, rare: sp.csr_matrix) -> "Crowd":
+        """All users, or as many drawn as are looked through; unit rows CSR [U, I]."""
+        users = np.sort(np.random.default_rng(0).permutation(habits.shape[0])[:CROWD])
+        return cls(users, {"habits": habits[users].T.tocsr(), "rare": rare[users].T.tocsr()}, habits[users])
+
+    def alike(self, kind: str, rows: sp.csr_matrix, whose: np.ndarray) -> sp.csr_matrix:
+        """Mean habits of the nearest of the crowd: CSR [B, I].
+
+        Args:
+            kind: by which unit rows they are near.
+            rows: CSR [B, I] such rows of who asks.
+            whose: int [B] whom each is or stands for, who is no neighbour of theirs.
+        """
+        near = np.asarray((rows @ self.near[kind]).todense(), np.float32)
+        place = np.minimum(np.searchsorted(self.users, whose), len(self.users) - 1)
+        own = np.flatnonzero(self.users[place] == whose)
+        near[own, place[own]] = 0
+        count = min(NEIGHBOURS, near.shape[1] - 1)
+        near[near <= np.partition(near, -count - 1, axis=1)[:, [-count - 1]]] = 0
+        return normalize(sp.csr_matrix(near), "l1") @ self.habits
 
 
 @dataclass(frozen=True)
@@ -166,6 +235,7 @@ class Ways:
         together: CSR [I, I] in one basket, large ones counting less.
         lifts: CSR [I, I] log of the surely least lift in one basket.
         habits, rare: CSR [U, I] unit rows by which users are neighbours.
+        crowd: among whom.
         rarity: float [I] log of how many users there are to each buyer.
         bought: float [I] baskets with the item.
         returns: float [I] share of its buyers who bought it again.
@@ -183,6 +253,7 @@ class Ways:
     lifts: sp.csr_matrix
     habits: sp.csr_matrix
     rare: sp.csr_matrix
+    crowd: Crowd
     rarity: np.ndarray
     bought: np.ndarray
     returns: np.ndarray
@@ -199,8 +270,6 @@ class Ways:
         sizes = np.asarray(held.sum(1)).ravel()
         paired = held[np.flatnonzero(sizes <= LARGEST)]
         shared = sp.diags(np.maximum(np.asarray(paired.sum(1)).ravel(), 1) ** -0.5) @ paired
-        beside = (shared.T @ shared).tocsr()
-        beside.setdiag(0)
         rarity = np.log(baskets.shape[0] / np.maximum(buyers, 1))
         habits, rare = units(count, slow, rarity)
         return cls(
@@ -210,11 +279,12 @@ class Ways:
             quick=baskets.profile(QUICK),
             last=baskets.from_end(1).astype(np.float32),
             rhythm=Rhythm.of(baskets),
-            follows=damped((held[same].T @ held[same + 1]).tocsr(), bought, DAMPING),
-            together=damped(beside, bought, DAMPING),
+            follows=flows(held[same], held[same + 1], lambda part, items: damped(part, bought, DAMPING, items)),
+            together=flows(shared, shared, lambda part, items: damped(others(part, items), bought, DAMPING, items)),
             lifts=lifts(paired),
             habits=habits,
             rare=rare,
+            crowd=Crowd.of(habits, rare),
             rarity=rarity,
             bought=bought,
             returns=(again + 1) / (buyers + PRIOR),
@@ -239,30 +309,23 @@ class Ways:
             guests=Guests(whose, *units(count, slow, self.rarity)),
         )
 
-    def scores(self, users: np.ndarray) -> dict[str, np.ndarray]:
-        """Scores float32 [B, I] of every way."""
+    def scores(self, users: np.ndarray) -> dict[str, Scores]:
+        """Scores of every way."""
+        who = self.guests or self
+        whose = users if self.guests is None else self.guests.whose[users]
         sums = {
             "personal/recent": self.quick[users],
             "personal/slow": self.slow[users],
             "personal/all": self.count[users],
-            "neighbours/habits": self._neighbours("habits", users),
-            "neighbours/rare": self._neighbours("rare", users),
+            "neighbours/habits": self.crowd.alike("habits", who.habits[users], whose),
+            "neighbours/rare": self.crowd.alike("rare", who.rare[users], whose),
             "co_visitation/next": self.quick[users] @ self.follows,
             "complements/all": self.slow[users] @ self.together,
             "complements/lift": self.last[users] @ self.lifts,
             "complements/last": self.last[users] @ self.together,
         }
-        out = {way: np.asarray(rows.todense(), np.float32) for way, rows in sums.items()}
-        return out | {"popularity/bought": np.tile(self.bought.astype(np.float32), (len(users), 1))}
-
-    def _neighbours(self, kind: str, users: np.ndarray) -> sp.csr_matrix:
-        """Habits of the nearest others, by nearness in `habits` or in what is `rare`: CSR [B, I]."""
-        crowd, whose = getattr(self, kind), users if self.guests is None else self.guests.whose[users]
-        near = np.asarray((getattr(self.guests or self, kind)[users] @ crowd.T).todense(), np.float32)
-        near[np.arange(len(users)), whose] = 0
-        count = min(NEIGHBOURS, near.shape[1] - 1)
-        near[near <= np.partition(near, -count - 1, axis=1)[:, [-count - 1]]] = 0
-        return normalize(sp.csr_matrix(near), "l1") @ self.habits
+        found: dict[str, Scores] = {way: one.astype(np.float32) for way, one in sums.items()}
+        return found | {"popularity/bought": self.bought[None, :].astype(np.float32)}
 
     def facts(self, users: np.ndarray, row: np.ndarray, item: np.ndarray) -> dict[str, np.ndarray]:
         """The user's rhythm with the item, how often it is bought, again too, and how much the user buys."""

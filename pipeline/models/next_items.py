@@ -14,9 +14,10 @@ import scipy.sparse as sp
 from sklearn.preprocessing import normalize
 
 from pipeline.features.sequences import Lines
-from pipeline.models import retrieval
+from pipeline.models import retrieval, scoring
 from pipeline.models.order import best, blocks
 from pipeline.models.retrieval import Filters
+from pipeline.models.scoring import Scores
 
 NEIGHBOURS, FOLLOWERS = 100, 50
 PRIOR = 10.0
@@ -101,9 +102,11 @@ def pairs(sequences: Sequences, items: int, habits: Habits) -> sp.csr_matrix:
     return total.tocsr()
 
 
-def damped(counts: sp.csr_matrix, taken: np.ndarray, habits: Habits) -> sp.csr_matrix:
-    """Counts divided by powers of how often both items were taken."""
-    source, target = (taken + PRIOR) ** -habits.source_power, (taken + PRIOR) ** -habits.target_power
+def damped(
+    counts: sp.csr_matrix, taken: np.ndarray, habits: Habits, items: np.ndarray | slice = slice(None)
+) -> sp.csr_matrix:
+    """Counts of some items [A, I] divided by powers of how often both items were taken; of all, unless it is said."""
+    source, target = (taken[items] + PRIOR) ** -habits.source_power, (taken + PRIOR) ** -habits.target_power
     return (sp.diags(source) @ counts @ sp.diags(target)).tocsr().astype(np.float32)
 
 
@@ -151,15 +154,6 @@ def nearness(vectors: np.ndarray, threads: int, neighbours: int = NEIGHBOURS) ->
     return sp.csr_matrix((near.scores[row, place], (row, near.items[row, place])), shape=(items, items))
 
 
-def _strongest(rows: sp.csr_matrix, count: int) -> sp.csr_matrix:
-    """Each row's largest entries, ties by column."""
-    row = np.repeat(np.arange(rows.shape[0]), np.diff(rows.indptr))
-    order = np.lexsort((rows.indices, -rows.data, row))
-    place = np.arange(len(order)) - rows.indptr[row[order]]
-    kept = order[place < count]
-    return sp.csr_matrix((rows.data[kept], (row[kept], rows.indices[kept])), shape=rows.shape)
-
-
 def _profiles(sequences: Sequences, ways: Iterable[str], items: int, memory: float) -> dict[str, sp.csr_matrix]:
     """What each way reads of a user: the latest items, the last one alone, or more of them."""
     latest, last = sequences.profile(items, memory, 20), sequences.profile(items, memory, 1)
@@ -198,7 +192,7 @@ class Ways:
         taken = np.bincount(sequences.item, minlength=items).astype(np.float64)
         forward = pairs(sequences, items, habits)
         follows = co_visitation(forward, taken, habits)
-        near = normalize(_strongest(follows, FOLLOWERS), "l1")
+        near = normalize(scoring.strongest(follows, FOLLOWERS), "l1")
         graphs = {
             "co_visitation/next": follows,
             "co_visitation/next_last": follows,
@@ -216,13 +210,12 @@ class Ways:
         profiles = _profiles(sequences, self.graphs, len(self.taken), self.memory)
         return replace(self, sequences=sequences, profiles=profiles)
 
-    def scores(self, users: np.ndarray) -> dict[str, np.ndarray]:
-        """Scores float32 [B, I] of every way."""
-        found = {
-            way: np.asarray((self.profiles[way][users] @ graph).todense(), np.float32)
-            for way, graph in self.graphs.items()
+    def scores(self, users: np.ndarray) -> dict[str, Scores]:
+        """Scores of every way."""
+        found: dict[str, Scores] = {
+            way: (self.profiles[way][users] @ graph).astype(np.float32) for way, graph in self.graphs.items()
         }
-        return found | {"popularity/taken": np.tile(self.taken.astype(np.float32), (len(users), 1))}
+        return found | {"popularity/taken": self.taken[None, :].astype(np.float32)}
 
     def facts(self, users: np.ndarray, row: np.ndarray, item: np.ndarray) -> dict[str, np.ndarray]:
         """How often the item was taken, and how much the user took."""

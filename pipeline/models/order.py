@@ -11,6 +11,9 @@ from dataclasses import dataclass, replace
 import lightgbm
 import numpy as np
 
+from pipeline.models import scoring
+from pipeline.models.scoring import Scores
+
 BLOCK = 256
 
 Lists = tuple[np.ndarray, np.ndarray, np.ndarray]
@@ -83,7 +86,7 @@ def joined(parts: list[Lists]) -> Lists:
     return user, item, rank
 
 
-def best(scores: np.ndarray, users: np.ndarray, k: int) -> Lists:
+def best(scores: Scores, users: np.ndarray, k: int) -> Lists:
     """The k best positive scores of each user: user, item, rank (1 is best), ties by item.
 
     Args:
@@ -91,13 +94,8 @@ def best(scores: np.ndarray, users: np.ndarray, k: int) -> Lists:
         users: int [B] the rows' users.
         k: places.
     """
-    k = min(k, scores.shape[1])
-    bound = np.partition(scores, -k, axis=1)[:, -k]
-    row, item = np.nonzero((scores >= bound[:, None]) & (scores > 0))
-    order = np.lexsort((item, -scores[row, item], row))
-    row, item = row[order], item[order]
-    rank = np.arange(len(row)) - np.searchsorted(row, row) + 1
-    return users[row[rank <= k]], item[rank <= k], rank[rank <= k]
+    row, item, rank = scoring.ranked(scoring.dense(scores, len(users)) if scores.shape[0] == 1 else scores, k)
+    return users[row], item, rank
 
 
 class Order:

@@ -13,12 +13,13 @@ import numpy as np
 import scipy.sparse as sp
 
 from pipeline.features.history import History
-from pipeline.models import baselines, linear, next_baskets, next_items, sequential
+from pipeline.models import baselines, linear, next_baskets, next_items, scoring, sequential
 from pipeline.models.linear import Linear
 from pipeline.models.next_baskets import Baskets
 from pipeline.models.next_items import Habits, Sequences
 from pipeline.models.order import Candidates, Order, blocks
 from pipeline.models.retrieval import Filters
+from pipeline.models.scoring import Scores
 from pipeline.models.ways import Joined, Taste, Ways, candidates
 
 # Ways that are known by a name of their own: the strong simple recommenders, and what stands beside them.
@@ -33,7 +34,7 @@ SOURCES = {
     "text": "text/taste",
 }
 BASELINES = ("popularity", "personal_frequency", "co_visitation")
-TAUGHT = 15_000  # users that teach the order, at most: more do not sharpen it, and memory stays flat
+TAUGHT = 7_500  # users that teach the order, at most: more do not sharpen it, and memory stays flat
 
 
 @dataclass(frozen=True)
@@ -48,11 +49,10 @@ class Days:
     history: History
     columns: np.ndarray
 
-    def scores(self, users: np.ndarray) -> dict[str, np.ndarray]:
+    def scores(self, users: np.ndarray) -> dict[str, Scores]:
         """Users who took the item of late; the user's own baskets with it, halved per 30 days of age."""
-        recent = self.history.buyers_recent[self.columns].astype(np.float32)
-        own = self.history.weight[users][:, self.columns].toarray()
-        return {"popularity/recent": np.tile(recent, (len(users), 1)), "personal/weight": own}
+        recent = self.history.buyers_recent[None, self.columns].astype(np.float32)
+        return {"popularity/recent": recent, "personal/weight": self.history.weight[users][:, self.columns]}
 
     def facts(self, users: np.ndarray, row: np.ndarray, item: np.ndarray) -> dict[str, np.ndarray]:
         """Days since the user took it, its share of the days between two times, and its promotion this week."""
@@ -235,6 +235,7 @@ def rank_alone(known: Knowledge, users: np.ndarray, k: int) -> dict[str, np.ndar
         scores = known.ways.scores(block)
         for source, way in SOURCES.items():
             if way in scores:
-                best = baselines.top(baselines.filled(scores[way], scores["popularity/recent"]), k)
+                own = scoring.dense(scores[way], len(block))
+                best = baselines.top(baselines.filled(own, scores["popularity/recent"]), k)
                 out.setdefault(source, []).append(known.columns[best])
     return {source: np.concatenate(parts) for source, parts in out.items()}

@@ -20,6 +20,7 @@ from transformers import GPT2Config, GPT2Model
 from pipeline.features.sequences import Lines
 from pipeline.learning import champions, harness
 from pipeline.learning.softmax import exact_loss
+from pipeline.models.scoring import Scores
 from pipeline.record import Recorder
 from pipeline.settings import RecommenderSettings
 
@@ -319,7 +320,7 @@ class Ways:
     states: np.ndarray | States
     vectors: np.ndarray
 
-    def scores(self, users: np.ndarray) -> dict[str, np.ndarray]:
+    def scores(self, users: np.ndarray) -> dict[str, Scores]:
         """Probabilities float32 [B, I]."""
         logits = self.states[users] @ self.vectors.T
         return {"transformer/next": softmax(logits, axis=1)}

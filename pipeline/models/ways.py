@@ -11,8 +11,10 @@ from typing import Protocol
 import numpy as np
 import scipy.sparse as sp
 
+from pipeline.models import scoring
 from pipeline.models.order import Candidates
 from pipeline.models.retrieval import Filters
+from pipeline.models.scoring import Scores
 
 FLOOR, FINE = 1e-4, 1e-5
 
@@ -20,8 +22,8 @@ FLOOR, FINE = 1e-4, 1e-5
 class Ways(Protocol):
     """Some ways of scoring, and facts of a user with an item that an order may read beside them."""
 
-    def scores(self, users: np.ndarray) -> dict[str, np.ndarray]:
-        """Scores float32 [B, I] by way; what is not positive is no candidate of the way."""
+    def scores(self, users: np.ndarray) -> dict[str, Scores]:
+        """Scores [B, I] by way, the caller's own; what is not positive is no candidate of the way."""
 
     def facts(self, users: np.ndarray, row: np.ndarray, item: np.ndarray) -> dict[str, np.ndarray]:
         """Facts [N] by name, of candidates given by the row among `users` and the item."""
@@ -39,14 +41,15 @@ class Joined:
     members: tuple[Ways, ...]
     filters: Filters = field(default_factory=Filters)
 
-    def scores(self, users: np.ndarray) -> dict[str, np.ndarray]:
-        """Scores float32 [B, I] of every way."""
-        found: dict[str, np.ndarray] = {}
+    def scores(self, users: np.ndarray) -> dict[str, Scores]:
+        """Scores of every way."""
+        found: dict[str, Scores] = {}
         for member in self.members:
             found |= member.scores(users)
-        for scores in found.values():
-            self._hide(scores, users)
-        return found
+        allowed, excluded = self.filters.allowed, self.filters.excluded
+        if excluded is not None:
+            excluded = excluded[users]
+        return {way: scoring.without(one, allowed, excluded) for way, one in found.items()}
 
     def facts(self, users: np.ndarray, row: np.ndarray, item: np.ndarray) -> dict[str, np.ndarray]:
         """Facts of all of them."""
@@ -54,13 +57,6 @@ class Joined:
         for member in self.members:
             known |= member.facts(users, row, item)
         return known
-
-    def _hide(self, scores: np.ndarray, users: np.ndarray) -> None:
-        if self.filters.allowed is not None:
-            scores[:, ~self.filters.allowed] = 0
-        if self.filters.excluded is not None:
-            held = self.filters.excluded[users]
-            scores[np.repeat(np.arange(len(users)), np.diff(held.indptr)), held.indices] = 0
 
 
 @dataclass(frozen=True)
@@ -75,7 +71,7 @@ class Taste:
     profile: sp.csr_matrix
     texts: np.ndarray
 
-    def scores(self, users: np.ndarray) -> dict[str, np.ndarray]:
+    def scores(self, users: np.ndarray) -> dict[str, Scores]:
         """Cosines, 0 where they are negative."""
         taste = np.asarray(self.profile[users] @ self.texts)
         taste /= np.maximum(np.linalg.norm(taste, axis=1, keepdims=True), 1e-9)
@@ -86,30 +82,35 @@ class Taste:
         return {}
 
 
-def chosen(scores: Mapping[str, np.ndarray], count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def chosen(scores: Mapping[str, Scores], users: int, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Row and item of what stands among the `count` best positive scores of any way, by row, then item; and of which.
 
     Args:
-        scores: [B, I] by way.
-        count: how many each way names.
+        scores: by way.
+        users: rows there are.
+        count: how many each way names, the first of equal ones.
 
     Returns:
         int [N], int [N], bool [N, W].
     """
-    shape = next(iter(scores.values())).shape
-    named = np.zeros((len(scores), *shape), bool)
-    for own, one in zip(named, scores.values(), strict=True):
-        top = np.argpartition(-one, min(count, one.shape[1] - 1), axis=1)[:, :count]
-        np.put_along_axis(own, top, np.take_along_axis(one, top, axis=1) > 0, axis=1)
-    row, item = np.nonzero(named.any(axis=0))
-    return row, item, named[:, row, item].T
+    width = next(iter(scores.values())).shape[1]
+    keys = []
+    for one in scores.values():
+        row, item, _rank = scoring.ranked(one, count)
+        shared = one.shape[0] < users
+        keys.append((np.arange(users)[:, None] * width + item).ravel() if shared else row * width + item)
+    places, at = np.unique(np.concatenate(keys), return_inverse=True)
+    named = np.zeros((len(places), len(keys)), bool)
+    named[at, np.repeat(np.arange(len(keys)), [len(one) for one in keys])] = True
+    return places // width, places % width, named
 
 
-def opinions(scores: Mapping[str, np.ndarray], row: np.ndarray, item: np.ndarray) -> dict[str, np.ndarray]:
-    """What every way thinks of candidates: its score beside the user's best one, and both logs; [N] each."""
+def opinions(scores: Mapping[str, Scores], row: np.ndarray, item: np.ndarray) -> dict[str, np.ndarray]:
+    """What every way thinks of candidates, by row: its score beside the user's best, and both logs; [N] each."""
     columns = {}
     for way, one in scores.items():
-        value, most = one[row, item], np.maximum(one.max(axis=1), 1e-12)[row]
+        value, most = scoring.values(one, row, item), np.maximum(scoring.most(one), 1e-12)
+        most = most[row] if one.shape[0] > 1 else most
         columns[f"{way}.share"] = value / most
         columns[f"{way}.log_share"] = np.log(value / most + FLOOR)
         columns[f"{way}.log"] = np.log(value + FINE)
@@ -119,7 +120,7 @@ def opinions(scores: Mapping[str, np.ndarray], row: np.ndarray, item: np.ndarray
 def candidates(ways: Ways, users: np.ndarray, count: int) -> Candidates:
     """The best of each way for some users, with what every way thinks of them and the facts of each."""
     scores = ways.scores(users)
-    row, item, named = chosen(scores, count)
+    row, item, named = chosen(scores, len(users), count)
     columns = opinions(scores, row, item) | ways.facts(users, row, item)
     features = np.stack(list(columns.values()), axis=1).astype(np.float32)
     return Candidates(users[row], item, features, named, tuple(columns), tuple(scores))

@@ -30,6 +30,7 @@ CUTOFFS = (5, 10, 20, 50)
 ORDER, CART = "order.json", "cart.json"
 CHANCE = "chance-order"
 JUDGED = "judged-users"  # NDCG@10 of each
+JUDGES = 10_000  # users of the judged week, at most: of so many an interval is narrow
 
 
 def run(night: Night, recorder: JsonRecorder, progress: desk.Progress) -> dict[str, Any]:
@@ -79,6 +80,7 @@ def run(night: Night, recorder: JsonRecorder, progress: desk.Progress) -> dict[s
     desk.tell_version(recorder, night, NAME, version)
     desk.tell_lesson(recorder, night, NAME, version, encoder=encoder, recommendations=champion)
     buyers, truth = _buyers(inputs, tuning, inputs.cut.tune_end, inputs.cut.day)
+    buyers = np.sort(np.random.default_rng(night.shop.seed).permutation(buyers)[:JUDGES])
     judged = inputs.counted(tuning, texts).reading(model, rows, texts, settings.history)
     facts = _measure(night, inputs, judged, buyers, truth, order, champion, recorder)
     desk.note(night, f"measured-{NAME}", {"challenger": version, "champion": champion, **facts})

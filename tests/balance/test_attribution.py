@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from pipeline.balance.attribution import STEPS, Path, attribute, own_events, shares
 from pipeline.models.recommendations import once, repeated
+from pipeline.models.scoring import dense
 from tests.models.conftest import make_history
 
 K = 5
@@ -98,12 +99,13 @@ def test_own_events_move_ones_own_profile_and_leave_the_graphs_to_last_night(nig
 def test_own_events_score_as_if_nobody_else_had_bought(nights):
     before, after, only = (repeated(history, np.arange(8)) for history in nights)
     mixed, user = own_events(before, after, np.array([3])), np.array([3])
-    scores, alone = mixed.ways.scores(user), only.ways.scores(user)
+    scores, alone, last_night, changed = (
+        {way: dense(one, 1) for way, one in known.ways.scores(user).items()} for known in (mixed, only, before, after)
+    )
     for way in ("personal/weight", "personal/recent", "personal/all", "neighbours/habits"):
         np.testing.assert_allclose(scores[way], alone[way], err_msg=way, rtol=1e-5)
     # What the user's own basket does to everybody's graphs is left out: those are last night's.
-    np.testing.assert_allclose(scores["popularity/bought"], before.ways.scores(user)["popularity/bought"])
-    changed = after.ways.scores(user)
+    np.testing.assert_allclose(scores["popularity/bought"], last_night["popularity/bought"])
     assert any(not np.allclose(scores[way], changed[way]) for way in scores)
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from pipeline.models.next_baskets import Baskets, Rhythm, Ways
+from pipeline.models.scoring import dense
 from pipeline.models.ways import candidates
 
 USERS = [[[0], [1], [0], [2], [0, 2], [1]], [[2]], [], [[1], [0, 3]]]
@@ -37,7 +38,7 @@ def test_rhythm_is_since_and_between(baskets: Baskets) -> None:
 
 def test_every_way_scores_and_who_bought_nothing_gets_what_is_popular(baskets: Baskets) -> None:
     ways, users = Ways.of(baskets), np.arange(4)
-    scores = ways.scores(users)
+    scores = {way: dense(one, 4) for way, one in ways.scores(users).items()}
     assert all(one.shape == (4, 5) and np.isfinite(one).all() for one in scores.values())
     assert scores["personal/all"][0].tolist() == [3, 2, 2, 0, 0]
     assert scores["neighbours/habits"][1].argmax() == 0  # the one other buyer of item 2 has item 0 above all

@@ -5,6 +5,7 @@ import pytest
 import scipy.sparse as sp
 
 from pipeline.models.next_items import Habits, Sequences, Ways, likeness, nearness, pairs
+from pipeline.models.scoring import dense
 from pipeline.models.ways import candidates
 
 LINES = [[0, 1, 2], [1, 2, 3], [3], [0, 1]]
@@ -55,7 +56,7 @@ def test_nearness_is_the_cosine_of_the_nearest_others_where_it_is_positive() -> 
 
 
 def test_ways_are_counted_of_what_followed() -> None:
-    scores = ways().scores(np.arange(4))
+    scores = {way: dense(one, 4) for way, one in ways().scores(np.arange(4)).items()}
     assert {way.partition("/")[0] for way in scores} == {"co_visitation", "text", "popularity"}
     assert scores["co_visitation/next"][3].argmax() == 0  # two steps before 3 stands 1, one step 0
     assert scores["text/words"][0].tolist() == pytest.approx([0.0, 0.0, 0.5, 1.0, 0.5])

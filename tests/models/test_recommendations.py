@@ -10,6 +10,7 @@ from pipeline.features.history import History
 from pipeline.models import recommendations
 from pipeline.models.order import Candidates, Order, blocks
 from pipeline.models.recommendations import SOURCES, Days, Knowledge, Lesson, taught
+from pipeline.models.scoring import dense
 from pipeline.models.ways import candidates
 
 EVERYBODY = np.arange(40)
@@ -30,7 +31,7 @@ def order(known: Knowledge, bought: sp.csr_matrix) -> Order:
 
 def test_days_tell_sales_of_late_and_when_a_user_took_an_item(shoppers: History) -> None:
     days, users = Days(shoppers, np.arange(1, 12)), np.array([3, 7])
-    scores = days.scores(users)
+    scores = {way: dense(one, 2) for way, one in days.scores(users).items()}
     assert scores["popularity/recent"][1].tolist() == shoppers.buyers_recent[1:].tolist()
     np.testing.assert_allclose(scores["personal/weight"], shoppers.weight[users].toarray()[:, 1:])
     row, item = np.array([0, 1, 1]), np.array([0, 4, 10])
@@ -45,7 +46,7 @@ def test_where_users_take_an_item_once_it_is_listed_no_more(shoppers: History) -
     known = recommendations.once(shoppers, np.arange(11), texts, 8, 1)
     taken = shoppers.baskets.toarray()[:, :11] > 0
     for scores in known.ways.scores(EVERYBODY).values():
-        assert not scores[taken].any()
+        assert not dense(scores, len(EVERYBODY))[taken].any()
     found = candidates(known.ways, EVERYBODY, COUNT)
     assert {"co_visitation/next", "linear/next", "popularity/recent"} < set(found.ways)
     assert not taken[found.user, found.item].any()

@@ -28,7 +28,7 @@ ONE, OTHER = np.array([[3.0, 2, 0, 0], [1, 2, 3, 4]]), np.array([[0.0, 0, 0, 5],
 
 def test_candidates_are_the_best_of_any_way_with_what_each_thinks() -> None:
     scores = {"a/one": ONE[:1].astype(np.float32), "b/other": OTHER[:1].astype(np.float32)}
-    row, item, named = chosen(scores, 1)
+    row, item, named = chosen(scores, 1, 1)
     assert row.tolist() == [0, 0] and item.tolist() == [0, 3] and named.tolist() == [[True, False], [False, True]]
     told = opinions(scores, row, item)
     assert told["a/one.share"].tolist() == [1, 0] and told["b/other.share"].tolist() == [0, 1]

@@ -12,6 +12,7 @@ from pipeline.features.sequences import Lines
 from pipeline.models import recommendations, sequential, what_if
 from pipeline.models.order import Order
 from pipeline.models.recommendations import Knowledge, Lesson, taught
+from pipeline.models.scoring import dense
 from pipeline.models.ways import Taste
 from pipeline.models.what_if import Case
 from tests.models.conftest import make_history
@@ -73,8 +74,8 @@ def test_with_all_of_the_history_it_is_the_user(user: int, once: bool) -> None:
     whole = supposed(known, user, np.ones((2, len(case(known, user=user).items)), bool))
     rows, items = np.repeat([0, 1], COLUMNS), np.tile(np.arange(COLUMNS), 2)
     for name, scores in known.ways.scores(np.array([user])).items():
-        for mine in whole.ways.scores(np.arange(2))[name]:
-            np.testing.assert_allclose(mine, scores[0], rtol=1e-5, atol=1e-7, err_msg=name)
+        for mine in dense(whole.ways.scores(np.arange(2))[name], 2):
+            np.testing.assert_allclose(mine, dense(scores, 1)[0], rtol=1e-5, atol=1e-7, err_msg=name)
     facts = known.ways.facts(np.array([user, user]), rows, items)
     for name, told in whole.ways.facts(np.arange(2), rows, items).items():
         np.testing.assert_allclose(told, facts[name], err_msg=name)
@@ -97,12 +98,12 @@ def test_cut_it_is_the_user_whom_the_shop_would_know_had_they_bought_less(once: 
             truth.ways.scores(np.array([user])),
         )
         for name in theirs.keys() - {"neighbours/rare"}:  # the oracle also counts anew what is rare
-            np.testing.assert_allclose(mine[name][0], theirs[name][0], rtol=1e-4, atol=1e-6, err_msg=name)
+            np.testing.assert_allclose(dense(mine[name], 1), dense(theirs[name], 1), rtol=1e-4, atol=1e-6, err_msg=name)
 
 
 def test_of_nothing_everything_is_finite_and_nothing_is_ones_own(known: Knowledge) -> None:
     nobody = supposed(known, 4, np.zeros((1, len(case(known).items)), bool))
-    scores = nobody.ways.scores(np.array([0]))
+    scores = {way: dense(one, 1) for way, one in nobody.ways.scores(np.array([0])).items()}
     assert all(np.isfinite(one).all() for one in scores.values())
     assert not scores["personal/all"].any() and not scores["co_visitation/next"].any()
     assert scores["popularity/recent"].any()
