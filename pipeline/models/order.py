@@ -5,8 +5,11 @@ The model is a classifier of what came next, whose score is the log-odds (LightG
 Shapes: B users of a block, I items, N candidates, F features, W ways.
 """
 
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import lightgbm
 import numpy as np
@@ -15,6 +18,7 @@ from pipeline.models import scoring
 from pipeline.models.scoring import Scores
 
 BLOCK = 256
+T = TypeVar("T")
 
 Lists = tuple[np.ndarray, np.ndarray, np.ndarray]
 DIGITS = 9  # of a score: past these, sums in another order would decide
@@ -78,6 +82,18 @@ def blocks(users: np.ndarray) -> Iterator[np.ndarray]:
     """At most BLOCK users at a time."""
     for start in range(0, len(users), BLOCK):
         yield users[start : start + BLOCK]
+
+
+def each_block(work: Callable[[np.ndarray], T], users: np.ndarray, threads: int) -> Iterator[T]:
+    """What is made of blocks of users, in their order, so many blocks at work at once."""
+    waiting: deque[Future[T]] = deque()
+    with ThreadPoolExecutor(threads) as pool:
+        for block in blocks(users):
+            waiting.append(pool.submit(work, block))
+            if len(waiting) > threads:  # what nobody has taken yet is not to pile up
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
 
 
 def joined(parts: list[Lists]) -> Lists:

@@ -5,7 +5,7 @@ that read: the text-aware transformer and the taste in texts.
 Shapes: U users, B users of a block, R columns (items that may be listed), I items, K list places, F features.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -17,7 +17,7 @@ from pipeline.models import baselines, linear, next_baskets, next_items, scoring
 from pipeline.models.linear import Linear
 from pipeline.models.next_baskets import Baskets
 from pipeline.models.next_items import Habits, Sequences
-from pipeline.models.order import Candidates, Order, blocks
+from pipeline.models.order import Candidates, Order, blocks, each_block
 from pipeline.models.retrieval import Filters
 from pipeline.models.scoring import Scores
 from pipeline.models.ways import Joined, Taste, Ways, candidates
@@ -210,32 +210,28 @@ def rank(known: Knowledge, order: Order, users: np.ndarray, count: int, k: int) 
     return Lists(users, items, scores, features)
 
 
-def rank_all(
-    known: Knowledge,
-    order: Order,
-    users: np.ndarray,
-    count: int,
-    k: int,
-    progress: Callable[[int, int], None] | None = None,
-) -> np.ndarray:
-    """The k best items of users, block by block: int [B, K]."""
-    parts, done = [np.zeros((0, k), np.int64)], 0
-    for block in blocks(users):
-        parts.append(rank(known, order, block, count, k).items)
-        done += len(block)
-        if progress:
-            progress(done, len(users))
-    return np.concatenate(parts)
+def rank_blocks(known: Knowledge, order: Order, users: np.ndarray, count: int, k: int, threads: int) -> Iterator[Lists]:
+    """The k best items of users (ascending places), block after block, so many at work at once."""
+    return each_block(lambda block: rank(known, order, block, count, k), users, threads)
 
 
-def rank_alone(known: Knowledge, users: np.ndarray, k: int) -> dict[str, np.ndarray]:
+def rank_all(known: Knowledge, order: Order, users: np.ndarray, count: int, k: int, threads: int) -> np.ndarray:
+    """The k best items of users (ascending places): int [B, K]."""
+    ranked = rank_blocks(known, order, users, count, k, threads)
+    return np.concatenate([np.zeros((0, k), np.int64), *(lists.items for lists in ranked)])
+
+
+def rank_alone(known: Knowledge, users: np.ndarray, k: int, threads: int) -> dict[str, np.ndarray]:
     """Lists of each source by itself, popularity deciding among its ties: int [B, K] a source."""
-    out: dict[str, list[np.ndarray]] = {}
-    for block in blocks(users):
+
+    def ranked(block: np.ndarray) -> dict[str, np.ndarray]:
         scores = known.ways.scores(block)
+        popular, found = scores["popularity/recent"], {}
         for source, way in SOURCES.items():
             if way in scores:
                 own = scoring.dense(scores[way], len(block))
-                best = baselines.top(baselines.filled(own, scores["popularity/recent"]), k)
-                out.setdefault(source, []).append(known.columns[best])
-    return {source: np.concatenate(parts) for source, parts in out.items()}
+                found[source] = known.columns[baselines.top(baselines.filled(own, popular), k)]
+        return found
+
+    parts = list(each_block(ranked, users, threads))
+    return {source: np.concatenate([part[source] for part in parts]) for source in (parts[0] if parts else ())}

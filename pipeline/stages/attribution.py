@@ -79,7 +79,7 @@ def path(scene: Scene, users: pa.Array, since: date, versions: tuple[str, str], 
     )
     places = np.asarray(pc.index_in(users, past.users)).astype(np.int64)
     yesterday, user = (
-        recommendations.rank_all(known, order, places, settings.candidates, LONG)
+        recommendations.rank_all(known, order, places, settings.candidates, LONG, scene.night.shop.threads)
         for known in (before, own_events(before, after, places))
     )
     tonight = free_lists.of(scene.night, TONIGHT, users, size)

@@ -8,12 +8,12 @@ import scipy.sparse as sp
 
 from pipeline.metrics import intervals, ranking
 from pipeline.models import open_baskets, recommendations, sequential
-from pipeline.models.order import Order, best, blocks
-from pipeline.models.recommendations import Lesson
+from pipeline.models.order import Order, best, each_block
+from pipeline.models.recommendations import Knowledge, Lesson
 from pipeline.record import Recorder
 from pipeline.stages.ranking_inputs import RankingInputs
 
-PLACES = 10
+PLACES, JUDGES = 10, 10_000  # of a list; users by whom it is judged, at most
 ALONE = {"lift": "complements/lift", "personal_frequency": "personal/slow", "popularity": "popularity/bought"}
 
 
@@ -33,9 +33,10 @@ def learn(
     judged = _lesson(inputs, cut.day, shop.holdout_days, model, rows, texts)
     if not len(judged.users):
         return None
-    lists = {"fused": recommendations.rank_all(judged.known, order, judged.users, settings.candidates, PLACES)}
-    lists |= {name: _alone(judged, way) for name, way in ALONE.items()}
-    truth = judged.truth[judged.users]
+    users = np.sort(np.random.default_rng(shop.seed).permutation(judged.users)[:JUDGES])
+    lists = {"fused": recommendations.rank_all(judged.known, order, users, settings.candidates, PLACES, shop.threads)}
+    lists |= _alone(judged.known, users, shop.threads)
+    truth = judged.truth[users]
     scores = {who: _ndcg(ranked, truth) for who, ranked in lists.items()}
     for who, values in scores.items():
         mean, low, high = intervals.bootstrap_mean(values, seed=shop.seed)
@@ -65,13 +66,19 @@ def _lesson(
     return Lesson(known, np.flatnonzero(np.diff(wanted.indptr) > 0), wanted)
 
 
-def _alone(judged: Lesson, way: str) -> np.ndarray:
-    """Lists of one way by itself: int [B, K], -1 pads."""
-    out = np.full((len(judged.users), PLACES), -1, np.int64)
-    for block in blocks(judged.users):
-        user, item, rank = best(judged.known.ways.scores(block)[way], block, PLACES)
-        out[np.searchsorted(judged.users, user), rank - 1] = judged.known.columns[item]
-    return out
+def _alone(known: Knowledge, users: np.ndarray, threads: int) -> dict[str, np.ndarray]:
+    """Lists of each of the simple ways by itself: int [B, K], -1 pads."""
+
+    def ranked(block: np.ndarray) -> dict[str, np.ndarray]:
+        scores, out = known.ways.scores(block), {}
+        for name, way in ALONE.items():
+            user, item, rank = best(scores[way], block, PLACES)
+            out[name] = np.full((len(block), PLACES), -1, np.int64)
+            out[name][np.searchsorted(block, user), rank - 1] = known.columns[item]
+        return out
+
+    parts = list(each_block(ranked, users, threads))
+    return {name: np.concatenate([part[name] for part in parts]) for name in ALONE}
 
 
 def _ndcg(ranked: np.ndarray, truth: sp.csr_matrix) -> np.ndarray:

@@ -180,12 +180,13 @@ def _measure(
 ) -> dict[str, Any]:
     """Recall and NDCG of the fused lists, each source alone and the champion on the judged week's buyers."""
     most, settings = max(CUTOFFS), night.shop.recommender
-    lists = recommendations.rank_alone(known, buyers, most)
-    lists["fused"] = recommendations.rank_all(known, order, buyers, settings.candidates, most)
+    threads = night.shop.threads
+    lists = recommendations.rank_alone(known, buyers, most, threads)
+    lists["fused"] = recommendations.rank_all(known, order, buyers, settings.candidates, most, threads)
     if champion:
         model, rows, texts, old = open_version(night, inputs, champion)
         theirs = known.reading(model, rows, texts, settings.history)
-        lists["champion"] = recommendations.rank_all(theirs, old, buyers, settings.candidates, most)
+        lists["champion"] = recommendations.rank_all(theirs, old, buyers, settings.candidates, most, threads)
     truth = truth[buyers]
     scores = {who: _scores(ranked, truth) for who, ranked in lists.items()}
     _note_scores(scores, recorder, night.shop.seed)

@@ -84,8 +84,8 @@ def by_order(inputs: RankingInputs, history: History, version: str, users: np.nd
     model, words, texts, _order = open_version(night, inputs, version)
     columns = np.flatnonzero(inputs.space.recommendable & (history.buyers_recent > 0))
     known = open_baskets.knowledge(history, columns, model, words, texts, night.shop.recommender.history)
-    for block in blocks(users):
-        yield recommendations.rank(known, order, block, night.shop.recommender.candidates, WIDE)
+    count, threads = night.shop.recommender.candidates, night.shop.threads
+    yield from recommendations.rank_blocks(known, order, users, count, WIDE, threads)
 
 
 def open_basket(inputs: RankingInputs, users: pa.Array, as_of: date) -> sp.csr_matrix:

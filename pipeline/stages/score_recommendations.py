@@ -63,5 +63,5 @@ def by_order(
     settings = inputs.night.shop.recommender
     model, rows, texts, order = open_version(inputs.night, inputs, version)
     known = inputs.counted(history, texts, listed_tonight=True).reading(model, rows, texts, settings.history)
-    for block in blocks(users):
-        yield recommendations.rank(known, other or order, block, settings.candidates, LONG)
+    threads = inputs.night.shop.threads
+    yield from recommendations.rank_blocks(known, other or order, users, settings.candidates, LONG, threads)

@@ -70,12 +70,11 @@ def test_lists_are_the_same_in_any_block_and_a_short_one_begins_a_long_one(
     whole = recommendations.rank(known, order, EVERYBODY, COUNT, 8).items
     monkeypatch.setattr("pipeline.models.order.BLOCK", 7)
     assert len(list(blocks(EVERYBODY))) == 6
-    seen: list[tuple[int, int]] = []
-    parts = recommendations.rank_all(known, order, EVERYBODY, COUNT, 8, lambda *done: seen.append(done))
-    assert (parts == whole).all() and seen[-1] == (40, 40)
+    for threads in (1, 3):
+        assert (recommendations.rank_all(known, order, EVERYBODY, COUNT, 8, threads) == whole).all()
     assert (recommendations.rank(known, order, EVERYBODY, COUNT, 3).items == whole[:, :3]).all()
     some = np.array([4, 30])
-    assert (recommendations.rank_all(known, order, some, COUNT, 8) == whole[some]).all()
+    assert (recommendations.rank_all(known, order, some, COUNT, 8, 2) == whole[some]).all()
 
 
 def test_every_list_place_carries_the_features_behind_it(known: Knowledge, order: Order) -> None:
@@ -90,7 +89,7 @@ def test_the_order_learns_that_habits_are_kept(known: Knowledge, bought: sp.csr_
     found = Candidates.joined([candidates(known.ways, EVERYBODY, 10)] * 20)
     hit = np.asarray(bought[found.user, found.item]).ravel()
     order = Order.learn(found, hit, 0, 1)
-    top = recommendations.rank_all(known, order, EVERYBODY, 10, 3)
+    top = recommendations.rank_all(known, order, EVERYBODY, 10, 3, 1)
     assert np.mean([bought[user].indices[0] in top[user] for user in range(40)]) > 0.9
 
 
@@ -110,7 +109,7 @@ def test_the_newest_lesson_is_heard_first_and_no_more_users_than_wanted(
 
 
 def test_each_source_alone_ranks_each_item_once(known: Knowledge) -> None:
-    alone = recommendations.rank_alone(known, EVERYBODY, 5)
+    alone = recommendations.rank_alone(known, EVERYBODY, 5, 2)
     assert set(alone) == set(SOURCES) - {"linear"}
     for ranked in alone.values():
         assert all(len(set(row)) == 5 for row in ranked.tolist())
