@@ -2,12 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
 
-from pipeline.models.order import Order, part_of
+from pipeline.models.order import part_of
+from pipeline.models.pairs import exact
 from pipeline.models.recommendations import Knowledge, Lists
+from pipeline.models.sparse_rows import best, entries, heaviest, values
 
 # What speaks for an item, by the part of the model; the rest (`user`) is the same for all of a user's items.
 GROUPS = {
@@ -96,13 +99,24 @@ class Tally:
         return dict(sorted(found.items(), key=lambda one: (-one[1], one[0])))
 
 
+class Explains(Protocol):
+    """Whatever tells what each feature adds to a score."""
+
+    @property
+    def columns(self) -> list[str]:
+        """Names of the features."""
+
+    def contributions(self, features: np.ndarray) -> np.ndarray:
+        """Each feature's share of the score, float64 [N, F]."""
+
+
 @dataclass(frozen=True)
 class Words:
     """Sentences for places of lists.
 
     Attributes:
         known: what the ranking read.
-        order: that ranked.
+        order: of the order that ranked.
         titles: item names by place.
         shelves: the narrowest category of each item.
         tally: of all that was explained.
@@ -110,7 +124,7 @@ class Words:
     """
 
     known: Knowledge
-    order: Order
+    order: Explains
     titles: Sequence[str]
     shelves: Sequence[str]
     tally: Tally = field(default_factory=Tally)
@@ -123,66 +137,83 @@ class Words:
             lists: what was ranked.
             wanted: bool [B, K].
         """
+        out = np.full(wanted.shape, "", dtype=object)
         row, column = np.nonzero(wanted)
+        if not len(row):
+            return out
         user, item, history = lists.users[row], lists.items[row, column], self.known.history
-        age, baskets, gap = (np.asarray(m[user, item]).ravel() for m in (history.age, history.baskets, history.gap))
+        age, baskets, gap = (values(one, user, item) for one in (history.age, history.baskets, history.gap))
         contributions = self.order.contributions(lists.features[row, column])
         self.tally.add(contributions)
         by_group = group_contributions(contributions, self.order.columns)
         by_group["repeat"][baskets == 0] = -np.inf
         by_group["rhythm"][(baskets == 0) | (gap <= 0)] = -np.inf
-        groups, parts = list(by_group), np.stack(list(by_group.values()))
-        out = np.full(wanted.shape, "", dtype=object)
-        for at, best in enumerate(parts.argmax(0)):
-            group, days = groups[best], int(age[at]) - 1
-            if group == "rhythm":
-                words = f"You buy it about every {gap[at]:.0f} days, last {_ago(days)}"
-            elif group == "repeat":
-                words = f"You bought it {_times(int(baskets[at]))}, last {_ago(days)}"
+        names, most = list(by_group), np.stack(list(by_group.values())).argmax(0)
+        told = np.full(len(row), "", dtype=object)
+        for group in np.unique(most):
+            mine, name = np.flatnonzero(most == group), names[group]
+            last = [_ago(int(days) - 1) for days in age[mine]]
+            if name == "rhythm":
+                told[mine] = [
+                    f"You buy it about every {days:.0f} days, last {ago}"
+                    for days, ago in zip(gap[mine], last, strict=True)
+                ]
+            elif name == "repeat":
+                told[mine] = [
+                    f"You bought it {_times(int(times))}, last {ago}"
+                    for times, ago in zip(baskets[mine], last, strict=True)
+                ]
             else:
-                words = self._shop_words(group, int(user[at]), int(item[at]))
-            out[row[at], column[at]] = words
+                told[mine] = self._shop_words(name, user[mine], item[mine])
+        out[row, column] = told
         return out
 
-    def _shop_words(self, group: str, user: int, item: int) -> str:
-        """Words of a reason that is not the user's own habit with the item."""
-        if group == "follows" and (source := self._source(user, item)) is not None:
-            return f"Often in the next basket after {self.titles[source]}"
-        if group == "alike" and (source := self._nearest(user, item)) is not None:
-            return f"Close to {self.titles[source]}, which you bought"
+    def _shop_words(self, group: str, user: np.ndarray, item: np.ndarray) -> list[str]:
+        """Words of a reason that is not the user's own habit with the item, of N places."""
+        history, titles = self.known.history, self.titles
+        popular = [popular_words(int(buyers)) for buyers in history.buyers_recent[item]]
+        if group == "follows":
+            sources = zip(self._sources(user, item), popular, strict=True)
+            return [f"Often in the next basket after {titles[one]}" if one >= 0 else rest for one, rest in sources]
         if group == "alike":
-            return f"Close to what you buy: {self.shelves[item]}"
+            nearest = zip(self._nearest(user, item), item, strict=True)
+            return [
+                f"Close to {titles[one]}, which you bought"
+                if one >= 0
+                else f"Close to what you buy: {self.shelves[it]}"
+                for one, it in nearest
+            ]
         if group == "fits":
-            return "Fits your latest baskets"
+            return ["Fits your latest baskets"] * len(item)
         if group == "neighbours":
-            return "Bought by shoppers with baskets like yours"
+            return ["Bought by shoppers with baskets like yours"] * len(item)
         if group == "promoted":
-            return f"On display or in the mailer this week ({self.known.history.stores[item]:.0f} placements)"
-        return popular_words(int(self.known.history.buyers_recent[item]))
+            stores = history.stores[item]
+            return [f"On display or in the mailer this week ({count:.0f} placements)" for count in stores]
+        return popular
 
-    def _source(self, user: int, item: int) -> int | None:
-        """The user's item from which most flows to another item."""
+    def _sources(self, user: np.ndarray, item: np.ndarray) -> np.ndarray:
+        """The user's item from which most flows to another item: int [N], -1 where nothing does."""
         columns = self.known.columns
-        mine = self.known.history.weight[user]
-        towards = self.known.into[:, [int(np.searchsorted(columns, item))]]
-        shared, left, right = np.intersect1d(
-            mine.indices, columns[towards.indices], assume_unique=True, return_indices=True
-        )
-        return int(shared[int((mine.data[left] * towards.data[right]).argmax())]) if len(shared) else None
+        place, source, weight = entries(self.known.history.weight[user])
+        at = np.minimum(np.searchsorted(columns, source), len(columns) - 1)
+        listed = np.flatnonzero(columns[at] == source)
+        place, source, weight, at = place[listed], source[listed], weight[listed], at[listed]
+        flow = values(self.known.into.T, np.searchsorted(columns, item)[place], at)
+        return best(place, source, weight * flow, len(item))
 
-    def _nearest(self, user: int, item: int) -> int | None:
-        """The user's other item that adds most to how near an item is to what the user takes.
+    def _nearest(self, user: np.ndarray, item: np.ndarray) -> np.ndarray:
+        """The user's other item that adds most to how near an item is to what the user takes: int [N], -1 for none.
 
         Nearness is a sum over what the user took, so what an item adds is its Shapley value in it.
         """
         if self.texts is None:
-            return None
-        taken = self.known.taken[user]
-        heavy = np.argsort(-taken.data, kind="stable")[:HEAVY]
-        mine = self.known.columns[taken.indices[heavy]]
-        adds = taken.data[heavy] * (self.texts[mine] @ self.texts[item])
-        adds[mine == item] = 0
-        return int(mine[adds.argmax()]) if adds.max(initial=0) > 0 else None
+            return np.full(len(item), -1)
+        some, own = np.unique(user, return_inverse=True)
+        place, source, weight = entries(heaviest(self.known.taken[some], HEAVY)[own])
+        mine = self.known.columns[source]
+        near = exact(self.texts, self.texts, mine, item[place])
+        return best(place, mine, np.where(mine == item[place], 0, weight * near), len(item))
 
 
 def plain_words(baskets: int, age: int, buyers: int) -> str:
@@ -220,8 +251,8 @@ def audience_reasons(contributions: np.ndarray, names: Sequence[str], most: int 
     order = np.argsort(-contributions, axis=1, kind="stable")[:, :most]
     words = [AUDIENCE_WORDS[name] for name in names]
     out = []
-    for row, best in zip(contributions, order, strict=True):
-        chosen = [words[i] for i in best if row[i] > 0.05]
+    for row, first in zip(contributions, order, strict=True):
+        chosen = [words[i] for i in first if row[i] > 0.05]
         out.append((" and ".join(chosen) or "like the average contact").capitalize())
     return out
 

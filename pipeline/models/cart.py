@@ -7,6 +7,7 @@ import pyarrow as pa
 import scipy.sparse as sp
 
 from pipeline.features.history import History, Items
+from pipeline.models.sparse_rows import best, entries, values
 
 SURE = 1.96
 PERSONAL = 0.5  # a basket's complements and the user's own habit, both on a log scale
@@ -108,10 +109,9 @@ def leads(baskets: sp.csr_matrix, items: np.ndarray, lifts: sp.csr_matrix) -> np
         items: int [U, k] places, -1 pads.
         lifts: `Complements.matrix`.
     """
+    user, column = np.nonzero(items >= 0)
+    place, held, _ = entries(baskets[user])
+    lift = values(lifts, held, items[user, column][place])
     out = np.full(items.shape, -1, np.int64)
-    for user, listed in enumerate(items):
-        held, count = baskets[user].indices, int((listed >= 0).sum())
-        if len(held) and count:
-            strongest = lifts[held][:, listed[:count]].toarray()
-            out[user, :count] = np.where(strongest.max(0) > 0, held[strongest.argmax(0)], -1)
+    out[user, column] = best(place, held, lift, len(user))
     return out

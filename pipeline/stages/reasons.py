@@ -8,6 +8,7 @@ import numpy as np
 from pipeline import explain
 from pipeline.models import cart
 from pipeline.models.recommendations import Lists
+from pipeline.models.tree_shares import TreeShares
 from pipeline.stages.fine_tune_recommendations import open_version
 from pipeline.stages.free_lists import Free
 from pipeline.stages.scene import Company, Scene
@@ -37,7 +38,7 @@ class Reasons:
         _model, _rows, texts, order = open_version(inputs.night, inputs, version)
         known = inputs.counted(scene.history, texts, listed_tonight=True)
         shelves = explain.shelf_names(inputs.catalogue.column("category"))
-        return cls(scene, explain.Words(known, order, titles, shelves, texts=texts), titles)
+        return cls(scene, explain.Words(known, TreeShares(order.model), titles, shelves, texts=texts), titles)
 
     def of_lists(self, company: Company, free: Free, shown: Iterable[np.ndarray]) -> list[np.ndarray]:
         """Object [B, K] of each of several lists int [B, K] drawn from one ranking."""

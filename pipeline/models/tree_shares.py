@@ -1,0 +1,222 @@
+"""What each feature adds to the score of gradient-boosted trees: exact Shapley values of many rows, fast.
+
+A tree knows a row only by the splits that it passes. Rows that pass the same ones have the same shares in it, so these
+are worked out once and remembered: most rows that a night asks about are alike in most trees.
+A feature that is left out is averaged over by how much of the training data went either way (Lundberg et al. 2018), so
+a leaf's value is a product over the features of its path. The Shapley value is what a feature's coming adds, on average
+over t in [0, 1], where every other feature is there with chance t (Owen 1972); in t that is a polynomial, whose mean a
+few nodes of Gauss and Legendre give exactly. Not here: which trees there are, and what is said of the values.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+import lightgbm
+import numba
+import numpy as np
+
+SPLITS = 62  # of a tree at most: what a row passes is a whole number
+PLACES, SPREAD = 12, np.uint64(0x9E3779B97F4A7C15)  # bits of a place; 2^64 over the golden ratio (Knuth 1973)
+AT_ONCE = 1024  # rows whose features stay near while all trees pass over them
+
+Step = tuple[int, int, bool, float]  # of a path: split, its feature, whether it goes left, share of the data that does
+Path = tuple[float, tuple[Step, ...]]  # value of a leaf, and the way there
+
+
+class Trees(NamedTuple):
+    """Trees as arrays, each one's part behind that of the one before.
+
+    Shapes: T trees, S splits, L leaves, E features of paths, K features of trees, Q nodes.
+
+    Attributes:
+        splits, leaves, knows: int [T + 1] where each tree's splits, leaves and features begin.
+        feature: int [S] of a split.
+        most: float32 [S] up to which a row passes it.
+        passes_unknown: bool [S] a row passes it without a value.
+        value: float64 [L, Q] of a leaf, times the weights of the nodes.
+        path: int [L + 1] where the features of each leaf's path begin.
+        asked: int [E] place of a feature among its tree's.
+        passed, failed: int64 [E] by bits, which of the splits on that feature have to be passed, and which not.
+        factor: float64 [E, 2, Q] of the leaf's value by nodes, for rows that stray there, and for rows that do not.
+        adds: float64 [E, 2, Q] what its coming adds, as a share of that product.
+        features: int [K] the tree's features.
+    """
+
+    splits: np.ndarray
+    leaves: np.ndarray
+    knows: np.ndarray
+    feature: np.ndarray
+    most: np.ndarray
+    passes_unknown: np.ndarray
+    value: np.ndarray
+    path: np.ndarray
+    asked: np.ndarray
+    passed: np.ndarray
+    failed: np.ndarray
+    factor: np.ndarray
+    adds: np.ndarray
+    features: np.ndarray
+
+    @classmethod
+    def of(cls, model: lightgbm.Booster) -> "Trees":
+        """A model's.
+
+        Raises:
+            ValueError: a tree has more splits than SPLITS, or one that asks for anything but a number's size.
+        """
+        roots = [tree["tree_structure"] for tree in model.dump_model()["tree_info"]]
+        splits = [_splits(root) for root in roots]
+        paths = [list(_paths(root)) for root in roots]
+        if wrong := [one for tree in splits for one in tree if one["decision_type"] != "<="]:
+            raise ValueError(f"split by {wrong[0]['decision_type']}: only sizes of numbers are explained")
+        if max(map(len, splits), default=0) > SPLITS:
+            raise ValueError(f"a tree of {max(map(len, splits))} splits: {SPLITS} at most are explained")
+        features = [sorted({one["split_feature"] for one in tree}) for tree in splits]
+        merged = [[_merged(steps) for _value, steps in tree] for tree in paths]
+        longest = max((len(one) for tree in merged for one in tree), default=0)
+        node, weight = np.polynomial.legendre.leggauss(max(-(-longest // 2), 1))
+        node, weight = (node + 1) / 2, weight / 2
+        asked = [
+            names.index(one) for names, tree in zip(features, merged, strict=True) for path in tree for one in path
+        ]
+        rows = [one for tree in merged for path in tree for one in path.values()]
+        share = np.array([one[2] for one in rows]).reshape(-1, 1, 1)
+        there = np.array([0.0, 1.0]).reshape(1, 2, 1)
+        factor = node * there + (1 - node) * share
+        flat = [one for tree in splits for one in tree]
+        return cls(
+            splits=_starts(splits),
+            leaves=_starts(paths),
+            knows=_starts(features),
+            feature=np.array([one["split_feature"] for one in flat], np.int64),
+            most=_down(np.array([one["threshold"] for one in flat], np.float64)),
+            passes_unknown=np.array([_passes_unknown(one) for one in flat], bool),
+            value=np.array([value for tree in paths for value, _steps in tree]).reshape(-1, 1) * weight,
+            path=_starts([path for tree in merged for path in tree]),
+            asked=np.array(asked, np.int64),
+            passed=np.array([one[0] for one in rows], np.int64),
+            failed=np.array([one[1] for one in rows], np.int64),
+            factor=factor,
+            adds=(there - share) / factor,
+            features=np.array([one for tree in features for one in tree], np.int64),
+        )
+
+
+class TreeShares:
+    """A model's features and what they add to its scores; remembers what it has worked out."""
+
+    def __init__(self, model: lightgbm.Booster) -> None:
+        """Read the model's trees."""
+        self.columns = [str(name) for name in model.feature_name()]
+        self._trees = Trees.of(model)
+        self._ways = np.full((len(self._trees.knows) - 1, 1 << PLACES), -1)
+        self._shares = np.empty(len(self._trees.features) << PLACES)
+
+    def contributions(self, features: np.ndarray) -> np.ndarray:
+        """Each feature's share of the score, float64 [N, F], of rows float32 [N, F]."""
+        found = np.zeros(features.shape)
+        for start in range(0, len(features), AT_ONCE):
+            rows = slice(start, start + AT_ONCE)
+            _add(np.ascontiguousarray(features[rows].T), self._trees, self._ways, self._shares, found[rows])
+        return found
+
+
+@numba.njit(nogil=True)
+def _add(columns: np.ndarray, trees: Trees, ways: np.ndarray, shares: np.ndarray, found: np.ndarray) -> None:
+    """Add what all trees say of rows float32 [F, N] to what is found float64 [N, F]."""
+    way = np.empty(columns.shape[1], np.int64)
+    for tree in range(len(trees.splits) - 1):
+        first, count = trees.knows[tree], trees.knows[tree + 1] - trees.knows[tree]
+        _passed(columns, trees, tree, way)
+        for row in range(len(way)):
+            place = np.int64((np.uint64(way[row]) * SPREAD) >> np.uint64(64 - PLACES))
+            start = (first << PLACES) + place * count
+            own = shares[start : start + count]
+            if ways[tree, place] != way[row]:
+                ways[tree, place] = way[row]
+                _shared(way[row], trees, tree, own)
+            for at in range(count):
+                found[row, trees.features[first + at]] += own[at]
+
+
+@numba.njit(nogil=True)
+def _passed(columns: np.ndarray, trees: Trees, tree: int, way: np.ndarray) -> None:
+    """Which splits of a tree each row passes: bits of int64 [N]."""
+    way[:] = 0
+    for split in range(trees.splits[tree], trees.splits[tree + 1]):
+        column, most, bit = columns[trees.feature[split]], trees.most[split], split - trees.splits[tree]
+        unknown = trees.passes_unknown[split]
+        for row in range(len(way)):
+            passes = (column[row] <= most) | (np.isnan(column[row]) & unknown)
+            way[row] |= np.int64(passes) << bit
+
+
+@numba.njit(nogil=True, fastmath={"contract", "reassoc"})
+def _shared(way: int, trees: Trees, tree: int, own: np.ndarray) -> None:
+    """The features' shares in one tree of rows that pass it in one way."""
+    own[:] = 0
+    nodes = trees.value.shape[1]
+    product, there = np.empty(nodes), np.empty(SPLITS, np.int64)
+    for leaf in range(trees.leaves[tree], trees.leaves[tree + 1]):
+        first, end = trees.path[leaf], trees.path[leaf + 1]
+        product[:] = trees.value[leaf]
+        for one in range(first, end):
+            there[one - first] = (way & trees.passed[one]) == trees.passed[one] and (way & trees.failed[one]) == 0
+            factor = trees.factor[one, there[one - first]]
+            for node in range(nodes):
+                product[node] *= factor[node]
+        for one in range(first, end):
+            adds, total = trees.adds[one, there[one - first]], 0.0
+            for node in range(nodes):
+                total += product[node] * adds[node]
+            own[trees.asked[one]] += total
+
+
+def _splits(node: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """A tree's splits by number."""
+    found, left = [], [node]
+    while left:
+        one = left.pop()
+        if "split_index" in one:
+            found.append(one)
+            left += [one["left_child"], one["right_child"]]
+    return sorted(found, key=lambda one: int(one["split_index"]))
+
+
+def _paths(node: Mapping[str, Any], steps: tuple[Step, ...] = ()) -> Iterator[Path]:
+    """A tree's leaves, with the way to each."""
+    if "split_index" not in node:
+        yield float(node["leaf_value"]), steps
+        return
+    whole = node["internal_count"]
+    for side in ("left_child", "right_child"):
+        child = node[side]
+        share = child.get("internal_count", child.get("leaf_count")) / whole
+        step = (int(node["split_index"]), int(node["split_feature"]), side == "left_child", share)
+        yield from _paths(child, (*steps, step))
+
+
+def _merged(steps: tuple[Step, ...]) -> dict[int, tuple[int, int, float]]:
+    """Of each feature of a path: splits to pass and not to pass, as bits, and the share of the data that does so."""
+    found: dict[int, tuple[int, int, float]] = {}
+    for split, feature, goes_left, share in steps:
+        passed, failed, known = found.get(feature, (0, 0, 1.0))
+        bit = 1 << split
+        found[feature] = (passed | bit * goes_left, failed | bit * (not goes_left), known * share)
+    return found
+
+
+def _passes_unknown(split: Mapping[str, Any]) -> bool:
+    """Whether a row without a value passes: where training saw none, it counts as 0."""
+    return bool(split["default_left"] if split["missing_type"] == "NaN" else split["threshold"] >= 0)
+
+
+def _down(values: np.ndarray) -> np.ndarray:
+    """The largest float32 not above each value: a float32 is at most the one when it is at most the other."""
+    near = values.astype(np.float32)
+    return np.where(near > values, np.nextafter(near, np.float32(-np.inf)), near)
+
+
+def _starts(parts: Any) -> np.ndarray:
+    """Where each part begins in all of them one after another: int [P + 1]."""
+    return np.r_[0, np.cumsum([len(one) for one in parts])].astype(np.int64)
