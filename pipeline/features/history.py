@@ -11,6 +11,7 @@ import scipy.sparse as sp
 
 from pipeline.features import behaviour, sequences
 from pipeline.features.split import between
+from pipeline.features.timeline import Timeline
 
 
 @dataclass(frozen=True)
@@ -84,51 +85,76 @@ def items(catalogue: pa.Table, texts: pa.Array) -> Items:
 
 
 def history(
-    lines: ir.Table,
+    timeline: Timeline,
     placements: ir.Table | None,
     space: Items,
     as_of: date,
-    limit: int,
     recent_days: int = behaviour.RECENT_DAYS,
 ) -> History:
-    """Build the arrays from purchases up to a day.
+    """Cut the arrays of a day from the purchases of all days.
+
+    What they hold of users and items is what `behaviour.user_items` and `behaviour.item_sales` tell.
 
     Args:
-        lines: purchases.
+        timeline: purchases.
         placements: where items were shown, if the shop says.
         space: the items.
         as_of: last day that counts.
-        limit: latest basket lines kept a user.
         recent_days: days of sales by which items are popular.
     """
-    bought = behaviour.user_items(lines, as_of).order_by("user_key", "item_id").to_pyarrow()
-    recent = sequences.recent_lines(lines, as_of, limit)
-    users = pc.unique(bought.column("user_key").combine_chunks())
-    shape = (len(users), len(space.ids))
-    place = (np.asarray(pc.index_in(bought.column("user_key"), users)), space.index(bought.column("item_id")))
-    age = (np.datetime64(as_of) - bought.column("last_on").to_numpy().astype("datetime64[D]")).astype(np.int64) + 1
+    age = (np.datetime64(as_of) - timeline.day).astype(np.int64)
+    known = age >= 0
+    user, item, basket, age = timeline.user[known], timeline.item[known], timeline.basket[known], age[known]
+    first = np.flatnonzero(_changes(user))
+    start, shape = np.r_[first, len(user)], (len(first), len(space.ids))
+    pair, habits = _habits(np.repeat(np.arange(shape[0]), np.diff(start)) * shape[1] + item, age)
+    row, column = np.divmod(pair, shape[1])
+    ends = np.r_[0, np.cumsum(np.bincount(row, minlength=shape[0]))]
 
     def matrix(values: np.ndarray) -> sp.csr_matrix:
-        return sp.csr_matrix((np.nan_to_num(values).astype(np.float32), place), shape=shape)
+        return sp.csr_matrix((values.astype(np.float32), column.copy(), ends.copy()), shape=shape)
 
-    basket = recent.column("basket_id").combine_chunks()
-    changed = np.r_[True, np.asarray(pc.not_equal(basket[1:], basket[:-1]))] if len(basket) else np.zeros(0, bool)
+    buyers = np.bincount(column[habits.age < recent_days], minlength=shape[1])
     return History(
         as_of=as_of,
-        users=users,
-        baskets=matrix(bought.column("baskets").to_numpy()),
-        weight=matrix(bought.column("recent_weight").to_numpy()),
-        age=matrix(age),
-        gap=matrix(bought.column("gap_days").to_numpy()),
-        buyers_recent=_per_item(behaviour.item_sales(lines, as_of, recent_days), "buyers_recent", space),
+        users=timeline.users.take(pa.array(user[first])),
+        baskets=matrix(habits.baskets),
+        weight=matrix(habits.weight),
+        age=matrix(habits.age + 1),
+        gap=matrix(habits.gap),
+        buyers_recent=buyers.astype(np.float32),
         stores=_per_item(behaviour.promoted(placements, as_of), "stores", space),
-        lines=sequences.Lines(
-            item=space.index(recent.column("item_id")),
-            basket=np.cumsum(changed),
-            age=recent.column("age").to_numpy().astype(np.int64),
-            start=sequences.offsets(recent.column("user_key")),
-        ),
+        lines=sequences.Lines(item=item.astype(np.int64), basket=np.cumsum(_changes(basket)), age=age, start=start),
     )
+
+
+@dataclass(frozen=True)
+class _Habits:
+    """Of P pairs of a user and an item: baskets, those halved per 30 days, days since the last, days between two."""
+
+    baskets: np.ndarray
+    weight: np.ndarray
+    age: np.ndarray
+    gap: np.ndarray
+
+
+def _habits(pair: np.ndarray, age: np.ndarray) -> tuple[np.ndarray, _Habits]:
+    """The pairs [P], ascending, and their habits, of the pair and the age of each line int64 [N]."""
+    span = int(age.max(initial=0)) + 1
+    key = np.sort(pair * span + (span - 1 - age))  # of a pair the oldest first
+    pair, age = key // span, span - 1 - key % span
+    first = np.flatnonzero(_changes(pair))
+    last = np.r_[first[1:], len(pair)][: len(first)] - 1
+    weights = np.floor(2.0 ** (-np.arange(span) / behaviour.HALF_LIFE_DAYS) * behaviour.MILLIONTHS + 0.5)
+    days = np.add.reduceat(_changes(key).astype(np.int64), first) if len(first) else first
+    weight = np.add.reduceat(weights[age], first) if len(first) else first
+    gap = np.divide(age[first] - age[last], days - 1, out=np.zeros(len(first)), where=days > 1)
+    return pair[first], _Habits(last - first + 1, weight / behaviour.MILLIONTHS, age[last], gap)
+
+
+def _changes(values: np.ndarray) -> np.ndarray:
+    """Whether each value differs from the one before: bool [N]."""
+    return np.r_[True, values[1:] != values[:-1]][: len(values)]
 
 
 def _per_item(rows: ir.Table | None, column: str, space: Items) -> np.ndarray:

@@ -71,12 +71,23 @@ def recent(lines: ir.Table, as_of: date, limit: int) -> ir.Table:
     Lines of one basket are ordered by a hash of basket and item: the source's order within a basket (item id) would be
     learned as if it were behaviour.
     """
-    once = known_by(lines, as_of).group_by("user_key", "item_id", "basket_id", "ds").agg(ts=_.ts.min())
-    mixed = once.mutate(mix=(once.basket_id + once.item_id).hexdigest("md5"))
+    mixed = _once(lines, as_of)
     newest = ibis.window(group_by="user_key", order_by=[_.ts.desc(), _.basket_id.desc(), _.mix.desc()])
     last = mixed.mutate(place=ibis.row_number().over(newest)).filter(_.place < limit)
     ordered = last.order_by("user_key", ibis.desc("place"))
     return ordered.select("user_key", "item_id", "basket_id", age=age_days(ordered.ds, as_of))
+
+
+def in_order(lines: ir.Table, as_of: date) -> ir.Table:
+    """user_key, item_id, basket_id, ds: all of each user's basket lines in the order of `recent`."""
+    ordered = _once(lines, as_of).order_by("user_key", "ts", "basket_id", "mix")
+    return ordered.select("user_key", "item_id", "basket_id", "ds")
+
+
+def _once(lines: ir.Table, as_of: date) -> ir.Table:
+    """Each line of a basket once, with a hash of basket and item."""
+    once = known_by(lines, as_of).group_by("user_key", "item_id", "basket_id", "ds").agg(ts=_.ts.min())
+    return once.mutate(mix=(once.basket_id + once.item_id).hexdigest("md5"))
 
 
 def offsets(keys: pa.ChunkedArray) -> np.ndarray:

@@ -20,6 +20,7 @@ from pipeline.contracts.features import CATALOGUE
 from pipeline.contracts.table import Table
 from pipeline.errors import DataError
 from pipeline.features.split import Split, split
+from pipeline.features.timeline import Timeline
 from pipeline.feeds import partitions
 from pipeline.learning import lineage
 from pipeline.record import Recorder
@@ -30,7 +31,7 @@ from pipeline.warehouse.commit import mirror
 from pipeline.warehouse.failpoints import Step
 
 Progress = Callable[[int, int], None]
-LINES = "lines"
+LINES, TIMELINE = "lines", ("timeline", "timeline-users")
 
 
 def write(night: Night, name: str, rows: pa.Table, contract: Table | None = None) -> pa.Table:
@@ -144,6 +145,17 @@ def lines(night: Night) -> ir.Table:
     if night.shop.engine == "spark":
         return connect_large(night).read_parquet(night.work / f"{LINES}.parquet")
     return ibis.memtable(read(night, LINES))
+
+
+def keep_timeline(night: Night, timeline: Timeline) -> None:
+    """Keep the purchases up to the business day in order."""
+    for name, rows in zip(TIMELINE, timeline.tables(), strict=True):
+        write(night, name, rows)
+
+
+def timeline(night: Night) -> Timeline:
+    """The purchases up to the business day in order."""
+    return Timeline.from_tables(*(read(night, name) for name in TIMELINE))
 
 
 def landed(connection: Backend, night: Night, feed: str) -> ir.Table | None:

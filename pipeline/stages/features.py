@@ -8,13 +8,14 @@ from pipeline import engine, gates
 from pipeline.contracts.features import CATALOGUE, SEQUENCES, USER_ITEMS
 from pipeline.errors import NoData
 from pipeline.features import behaviour, sequences, texts
+from pipeline.features.timeline import Timeline
 from pipeline.feeds import partitions
 from pipeline.record import JsonRecorder
 from pipeline.settings import Night
 from pipeline.stages import desk
 from pipeline.stages.gate import judge_frames
 
-READ = (desk.LINES, CATALOGUE.name)  # what ranking reads of it
+READ = (desk.LINES, CATALOGUE.name, *desk.TIMELINE)  # what ranking reads of it
 
 
 def run(night: Night, _item: str | None, recorder: JsonRecorder, progress: desk.Progress) -> dict[str, Any]:
@@ -54,5 +55,6 @@ def build(night: Night) -> ir.Table:
     newest = partitions.latest(items, "item_id")
     sales = behaviour.item_sales(lines, night.day, shop.recommender.recent_days)
     goods = texts.catalogue(newest, sales, shop.encoder.item_text, shop.never_recommend)
-    desk.write(night, CATALOGUE.name, engine.arrow(goods, CATALOGUE))
+    catalogue = desk.write(night, CATALOGUE.name, engine.arrow(goods, CATALOGUE))
+    desk.keep_timeline(night, Timeline.of(lines, catalogue.column("item_id").combine_chunks(), night.day))
     return lines

@@ -11,12 +11,11 @@ import pyarrow as pa
 
 from pipeline.features import history as histories
 from pipeline.features.split import Split
+from pipeline.features.timeline import Timeline
 from pipeline.models import recommendations
 from pipeline.models.recommendations import Knowledge
 from pipeline.settings import Night
 from pipeline.stages import desk
-
-EVER = 1_000_000  # lines of a user: all
 
 
 @dataclass(frozen=True)
@@ -34,6 +33,11 @@ class RankingInputs:
     def lines(self) -> ir.Table:
         """Purchases."""
         return desk.lines(self.night)
+
+    @cached_property
+    def timeline(self) -> Timeline:
+        """Purchases in order."""
+        return desk.timeline(self.night)
 
     @cached_property
     def catalogue(self) -> pa.Table:
@@ -61,7 +65,7 @@ class RankingInputs:
     def history(self, as_of: date) -> histories.History:
         """Users × items as of a day."""
         recent = self.night.shop.recommender.recent_days
-        return histories.history(self.lines, self.placements, self.space, as_of, EVER, recent)
+        return histories.history(self.timeline, self.placements, self.space, as_of, recent)
 
     def counted(self, history: histories.History, texts: np.ndarray, *, listed_tonight: bool = False) -> Knowledge:
         """What counting knows as of the history's day; for tonight's lists stock and price count too.

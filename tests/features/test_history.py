@@ -13,10 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.features import behaviour, sequences
-from pipeline.features.history import History, Items, bought_between, history, items
+from pipeline.features import history as histories
+from pipeline.features.history import History, Items, bought_between, items
+from pipeline.features.timeline import Timeline
 from pipeline.feeds import partitions
 
-AS_OF, LIMIT = date(2017, 3, 12), 32
+AS_OF, LATER, ALL = date(2017, 3, 12), date(2017, 3, 19), 10**6
 MATRICES = ("baskets", "weight", "age", "gap")
 
 
@@ -25,10 +27,16 @@ def space_of(ids: list[str], unlisted: str = "") -> Items:
     return Items(pa.array(sorted(ids)), listable, listable, np.arange(len(ids)))
 
 
+def history(lines: ibis.Table, placements: ibis.Table | None, space: Items, as_of: date, last: date) -> History:
+    """As of a day, of purchases up to another."""
+    timeline = Timeline.from_tables(*Timeline.of(lines, space.ids, last).tables())
+    return histories.history(timeline, placements, space, as_of)
+
+
 @pytest.fixture(scope="module")
 def space(purchases: ibis.Table) -> Items:
-    """The items that were bought by the cut, and one that never was."""
-    known = purchases.filter(purchases.ds <= ibis.literal(AS_OF)).select("item_id").distinct()
+    """The items that were ever bought, and one that never was."""
+    known = purchases.select("item_id").distinct()
     return space_of([*known.to_pyarrow().column("item_id").to_pylist(), "zzz"])
 
 
@@ -40,7 +48,7 @@ def placements(landed: Any, connection: Any) -> ibis.Table:
 
 @pytest.fixture(scope="module")
 def known(purchases: ibis.Table, placements: ibis.Table, space: Items) -> History:
-    return history(purchases, placements, space, AS_OF, LIMIT)
+    return history(purchases, placements, space, AS_OF, LATER)
 
 
 def test_an_item_s_place_is_its_place_among_sorted_ids() -> None:
@@ -71,8 +79,8 @@ def test_matrices_hold_the_numbers_of_user_items(known: History, purchases: ibis
     assert np.count_nonzero(dense["age"]) == np.count_nonzero(dense["baskets"]) == len(rows) > 1000
 
 
-def test_sequences_are_the_recent_lines_user_after_user(known: History, purchases: ibis.Table, space: Items) -> None:
-    rows = sequences.recent_lines(purchases, AS_OF, LIMIT).to_pylist()
+def test_lines_are_those_of_every_user_in_order(known: History, purchases: ibis.Table, space: Items) -> None:
+    rows = sequences.recent_lines(purchases, AS_OF, ALL).to_pylist()
     starts = known.lines.start
     assert len(starts) == len(known.users) + 1 and starts[-1] == len(rows) == len(known.lines.item)
     baskets = []
@@ -100,7 +108,7 @@ def test_sales_and_promotion_stand_at_the_item_s_place(
 
 
 def test_without_placements_no_store_promotes(purchases: ibis.Table, space: Items) -> None:
-    assert not history(purchases, None, space, AS_OF, LIMIT).stores.any()
+    assert not history(purchases, None, space, AS_OF, AS_OF).stores.any()
 
 
 def flat(found: History) -> dict[str, Any]:
@@ -121,13 +129,23 @@ def test_neither_the_future_nor_the_order_of_rows_matters(
     data: st.DataObject, toy: Any, unmoved: Callable[..., None]
 ) -> None:
     past = data.draw(toy.rows(60).filter(bool))
-    unmoved(lambda lines: flat(history(lines, None, space_of(list(toy.items)), toy.as_of, 6)), past, data)
+    unmoved(lambda lines: flat(history(lines, None, space_of(list(toy.items)), toy.as_of, date.max)), past, data)
 
 
 def test_nobody_and_nothing_make_empty_arrays(toy: Any) -> None:
-    found = history(toy.lines([]), None, space_of(["a", "b"]), toy.as_of, 4)
+    found = history(toy.lines([]), None, space_of(["a", "b"]), toy.as_of, toy.as_of)
     assert len(found.users) == 0 and found.baskets.shape == (0, 2) and found.lines.start.tolist() == [0]
     assert len(found.lines.item) == len(found.lines.basket) == 0
+
+
+def test_a_weight_is_the_same_number_as_in_the_table(connection: Any) -> None:
+    """What the engine's power gives and what numpy's does are rounded to the same millionths, for every age."""
+    ages = ibis.memtable(pa.table({"age": np.arange(4000)}))
+    micro = (2.0 ** (-ages.age.cast("float64") / behaviour.HALF_LIFE_DAYS) * behaviour.MILLIONTHS).round()
+    told = connection.to_pyarrow(ages.select("age", micro=micro.cast("int64")).order_by("age"))
+    pair, habits = histories._habits(np.arange(4000), np.arange(4000))
+    assert (habits.weight * behaviour.MILLIONTHS).round().tolist() == told.column("micro").to_pylist()
+    assert pair.tolist() == list(range(4000))
 
 
 def test_some_users_keep_their_rows_and_every_item_its_sales(known: History) -> None:
