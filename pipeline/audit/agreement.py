@@ -10,6 +10,7 @@ import pyarrow as pa
 from pipeline.audit.finding import Finding, found
 from pipeline.audit.recount import LIST, ROW, World
 
+SAID = [*ROW, "change", "rank_before", "rank_now", "change_cause"]
 ROUNDING = 2e-6  # tables hold six digits
 
 
@@ -72,7 +73,7 @@ def ledger(now: pd.DataFrame, before: pd.DataFrame, said: pa.Table, world: World
     had = pd.MultiIndex.from_frame(before[LIST])
     both = now.merge(before, on=ROW, how="outer", suffixes=("_now", "_before"), indicator="side")
     changed = both[(both.side != "both") & pd.MultiIndex.from_frame(both[LIST]).isin(had)]
-    told = changed.merge(said.to_pandas(), on=ROW, how="outer", suffixes=("", "_told"), indicator="told")
+    told = changed.merge(said.select(SAID).to_pandas(), on=ROW, how="outer", suffixes=("", "_told"), indicator="told")
     entered = told.side == "left_only"
     right = (told.told == "both") & (told.change == np.where(entered, "entered", "left"))
     right &= ~_apart(told.rank_now, told.rank_now_told) & ~_apart(told.rank_before, told.rank_before_told)

@@ -4,11 +4,12 @@ Each table says here which consents its rows need; a table of people that is not
 missing flag means (`privacy.consent`).
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import dataset
 
 from pipeline.audit.finding import Finding
 from pipeline.contracts.table import Privacy
@@ -20,7 +21,6 @@ CONSENTS = (
     "ads",
     "audiences",
 )  # to what; "ads" are personalised ones, "audiences" use data for them
-Rows = Callable[[pd.DataFrame], "pd.Series[bool]"]
 
 
 @dataclass(frozen=True)
@@ -34,24 +34,24 @@ class Needs:
     """
 
     consent: str
-    rows: Rows | None = None
+    rows: pc.Expression | None = None
     column: str = "user_key"
 
 
 NEEDS: dict[str, tuple[Needs, ...]] = {
     "recommendations": (
-        Needs("personalisation", lambda rows: ~rows.is_fallback),
-        Needs("ads", lambda rows: rows.surface == "ad"),
+        Needs("personalisation", ~pc.field("is_fallback")),
+        Needs("ads", pc.field("surface") == "ad"),
     ),
-    "cart_recommendations": (Needs("personalisation", lambda rows: rows.context == "basket", "context_id"),),
+    "cart_recommendations": (Needs("personalisation", pc.field("context") == "basket", "context_id"),),
     "ad_audiences": (Needs("audiences"),),
     "ad_experiments": (Needs("audiences"),),
     "ad_placements": (Needs("ads"), Needs("personalisation")),
     "user_profiles": (Needs("personalisation"),),
     # Everybody has a page and a list, and these say how calm they are; a page of one's own and its worth need consent.
-    "page_layouts": (Needs("personalisation", lambda rows: rows.value.notna() | (rows.value_source != "none")),),
-    "experience": (Needs("personalisation", lambda rows: rows.calibration_kl.notna()),),
-    "change_ledger": (Needs("personalisation", lambda rows: rows.change_cause == "user"),),
+    "page_layouts": (Needs("personalisation", pc.field("value").is_valid() | (pc.field("value_source") != "none")),),
+    "experience": (Needs("personalisation", pc.field("calibration_kl").is_valid()),),
+    "change_ledger": (Needs("personalisation", pc.field("change_cause") == "user"),),
     "review_sentiment": (),  # written to be read by anybody
     "user_orders": (),  # what was agreed with the user, told to the user alone
 }
@@ -70,16 +70,16 @@ def consents(tables: Mapping[str, pa.Table], agreed: Mapping[str, Collection[str
         agreed: user keys by consent.
     """
     cases, broken, named = 0, 0, []
+    allowed = {name: pa.array(sorted(keys), pa.string()) for name, keys in agreed.items()}
     for name, table in tables.items():
         if not people(name):
             continue
         unnamed = name not in NEEDS and len(table)
         found = len(table) if unnamed else 0
-        rows = table.to_pandas() if NEEDS.get(name) else pd.DataFrame()
         for need in NEEDS.get(name, ()):
-            some = rows[need.rows(rows)] if need.rows else rows
+            some = dataset.dataset(table).to_table(columns=[need.column], filter=need.rows).column(need.column)
             cases += len(some)
-            found += int((~some[need.column].isin(list(agreed[need.consent]))).sum())
+            found += pc.sum(pc.invert(pc.is_in(some, allowed[need.consent]))).as_py() or 0
         broken += found
         named += [f"{found:,} of {name}"] if found else []
     if not cases and not broken:

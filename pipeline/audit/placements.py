@@ -1,12 +1,13 @@
 """Ad slots counted again: ads of the plan, of their campaign's goods, where they may stand, and nothing shown twice."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Hashable, Mapping
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipeline.audit.finding import Finding, counted
-from pipeline.audit.recount import LIST, World
+from pipeline.audit.recount import HABIT, LIST, World
 
 PROMISE = "ad_placements"
 OFFERS = "offers"
@@ -15,7 +16,7 @@ OFFERS = "offers"
 def placements(
     tables: Mapping[str, pa.Table],
     world: World,
-    goods: Mapping[str, Collection[str]],
+    goods: Mapping[str, Collection[Hashable]],
     slots: Mapping[str, int],
     pages: Collection[str],
 ) -> Finding:
@@ -33,9 +34,9 @@ def placements(
         return Finding(PROMISE, 0, 0, None, "No input: no ad stands anywhere.")
     own = rows.campaign_id.isna()
     groups = rows.groupby(LIST)
-    offers = tables["page_layouts"].to_pandas().query("module == @OFFERS")
-    planned = tables["ad_audiences"].to_pandas().query("is_planned")
-    lists = tables["recommendations"].to_pandas().query("surface == 'ad'")
+    offers = tables["page_layouts"].filter(pc.field("module") == OFFERS).select(LIST).to_pandas()
+    planned = tables["ad_audiences"].filter(pc.field("is_planned")).select(["campaign_id", "user_key"]).to_pandas()
+    lists = tables["recommendations"].filter(pc.field("surface") == "ad").select(HABIT).to_pandas()
     sold = pd.MultiIndex.from_tuples(
         [(name, item) for name, items in goods.items() for item in items], names=["c", "i"]
     )

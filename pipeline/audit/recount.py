@@ -1,10 +1,11 @@
 """Last night's lists beside tonight's, counted again from published rows: no code of the balance, no column of its.
 
 Rows are joined and grouped, where the balance compares arrays; overlap is summed over items, where the metric sums over
-depths. Not here: what is promised (`promises`).
+depths. Users and items are named by their keys, or by numbers in their order (`numbers`). Not here: what is promised
+(`promises`).
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Hashable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import cache, cached_property
@@ -40,7 +41,7 @@ class World:
         active: keys of users with an event after `last_day` and up to `day`.
         readable: keys of users whose own purchases may be read.
         items: item_id, shelf (category by which goods are compared), recommendable; of tonight's catalogue.
-        lines: user_key, item_id, basket_id, ds of all purchases up to `day`.
+        taken: user_key, item_id, times (how often, by baskets and days) and last_on of all purchases up to `day`.
         budgets: by state, idle and active.
         policy: of the balance.
         same_pages: last night's pages were laid out under the same settings.
@@ -49,14 +50,14 @@ class World:
 
     day: date
     last_day: date | None
-    active: Collection[str]
-    readable: Collection[str]
+    active: Collection[Hashable]
+    readable: Collection[Hashable]
     items: pd.DataFrame
-    lines: pd.DataFrame
+    taken: pd.DataFrame
     budgets: Mapping[str, Budget]
     policy: Policy
     same_pages: bool = True
-    ads: Collection[str] | None = None
+    ads: Collection[Hashable] | None = None
 
     @cached_property
     def sizes(self) -> dict[str, int]:
@@ -66,10 +67,8 @@ class World:
     @cached_property
     def lasting(self) -> pd.Series:
         """Whether people take an item again and again, by item id."""
-        once = self.lines[[*HABIT, "basket_id", "ds"]].drop_duplicates()
-        times = once.groupby(HABIT).size().reset_index(name="times")
-        times["again"] = times.times > 1
-        by_item = times.groupby("item_id").again.agg(buyers="size", again="sum")
+        again = self.taken[["item_id"]].assign(again=self.taken.times > 1)
+        by_item = again.groupby("item_id").again.agg(buyers="size", again="sum")
         own = self.items.set_index("item_id")[["shelf"]].join(by_item).fillna({"buyers": 0, "again": 0})
         found = own[["buyers", "again"]]
         for wider in (own.shelf, pd.Series(0, own.index)):  # who knows too little asks the shelf, then the shop
@@ -81,9 +80,8 @@ class World:
     @cached_property
     def days_since(self) -> pd.Series:
         """Days since a readable user took an item, by user and item."""
-        mine = self.lines[self.lines.user_key.isin(list(self.readable))]
-        last = mine.assign(ds=pd.to_datetime(mine.ds)).groupby(HABIT).ds.max()
-        return (pd.Timestamp(self.day) - last).dt.days.set_axis(last.index).to_frame("days").days
+        last = self.taken[self.taken.user_key.isin(list(self.readable))].set_index(HABIT).last_on
+        return (pd.Timestamp(self.day) - pd.to_datetime(last)).dt.days.rename("days")
 
     def barred(self, rows: pd.DataFrame) -> pd.Series:
         """Which rule of the contract each row breaks tonight, empty where none."""
@@ -112,9 +110,9 @@ def lists(tables: Mapping[str, pa.Table], day: date | None) -> pd.DataFrame:
         tables: recommendations and cart_recommendations; without them there are no rows.
         day: of the snapshot: rows from before `kept_since` was noted say their own day.
     """
-    parts = [_frame(tables.get("recommendations", RECOMMENDATIONS.schema.empty_table()))]
+    parts = [_frame(tables.get("recommendations", RECOMMENDATIONS.schema.empty_table()), COLUMNS)]
     if "cart_recommendations" in tables:
-        carts = _frame(tables["cart_recommendations"])
+        carts = _frame(tables["cart_recommendations"], ["context", "context_id", *COLUMNS])
         carts = carts[carts.context == "basket"].assign(user_key=lambda rows: rows.context_id)
         parts.append(carts.assign(surface="cart", is_fallback=False))
     rows = pd.concat(parts).reindex(columns=COLUMNS).sort_values([*LIST, "rank"], ignore_index=True)
@@ -157,7 +155,7 @@ def compare(now: pd.DataFrame, before: pd.DataFrame, spent: pd.Series, world: Wo
     counts = ["size", "places", "newcomers", "had", "gone", "spent"]
     found[counts] = found[counts].fillna(0).astype(int)
     # Of whom nothing was taken yet nothing is known to act on.
-    acting = set(world.active) & set(world.lines.user_key)
+    acting = set(world.active) & set(world.taken.user_key)
     active = found.index.get_level_values("user_key").isin(list(acting))
     found["state"] = np.where(found.had == 0, "new", np.where(active, "active", "idle"))
     new, act = found.state == "new", found.state == "active"
@@ -205,5 +203,6 @@ def _overlap(kept: pd.DataFrame, found: pd.DataFrame, p: float) -> pd.Series:
     return out
 
 
-def _frame(table: pa.Table) -> pd.DataFrame:
-    return table.to_pandas(date_as_object=False)
+def _frame(table: pa.Table, columns: Collection[str]) -> pd.DataFrame:
+    """Columns of a table, those that it has; its words are not asked for and would take most of the room."""
+    return table.select([name for name in table.column_names if name in columns]).to_pandas(date_as_object=False)

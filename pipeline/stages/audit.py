@@ -49,7 +49,8 @@ def run(night: Night, _item: str | None, recorder: JsonRecorder, progress: desk.
     audits = Audited(night, {name: staging.read(name) for name in TABLES if name not in OWN})
     rows[ITEM_EXPOSURE.name] = staging.write(ITEM_EXPOSURE, audits.item_exposure).rows
     staging.write(RUN_STATUS, run_status.rows(rows, fallbacks, empties, feeds))
-    frames = {name: staging.read(name) for name in TABLES}
+    made = {**audits.tables, **{name: staging.read(name) for name in OWN}}
+    frames = {name: made[name] for name in TABLES}
     full = {name: frame for name, frame in frames.items() if len(frame) or name not in empties}
     breaches = audit_audiences.breaches_of(night, frames)
     kept = promised.frame(night, frames, [audit_audiences.finding(frames, breaches), *_answered(night, frames)])

@@ -76,6 +76,7 @@ class Shop:
 
     def world(self, **changes) -> World:
         lines = pd.DataFrame(self.bought, columns=["user", "item", "ds"])
+        taken = lines.groupby(["user", "item"]).ds.agg(times="nunique", last_on="max").reset_index()
         keys, ids = (np.array(one.to_pylist()) for one in (self.keys, self.ids))
         given = {
             "day": self.day,
@@ -83,14 +84,7 @@ class Shop:
             "active": keys[self.active].tolist(),
             "readable": keys.tolist(),
             "items": pd.DataFrame({"item_id": ids, "shelf": self.shelf, "recommendable": self.fit}),
-            "lines": pd.DataFrame(
-                {
-                    "user_key": keys[lines.user],
-                    "item_id": ids[lines.item],
-                    "basket_id": [f"{u}-{d}" for u, d in zip(lines.user, lines.ds, strict=True)],
-                    "ds": lines.ds,
-                }
-            ),
+            "taken": taken.assign(user_key=keys[taken.user], item_id=ids[taken["item"]]).drop(columns=["user", "item"]),
             "budgets": BUDGETS,
             "policy": POLICY,
         }
