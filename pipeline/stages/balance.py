@@ -41,7 +41,7 @@ def run(night: Night, _item: str | None, recorder: JsonRecorder, progress: desk.
     parts[CART_RECOMMENDATIONS.name].append(item_rows(scene, words))
     points = facts(taken.measured, taken.chosen, taken.bounds)
     parts[OPERATING_POINT.name].append(table.rows(points, OPERATING_POINT.schema))
-    shared = core(scene, free_lists.read(night, score_recommendations.TONIGHT)) if serves else None
+    shared = core(scene, free_lists.read_bare(night, score_recommendations.TONIGHT)) if serves else None
     done = 0
     for block in blocks_of(scene, common=not serves):
         for name, made in tables(scene, words, block, balanced(scene, block, shared, point)).items():

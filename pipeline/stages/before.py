@@ -83,6 +83,9 @@ class Before:
     def shown(self, users: pa.Array, sizes: Mapping[str, int]) -> dict[str, Shown]:
         """Every surface's lists of some users (ascending keys), cut to the surface's size."""
         rows = self._lists(users)
+        for name, known in (("user_key", users), ("item_id", self.ids)) if rows.num_columns else ():
+            place = pc.index_in(rows.column(name), known)
+            rows = rows.set_column(rows.column_names.index(name), name, place)
         last = self._rows(EXPERIENCE, ("user_key", "surface", "voluntary_by_night", "unchanged_nights"), users)
         return {
             surface: self._shown(surface, size, users, rows, last if last.num_columns else None)
@@ -107,8 +110,8 @@ class Before:
         common = np.zeros(len(users), bool)
         if rows.num_columns:
             rows = rows.filter((pc.field("surface") == surface) & (pc.field("rank") <= size))
-            user, place = np.asarray(pc.index_in(rows.column("user_key"), users)), rows.column("rank").to_numpy() - 1
-            items[user, place] = np.asarray(pc.index_in(rows.column("item_id"), self.ids))
+            user, place = rows.column("user_key").to_numpy(), rows.column("rank").to_numpy() - 1
+            items[user, place] = rows.column("item_id").to_numpy()
             since[user, place] = rows.column("kept_since").to_numpy().astype("datetime64[D]")
             common[user] = rows.column("is_fallback").to_numpy()
         return Shown(items, since, *carried(last, surface, users), common)

@@ -3,19 +3,19 @@
 Not here: which surface shows what (`pipeline.balance`), and words (`pipeline.explain`).
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline.features.history import History
 from pipeline.models import baselines
 from pipeline.models.recommendations import Lists
 from pipeline.settings import Night
+from pipeline.stages.sorted_keys import places
 from pipeline.warehouse import durable
 from pipeline.warehouse.failpoints import Step
 
@@ -73,18 +73,27 @@ def keep(night: Night, name: str, blocks: Iterable[Free]) -> int:
 
 def read(night: Night, name: str) -> Iterator[Free]:
     """The blocks that `keep` wrote, in its order; none where it was not asked to."""
+    for keys, (items, scores, features) in _blocks(night, name, ("items", "scores", "features")):
+        yield Free(keys, items, scores, features.reshape(len(keys), min(WIDE, items.shape[1]), -1))
+
+
+def read_bare(night: Night, name: str) -> Iterator[Free]:
+    """The same without features, by far the most of what there is to read."""
+    for keys, (items, scores) in _blocks(night, name, ("items", "scores")):
+        yield Free(keys, items, scores, np.zeros((len(keys), min(WIDE, items.shape[1]), 0), np.float32))
+
+
+def _blocks(night: Night, name: str, columns: Sequence[str]) -> Iterator[tuple[pa.Array, list[np.ndarray]]]:
+    """User keys and columns [B, all of a row] of each block."""
     path = _path(night, name)
     if not path.exists():
         return
     with pq.ParquetFile(path) as file:
         for group in range(file.num_row_groups):
-            table = file.read_row_group(group)
+            table = file.read_row_group(group, ["user_key", *columns])
             keys = table.column("user_key").combine_chunks()
-            items, scores, features = (
-                table.column(column).combine_chunks().flatten().to_numpy().reshape(len(keys), -1)
-                for column in ("items", "scores", "features")
-            )
-            yield Free(keys, items, scores, features.reshape(len(keys), min(WIDE, items.shape[1]), -1))
+            flat = (table.column(column).combine_chunks().flatten().to_numpy() for column in columns)
+            yield keys, [one.reshape(len(keys), -1) for one in flat]
 
 
 def is_kept(night: Night, name: str) -> bool:
@@ -95,15 +104,9 @@ def is_kept(night: Night, name: str) -> bool:
 def of(night: Night, name: str, users: pa.Array, size: int) -> np.ndarray:
     """The first places of some users' lists (ascending keys): int [S, size], -1 pads."""
     found = np.full((len(users), size), -1, np.int64)
-    with pq.ParquetFile(_path(night, name)) as file:
-        for group in range(file.num_row_groups):
-            keys = file.read_row_group(group, ["user_key"]).column("user_key")
-            place = np.asarray(pc.fill_null(pc.index_in(keys, users), -1))
-            if (place < 0).all():
-                continue
-            items = file.read_row_group(group, ["items"]).column("items").combine_chunks().flatten().to_numpy()
-            items = items.reshape(len(place), -1)[:, :size]
-            found[place[place >= 0], : items.shape[1]] = items[place >= 0]
+    for keys, (items,) in _blocks(night, name, ("items",)):
+        place = places(keys, users)
+        found[place[place >= 0], : items.shape[1]] = items[place >= 0, :size]
     return found
 
 

@@ -31,6 +31,7 @@ from pipeline.settings import Night
 from pipeline.stages import desk, free_lists, score_recommendations
 from pipeline.stages.response_inputs import ResponseInputs
 from pipeline.stages.scene import Company, Scene
+from pipeline.stages.sorted_keys import rows_of
 from pipeline.tables import placements as table
 from pipeline.warehouse.staging import Staging
 
@@ -56,7 +57,7 @@ def run(night: Night, _item: str | None, recorder: JsonRecorder, progress: desk.
 
 def _placed(slots: "_Slots", progress: desk.Progress) -> Iterator[pa.Table]:
     scene, done = slots.scene, 0
-    for free in free_lists.read(scene.night, score_recommendations.TONIGHT):
+    for free in free_lists.read_bare(scene.night, score_recommendations.TONIGHT):
         company = scene.of(free.users, personal=True)
         liking = _liking(free.items, len(scene.before.ids))
         for surface, count in scene.night.shop.pages.ads.items():
@@ -95,6 +96,12 @@ class _Slots:
         """Contacts of the night's plan."""
         rows = self.staging.read(AD_AUDIENCES.name, [*COLUMNS, "is_planned"])
         return rows.filter(rows.column("is_planned")).select(COLUMNS)
+
+    @cached_property
+    def plans(self) -> dict[str, pa.Table]:
+        """Those of each campaign, by user."""
+        by_user = self.planned.sort_by("user_key")
+        return {one.id: by_user.filter(pc.equal(by_user.column("campaign_id"), one.id)) for one in self.campaigns}
 
     @cached_property
     def names(self) -> dict[str, str]:
@@ -138,7 +145,8 @@ class _Slots:
         scene, users = self.scene, company.users
         has_place = company.who.ads
         if surface in scene.night.shop.pages.surfaces:
-            there = self.layouts.filter(pc.equal(self.layouts.column("surface"), surface))
+            near = rows_of(users, self.layouts, "user_key")
+            there = near.filter(pc.equal(near.column("surface"), surface))
             has_place = has_place & np.asarray(pc.is_in(users, there.column("user_key").combine_chunks()))
         open_to, stood = coherence.eligible(company.facts, surface), self._stood(surface, users)
         found = [self._bids(number, company, liking, open_to, stood) for number in range(len(self.campaigns))]
@@ -168,7 +176,7 @@ class _Slots:
     ) -> Candidates:
         """What a campaign would show to the users of a block that it plans to contact."""
         campaign, users = self.campaigns[number], company.users
-        mine = self.planned.filter(pc.equal(self.planned.column("campaign_id"), campaign.id))
+        mine = rows_of(users, self.plans[campaign.id], "user_key")
         row = _places(mine.column("user_key"), users)
         here, user = row >= 0, row[row >= 0]
         goods = np.sort(campaign.targets)
@@ -180,9 +188,10 @@ class _Slots:
 
     def _picks(self, company: Company, stood: Stood) -> Candidates:
         """The shop's own picks: each user's list of ads, for what campaigns leave."""
-        row = _places(self.own.column("user_key"), company.users)
+        near = rows_of(company.users, self.own, "user_key")
+        row = _places(near.column("user_key"), company.users)
         mine = np.flatnonzero(row >= 0)
-        rows, user = self.own.take(pa.array(mine)), row[mine]
+        rows, user = near.take(pa.array(mine)), row[mine]
         item = _places(rows.column("item_id"), self.scene.before.ids)
         value, none = -np.asarray(rows.column("rank")).astype(float), np.full(len(user), NOTHING)
         known, unsure = np.ones(len(user), bool), np.full(len(user), np.nan)
@@ -190,7 +199,8 @@ class _Slots:
 
     def _stood(self, surface: str, users: pa.Array) -> Stood:
         """What of last night is about a block of users and one surface."""
-        rows = self.last.filter(pc.equal(self.last.column("surface"), surface))
+        near = rows_of(users, self.last, "user_key")
+        rows = near.filter(pc.equal(near.column("surface"), surface))
         row = _places(rows.column("user_key"), users)
         rows, user = rows.filter(pa.array(row >= 0)), row[row >= 0]
         ids = pa.array([one.id for one in self.campaigns], pa.string())

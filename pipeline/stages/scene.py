@@ -24,6 +24,7 @@ from pipeline.stages import consenting, desk, score_cart
 from pipeline.stages.before import Before
 from pipeline.stages.goods import Goods
 from pipeline.stages.ranking_inputs import RankingInputs
+from pipeline.stages.sorted_keys import places
 
 TOP_SHELVES = 3  # a category page is of one of so many
 
@@ -144,19 +145,17 @@ class Scene:
 
     def idle(self, users: pa.Array) -> np.ndarray:
         """Who did nothing since last night's lists: bool [B]."""
-        return ~np.asarray(pc.is_in(users, self.active))
+        return places(users, self.active) < 0
 
     def of(self, users: pa.Array, *, personal: bool) -> "Company":
         """A block of users; of whom nothing may be read nothing is."""
-        rows = np.asarray(pc.fill_null(pc.index_in(users, self.history.users), -1)).astype(np.int64)
-        if not personal:
-            rows = np.full(len(users), -1)
+        rows = places(users, self.history.users) if personal else np.full(len(users), -1)
         pick = sp.csr_matrix(
             (np.ones(int((rows >= 0).sum())), (np.flatnonzero(rows >= 0), rows[rows >= 0])),
             shape=(len(rows), len(self.history.users)),
         )
         tastes, age = (pick @ self.tastes).tocsr(), _wider(pick @ self.history.age, self._gone)
-        ads = np.asarray(pc.is_in(users, self.consents[1])) & personal
+        ads = (places(users, self.consents[1]) >= 0) & personal
         who = Shopper(top_shelves(tastes.toarray(), TOP_SHELVES), (pick @ self.held @ self.lifts).tocsr(), ads)
         idle = self.idle(users) | (rows < 0)
         return Company(
