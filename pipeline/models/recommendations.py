@@ -17,7 +17,7 @@ from pipeline.models import baselines, linear, next_baskets, next_items, scoring
 from pipeline.models.linear import Linear
 from pipeline.models.next_baskets import Baskets
 from pipeline.models.next_items import Habits, Sequences
-from pipeline.models.order import Candidates, Order, blocks, each_block
+from pipeline.models.order import Candidates, Order, each_block
 from pipeline.models.retrieval import Filters
 from pipeline.models.scoring import Scores
 from pipeline.models.ways import Joined, Taste, Ways, candidates
@@ -165,30 +165,32 @@ class Lesson:
     users: np.ndarray
     truth: sp.csr_matrix
 
-    def taught(self, count: int, most: int, seed: int) -> tuple[Candidates, np.ndarray]:
+    def taught(self, count: int, most: int, seed: int, threads: int) -> tuple[Candidates, np.ndarray]:
         """Candidates of at most so many users, and which of them were taken."""
-        some = np.sort(np.random.default_rng(seed).permutation(self.users)[:most])
-        parts, hits = [], []
-        for block in blocks(some):
+
+        def met(block: np.ndarray) -> tuple[Candidates, np.ndarray]:
             found = candidates(self.known.ways, block, count)
             hit = np.asarray(self.truth[found.user, self.known.columns[found.item]]).ravel()
             useful = np.isin(found.user, found.user[hit])  # who took none of theirs teaches nothing
-            parts.append(found.only(useful))
-            hits.append(hit[useful])
-        return Candidates.joined(parts), np.concatenate(hits)
+            return found.only(useful), hit[useful]
+
+        some = np.sort(np.random.default_rng(seed).permutation(self.users)[:most])
+        parts, hits = zip(*each_block(met, some, threads), strict=True)
+        return Candidates.joined(list(parts)), np.concatenate(hits)
 
 
-def taught(lessons: Iterable[Lesson], count: int, seed: int) -> tuple[Candidates, np.ndarray]:
+def taught(lessons: Iterable[Lesson], count: int, seed: int, threads: int) -> tuple[Candidates, np.ndarray]:
     """What an order is learned from: candidates, and which of them were taken.
 
     Args:
         lessons: weeks, the most telling first; of later ones only as many users are heard as are still wanted.
         count: candidates a way names.
         seed: of the drawing of users.
+        threads: blocks at work at once.
     """
     parts, hits, left, offset = [], [], TAUGHT, 0
     for lesson in lessons:
-        found, hit = lesson.taught(count, left, seed)
+        found, hit = lesson.taught(count, left, seed, threads)
         parts.append(replace(found, user=found.user + offset))
         hits.append(hit)
         left -= min(left, len(lesson.users))

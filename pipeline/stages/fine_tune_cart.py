@@ -28,8 +28,9 @@ def learn(
     taught = _lesson(inputs, cut.tune_end, (cut.tune_end - cut.fit_end).days, model, rows, texts)
     if not len(taught.users):
         return None
-    order = Order.learn(*recommendations.taught([taught], settings.candidates, shop.seed), shop.seed, shop.threads)
-    del taught
+    lesson = recommendations.taught([taught], settings.candidates, shop.seed, shop.threads)
+    order = Order.learn(*lesson, shop.seed, shop.threads)
+    del taught, lesson
     judged = _lesson(inputs, cut.day, shop.holdout_days, model, rows, texts)
     if not len(judged.users):
         return None

@@ -71,7 +71,10 @@ def run(night: Night, recorder: JsonRecorder, progress: desk.Progress) -> dict[s
     )
     shutil.rmtree(folder, ignore_errors=True)
     order = _orders(
-        night, recommendations.taught(_lessons(inputs, model, rows, texts), settings.candidates, night.shop.seed)
+        night,
+        recommendations.taught(
+            _lessons(inputs, model, rows, texts), settings.candidates, night.shop.seed, night.shop.threads
+        ),
     )
     note_json(recorder, "fusion", {"weights": order.shares()})
     cart = fine_tune_cart.learn(inputs, model, rows, texts, recorder)

@@ -26,7 +26,7 @@ def bought(known: Knowledge) -> sp.csr_matrix:
 
 @pytest.fixture
 def order(known: Knowledge, bought: sp.csr_matrix) -> Order:
-    return Order.learn(*taught([Lesson(known, EVERYBODY, bought)], COUNT, 0), 0, 1)
+    return Order.learn(*taught([Lesson(known, EVERYBODY, bought)], COUNT, 0, 1), 0, 1)
 
 
 def test_days_tell_sales_of_late_and_when_a_user_took_an_item(shoppers: History) -> None:
@@ -97,15 +97,15 @@ def test_the_newest_lesson_is_heard_first_and_no_more_users_than_wanted(
     known: Knowledge, bought: sp.csr_matrix, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(recommendations, "TAUGHT", 30)
-    found, hit = Lesson(known, EVERYBODY, bought).taught(COUNT, 30, 0)
+    found, hit = Lesson(known, EVERYBODY, bought).taught(COUNT, 30, 0, 2)
     assert len(np.unique(found.user)) == 30 and hit.sum() == 30
-    one = Order.learn(*taught([Lesson(known, EVERYBODY, bought)], COUNT, 0), 0, 1)
+    one = Order.learn(*taught([Lesson(known, EVERYBODY, bought)], COUNT, 0, 1), 0, 1)
 
     def lessons() -> Iterator[Lesson]:
         yield Lesson(known, EVERYBODY, bought)
         raise AssertionError("nobody is left to hear")
 
-    assert Order.learn(*taught(lessons(), COUNT, 0), 0, 1).as_dict() == one.as_dict()
+    assert Order.learn(*taught(lessons(), COUNT, 0, 1), 0, 1).as_dict() == one.as_dict()
 
 
 def test_each_source_alone_ranks_each_item_once(known: Knowledge) -> None:

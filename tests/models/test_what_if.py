@@ -64,7 +64,7 @@ def known() -> Knowledge:
 def order(known: Knowledge) -> Order:
     most = known.history.weight.toarray()[:, :COLUMNS].argmax(1)
     truth = sp.csr_matrix((np.ones(USERS, bool), (np.arange(USERS), most)), shape=(USERS, ITEMS))
-    return Order.learn(*taught([Lesson(known, np.arange(USERS), truth)], 6, 0), 0, 1)
+    return Order.learn(*taught([Lesson(known, np.arange(USERS), truth)], 6, 0, 1), 0, 1)
 
 
 @pytest.mark.parametrize("once", [False, True])

@@ -67,7 +67,7 @@ def cases() -> list[Case]:
     known = replace(known, read=read)
     row = np.repeat(np.arange(USERS), [len(mine[-1]) for mine in baskets])
     truth = sp.csr_matrix((np.ones(len(row), bool), (row, [i for mine in baskets for i in mine[-1]])), (USERS, ITEMS))
-    order = Order.learn(*taught([Lesson(known, np.arange(USERS), truth)], 12, 0), 0, 1)
+    order = Order.learn(*taught([Lesson(known, np.arange(USERS), truth)], 12, 0, 1), 0, 1)
     return [Case(known, states, order, user, 12) for user in range(USERS)]
 
 
