@@ -12,6 +12,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import ibis.expr.types as ir
+import psutil
 import pyarrow as pa
 from ibis import util
 
@@ -22,11 +23,8 @@ if TYPE_CHECKING:
 
 Batches = Iterator[pa.RecordBatch]
 ALWAYS = {"spark.sql.session.timeZone": "UTC", "spark.ui.showConsoleProgress": "false"}
-HERE = {
-    "spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1", "spark.ui.enabled": "false",
-    # One process holds all that is at work, and hands over whole tables; Spark's own bound is 1 GB for each.
-    "spark.driver.memory": "6g", "spark.driver.maxResultSize": "4g",
-}  # fmt: skip
+HERE = {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1", "spark.ui.enabled": "false"}
+MIB = 2**20
 
 
 def session(threads: int) -> "SparkSession":
@@ -48,7 +46,11 @@ def session(threads: int) -> "SparkSession":
     if master := os.environ.get("SHOPKEEL_SPARK_MASTER"):
         builder = builder.master(master)
     elif "SPARK_CONF_DIR" not in os.environ:
-        builder = builder.master(f"local[{threads}]").config(map=HERE | {"spark.sql.shuffle.partitions": str(threads)})
+        # One process does all the work and hands over whole tables; Spark's own bounds are a gibibyte for each.
+        half = f"{psutil.virtual_memory().total // 2 // MIB}m"
+        room = {"spark.driver.memory": half, "spark.driver.maxResultSize": half}
+        builder = builder.master(f"local[{threads}]").config(map=HERE | room)
+        builder = builder.config("spark.sql.shuffle.partitions", str(threads))
     return builder.config(map=ALWAYS).getOrCreate()
 
 
