@@ -63,6 +63,7 @@ class Sequential(torch.nn.Module):
                 n_embd=width,
                 n_layer=settings.layers,
                 n_head=settings.heads,
+                activation_function="gelu_pytorch_tanh",  # GPT-2's own function, as one step
                 resid_pdrop=DROPOUT,
                 embd_pdrop=DROPOUT,
                 attn_pdrop=DROPOUT,
@@ -81,7 +82,10 @@ class Sequential(torch.nn.Module):
 
         The sum of all items read so far is added, scaled by a learned weight: a direct path for repeat purchases.
         """
-        read = self.items(rows, texts)
+        return self.after(self.items(rows, texts))
+
+    def after(self, read: torch.Tensor) -> torch.Tensor:
+        """The same of item vectors [B, L, D]."""
         hidden: torch.Tensor = self.body(inputs_embeds=read, use_cache=False).last_hidden_state
         count = torch.arange(1, read.shape[1] + 1, device=read.device, dtype=read.dtype).sqrt()
         return hidden + self.habit * read.cumsum(1) / count[None, :, None]
@@ -267,22 +271,26 @@ def train(
 
 @torch.inference_mode()
 def user_states(
-    model: Sequential, lines: Lines, rows: np.ndarray, texts: np.ndarray, length: int, block: int = 256
+    model: Sequential, lines: Lines, rows: np.ndarray, texts: np.ndarray, length: int, block: int = 128
 ) -> np.ndarray:
-    """State after each user's last purchase, zeros for who bought nothing: float32 [U, D]."""
+    """State after each user's last purchase, zeros for who bought nothing: float32 [U, D].
+
+    Users of like length are read together, so that little is padded.
+    """
     device = harness.device()
     model.to(device).eval()
     out = np.zeros((len(lines), model.item.embedding_dim), np.float32)
-    buyers = np.flatnonzero(np.diff(lines.start) > 0)
-    for start in range(0, len(buyers), block):
-        users = buyers[start : start + block]
-        latest = [lines.item[lines.start[u] : lines.start[u + 1]][-length:] for u in users]
-        read = padded(latest)
-        seen = torch.from_numpy(np.where(read >= 0, rows[read], 0)).to(device)
-        text = torch.from_numpy(texts[np.maximum(read, 0)] * (read >= 0)[..., None].astype(np.float32)).to(device)
-        states = model.states(seen, text)
-        last = torch.tensor([len(line) - 1 for line in latest], device=device)
-        out[users] = states[torch.arange(len(latest), device=device), last].float().cpu().numpy()
+    ends, sizes = lines.start[1:], np.minimum(np.diff(lines.start), length)
+    order = np.argsort(sizes, kind="stable")[np.count_nonzero(sizes == 0) :]
+    taken = np.unique(lines.item)
+    some = (torch.from_numpy(one[taken]).to(device) for one in (rows, texts))
+    vectors = torch.nn.functional.pad(model.items(*some), (0, 0, 0, 1))  # the last one, of no item, is what pads
+    for start in range(0, len(order), block):
+        users = order[start : start + block]
+        read = padded([np.searchsorted(taken, lines.item[ends[u] - sizes[u] : ends[u]]) for u in users])
+        states = model.after(vectors[torch.from_numpy(read).to(device)])
+        last = torch.from_numpy(sizes[users] - 1).to(device)
+        out[users] = states[torch.arange(len(users), device=device), last].float().cpu().numpy()
     return out
 
 
