@@ -17,6 +17,7 @@ import numpy as np
 
 SPLITS = 62  # of a tree at most: what a row passes is a whole number
 PLACES, SPREAD = 12, np.uint64(0x9E3779B97F4A7C15)  # bits of a place; 2^64 over the golden ratio (Knuth 1973)
+NODES = 8  # at once: loops of a known length are unrolled
 AT_ONCE = 1024  # rows whose features stay near while all trees pass over them
 
 Step = tuple[int, int, bool, float]  # of a path: split, its feature, whether it goes left, share of the data that does
@@ -26,19 +27,19 @@ Path = tuple[float, tuple[Step, ...]]  # value of a leaf, and the way there
 class Trees(NamedTuple):
     """Trees as arrays, each one's part behind that of the one before.
 
-    Shapes: T trees, S splits, L leaves, E features of paths, K features of trees, Q nodes.
+    Shapes: T trees, S splits, L leaves, E features of paths, K features of trees; B times NODES nodes.
 
     Attributes:
         splits, leaves, knows: int [T + 1] where each tree's splits, leaves and features begin.
         feature: int [S] of a split.
         most: float32 [S] up to which a row passes it.
         passes_unknown: bool [S] a row passes it without a value.
-        value: float64 [L, Q] of a leaf, times the weights of the nodes.
+        value: float64 [B, L, NODES] of a leaf, times the weights of the nodes.
         path: int [L + 1] where the features of each leaf's path begin.
         asked: int [E] place of a feature among its tree's.
         passed, failed: int64 [E] by bits, which of the splits on that feature have to be passed, and which not.
-        factor: float64 [E, 2, Q] of the leaf's value by nodes, for rows that stray there, and for rows that do not.
-        adds: float64 [E, 2, Q] what its coming adds, as a share of that product.
+        factor: float64 [B, E, 2, NODES] of the leaf's value by nodes, for rows that stray there, and for rows that do not.
+        adds: float64 [B, E, 2, NODES] what its coming adds, as a share of that product.
         features: int [K] the tree's features.
     """
 
@@ -74,15 +75,14 @@ class Trees(NamedTuple):
         features = [sorted({one["split_feature"] for one in tree}) for tree in splits]
         merged = [[_merged(steps) for _value, steps in tree] for tree in paths]
         longest = max((len(one) for tree in merged for one in tree), default=0)
-        node, weight = np.polynomial.legendre.leggauss(max(-(-longest // 2), 1))
-        node, weight = (node + 1) / 2, weight / 2
+        node, weight = _nodes(longest)
         asked = [
             names.index(one) for names, tree in zip(features, merged, strict=True) for path in tree for one in path
         ]
         rows = [one for tree in merged for path in tree for one in path.values()]
         share = np.array([one[2] for one in rows]).reshape(-1, 1, 1)
         there = np.array([0.0, 1.0]).reshape(1, 2, 1)
-        factor = node * there + (1 - node) * share
+        factor = node[:, None, None, :] * there + (1 - node[:, None, None, :]) * share
         flat = [one for tree in splits for one in tree]
         return cls(
             splits=_starts(splits),
@@ -91,7 +91,7 @@ class Trees(NamedTuple):
             feature=np.array([one["split_feature"] for one in flat], np.int64),
             most=_down(np.array([one["threshold"] for one in flat], np.float64)),
             passes_unknown=np.array([_passes_unknown(one) for one in flat], bool),
-            value=np.array([value for tree in paths for value, _steps in tree]).reshape(-1, 1) * weight,
+            value=np.array([value for tree in paths for value, _steps in tree])[:, None] * weight[:, None, :],
             path=_starts([path for tree in merged for path in tree]),
             asked=np.array(asked, np.int64),
             passed=np.array([one[0] for one in rows], np.int64),
@@ -142,7 +142,8 @@ def _add(columns: np.ndarray, trees: Trees, ways: np.ndarray, shares: np.ndarray
 @numba.njit(nogil=True)
 def _passed(columns: np.ndarray, trees: Trees, tree: int, way: np.ndarray) -> None:
     """Which splits of a tree each row passes: bits of int64 [N]."""
-    way[:] = 0
+    for row in range(len(way)):
+        way[row] = 0
     for split in range(trees.splits[tree], trees.splits[tree + 1]):
         column, most, bit = columns[trees.feature[split]], trees.most[split], split - trees.splits[tree]
         unknown = trees.passes_unknown[split]
@@ -154,22 +155,32 @@ def _passed(columns: np.ndarray, trees: Trees, tree: int, way: np.ndarray) -> No
 @numba.njit(nogil=True, fastmath={"contract", "reassoc"})
 def _shared(way: int, trees: Trees, tree: int, own: np.ndarray) -> None:
     """The features' shares in one tree of rows that pass it in one way."""
-    own[:] = 0
-    nodes = trees.value.shape[1]
-    product, there = np.empty(nodes), np.empty(SPLITS, np.int64)
+    for at in range(len(own)):  # an assignment of slices takes seconds to compile
+        own[at] = 0.0
+    product, there = np.empty(NODES), np.empty(SPLITS, np.int64)
     for leaf in range(trees.leaves[tree], trees.leaves[tree + 1]):
         first, end = trees.path[leaf], trees.path[leaf + 1]
-        product[:] = trees.value[leaf]
         for one in range(first, end):
             there[one - first] = (way & trees.passed[one]) == trees.passed[one] and (way & trees.failed[one]) == 0
-            factor = trees.factor[one, there[one - first]]
-            for node in range(nodes):
-                product[node] *= factor[node]
-        for one in range(first, end):
-            adds, total = trees.adds[one, there[one - first]], 0.0
-            for node in range(nodes):
-                total += product[node] * adds[node]
-            own[trees.asked[one]] += total
+        for block in range(len(trees.value)):
+            for node in range(NODES):
+                product[node] = trees.value[block, leaf, node]
+            for one in range(first, end):
+                for node in range(NODES):
+                    product[node] *= trees.factor[block, one, there[one - first], node]
+            for one in range(first, end):
+                total = 0.0
+                for node in range(NODES):
+                    total += product[node] * trees.adds[block, one, there[one - first], node]
+                own[trees.asked[one]] += total
+
+
+def _nodes(features: int) -> tuple[np.ndarray, np.ndarray]:
+    """Nodes in [0, 1] and their weights [B, NODES] that are exact for paths of so many features; weights of 0 pad."""
+    count = max(-(-features // 2), 1)
+    node, weight = np.polynomial.legendre.leggauss(count)
+    more = -count % NODES
+    return np.pad((node + 1) / 2, (0, more)).reshape(-1, NODES), np.pad(weight / 2, (0, more)).reshape(-1, NODES)
 
 
 def _splits(node: Mapping[str, Any]) -> list[Mapping[str, Any]]:
