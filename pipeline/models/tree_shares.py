@@ -38,7 +38,7 @@ class Trees(NamedTuple):
         path: int [L + 1] where the features of each leaf's path begin.
         asked: int [E] place of a feature among its tree's.
         passed, failed: int64 [E] by bits, which of the splits on that feature have to be passed, and which not.
-        factor: float64 [B, E, 2, NODES] of the leaf's value by nodes, for rows that stray there, and for rows that do not.
+        factor: float64 [B, E, 2, NODES] of the leaf's value by nodes, for rows that stray there, and for others.
         adds: float64 [B, E, 2, NODES] what its coming adds, as a share of that product.
         features: int [K] the tree's features.
     """
