@@ -9,6 +9,7 @@ few nodes of Gauss and Legendre give exactly. Not here: which trees there are, a
 """
 
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import lightgbm
@@ -103,22 +104,27 @@ class Trees(NamedTuple):
 
 
 class TreeShares:
-    """A model's features and what they add to its scores; remembers what it has worked out."""
+    """A model's features and what they add to its scores; each of some threads remembers what it has worked out."""
 
-    def __init__(self, model: lightgbm.Booster) -> None:
+    def __init__(self, model: lightgbm.Booster, threads: int) -> None:
         """Read the model's trees."""
         self.columns = [str(name) for name in model.feature_name()]
         self._trees = Trees.of(model)
-        self._ways = np.full((len(self._trees.knows) - 1, 1 << PLACES), -1)
-        self._shares = np.empty(len(self._trees.features) << PLACES)
+        ways, size = (len(self._trees.knows) - 1, 1 << PLACES), len(self._trees.features) << PLACES
+        self._known = [(np.full(ways, -1), np.empty(size)) for _thread in range(threads)]
 
     def contributions(self, features: np.ndarray) -> np.ndarray:
         """Each feature's share of the score, float64 [N, F], of rows float32 [N, F]."""
         found = np.zeros(features.shape)
+        bounds = np.linspace(0, len(features), len(self._known) + 1).astype(int)
+        with ThreadPoolExecutor(len(self._known)) as pool:
+            list(pool.map(self._find, self._known, *(np.split(one, bounds[1:-1]) for one in (features, found))))
+        return found
+
+    def _find(self, known: tuple[np.ndarray, np.ndarray], features: np.ndarray, found: np.ndarray) -> None:
         for start in range(0, len(features), AT_ONCE):
             rows = slice(start, start + AT_ONCE)
-            _add(np.ascontiguousarray(features[rows].T), self._trees, self._ways, self._shares, found[rows])
-        return found
+            _add(np.ascontiguousarray(features[rows].T), self._trees, *known, found[rows])
 
 
 @numba.njit(nogil=True)

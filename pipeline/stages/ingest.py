@@ -57,10 +57,12 @@ def run(night: Night, _item: str | None, recorder: JsonRecorder, progress: desk.
 
 
 def _new_rows(night: Night, feed: str, since: Any) -> pa.Table | None:
+    """What arrived since a day, in the columns that are judged."""
     folders = partitions.days(night.feeds, feed, night.day, since)
     if not folders:
         return None
-    return pa.concat_tables([partitions.read_rows(folder) for folder in folders])
+    judged = sorted(gates.columns_of(gates.load_suite(f"feed_{feed}")["expectations"]))
+    return pa.concat_tables([partitions.read_rows(folder, judged or None) for folder in folders])
 
 
 def _note_counts(night: Night, recorder: JsonRecorder, since: Any) -> dict[str, dict[str, int]]:

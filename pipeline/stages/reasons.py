@@ -38,7 +38,8 @@ class Reasons:
         _model, _rows, texts, order = open_version(inputs.night, inputs, version)
         known = inputs.counted(scene.history, texts, listed_tonight=True)
         shelves = explain.shelf_names(inputs.catalogue.column("category"))
-        return cls(scene, explain.Words(known, TreeShares(order.model), titles, shelves, texts=texts), titles)
+        shares = TreeShares(order.model, inputs.night.shop.threads)
+        return cls(scene, explain.Words(known, shares, titles, shelves, texts=texts), titles)
 
     def of_lists(self, company: Company, free: Free, shown: Iterable[np.ndarray]) -> list[np.ndarray]:
         """Object [B, K] of each of several lists int [B, K] drawn from one ranking."""

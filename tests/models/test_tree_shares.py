@@ -35,10 +35,12 @@ def theirs(model: lightgbm.Booster, rows: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize(("leaves", "features"), [(31, 6), (63, 2), (4, 6), (2, 2)])
 def test_shares_are_those_of_tree_shap(leaves: int, features: int) -> None:
     model, rows = learned(leaves=leaves, features=features), asked(2500, features)  # more rows than are seen at once
-    shares = TreeShares(lightgbm.Booster(model_str=model.model_to_string()))
+    shares = TreeShares(lightgbm.Booster(model_str=model.model_to_string()), threads=3)
     assert shares.columns == model.feature_name()
     np.testing.assert_allclose(shares.contributions(rows), theirs(model, rows), atol=1e-12)
     np.testing.assert_allclose(shares.contributions(rows[::-1]), theirs(model, rows)[::-1], atol=1e-12)
+    np.testing.assert_array_equal(shares.contributions(rows), TreeShares(model, threads=1).contributions(rows))
+    assert shares.contributions(rows[:0]).shape == (0, features) and shares.contributions(rows[:1]).any()
 
 
 def test_a_row_at_a_threshold_and_a_row_without_a_value_pass_as_they_do_in_the_model() -> None:
@@ -50,7 +52,7 @@ def test_a_row_at_a_threshold_and_a_row_without_a_value_pass_as_they_do_in_the_m
     at = np.concatenate([near, np.nextafter(near, np.float32(9)), np.nextafter(near, np.float32(-9))])
     rows[np.arange(len(rows)), np.tile(cuts[:, 0].astype(int), 3)] = at
     rows = np.concatenate([rows, np.where(np.eye(6, dtype=bool), np.float32(np.nan), rows[:1])])
-    np.testing.assert_allclose(TreeShares(model).contributions(rows), theirs(model, rows), atol=1e-12)
+    np.testing.assert_allclose(TreeShares(model, 1).contributions(rows), theirs(model, rows), atol=1e-12)
 
 
 def _cuts(node: dict[str, object]) -> np.ndarray:
@@ -68,7 +70,7 @@ def test_unknown_values_that_training_saw_go_where_they_went() -> None:
     rows[hit & (rng.random(2000) < 0.5), 1] = np.nan
     given = {"objective": "binary", "num_threads": 1, "verbosity": -1}
     model = lightgbm.train(given, lightgbm.Dataset(rows, hit.astype(np.int8)), num_boost_round=4)
-    np.testing.assert_allclose(TreeShares(model).contributions(rows), theirs(model, rows), atol=1e-12)
+    np.testing.assert_allclose(TreeShares(model, 1).contributions(rows), theirs(model, rows), atol=1e-12)
 
 
 def test_shares_are_means_over_all_orders_of_what_a_feature_adds() -> None:
@@ -86,7 +88,7 @@ def test_shares_are_means_over_all_orders_of_what_a_feature_adds() -> None:
         return sum(n * expected(one, row, there) for n, one in zip(counts, sides, strict=True)) / sum(counts)  # type: ignore
 
     rows, orders = asked(6, 3), list(permutations(range(3)))
-    for row, shares in zip(rows, TreeShares(model).contributions(rows), strict=True):
+    for row, shares in zip(rows, TreeShares(model, 1).contributions(rows), strict=True):
         for feature in range(3):
             before = [set(order[: order.index(feature)]) for order in orders]
             gains = [expected(root, row, {*there, feature}) - expected(root, row, there) for there in before]
@@ -96,7 +98,7 @@ def test_shares_are_means_over_all_orders_of_what_a_feature_adds() -> None:
 def test_what_is_forgotten_is_worked_out_again() -> None:
     """More ways of passing one tree than are remembered, twice over."""
     model = learned(rounds=1, leaves=63, features=6, min_data_in_leaf=5)
-    shares, rows = TreeShares(model), np.random.default_rng(2).normal(size=(4 << PLACES, 6)).astype(np.float32)
+    shares, rows = TreeShares(model, 1), np.random.default_rng(2).normal(size=(4 << PLACES, 6)).astype(np.float32)
     again = [shares.contributions(rows), shares.contributions(rows)]
     np.testing.assert_array_equal(*again)
     np.testing.assert_allclose(again[0][::97], theirs(model, rows[::97]), atol=1e-12)
@@ -106,14 +108,14 @@ def test_a_model_without_splits_shares_out_nothing() -> None:
     rows = np.zeros((50, 2), np.float32)
     data = lightgbm.Dataset(rows, np.r_[np.ones(25), np.zeros(25)])
     model = lightgbm.train({"objective": "binary", "verbosity": -1, "num_threads": 1}, data, num_boost_round=2)
-    assert not TreeShares(model).contributions(rows).any()
+    assert not TreeShares(model, 1).contributions(rows).any()
 
 
 def test_trees_that_cannot_be_explained_are_refused() -> None:
     with pytest.raises(ValueError, match=f"{SPLITS} at most"):
-        TreeShares(learned(rounds=1, leaves=SPLITS + 30, min_data_in_leaf=1))
+        TreeShares(learned(rounds=1, leaves=SPLITS + 30, min_data_in_leaf=1), 1)
     rows = np.tile(np.arange(4.0), 100)[:, None]
     data = lightgbm.Dataset(rows, rows[:, 0] == 2, categorical_feature=[0])
     model = lightgbm.train({"objective": "binary", "verbosity": -1, "num_threads": 1}, data, num_boost_round=1)
     with pytest.raises(ValueError, match="==: only sizes"):
-        TreeShares(model)
+        TreeShares(model, 1)
