@@ -37,12 +37,13 @@ class Goods:
             night: whose.
             shelves: category by which each item of the catalogue is compared.
         """
-        bought = desk.read(night, desk.LINES).group_by("item_id").aggregate([("ds", "min")]).to_pandas()
-        known = desk.catalogue(night).append_column("shelf", shelves).filter(pc.field("is_recommendable"))
-        goods = known.select(["item_id", "brand", "shelf", "price_cents", "buyers_recent"]).to_pandas()
-        goods = goods.rename(columns={"buyers_recent": "merit"}).merge(
-            bought.rename(columns={"ds_min": "first_on"}), on="item_id", how="left"
-        )
+        catalogue, timeline = desk.catalogue(night), desk.timeline(night)
+        first = np.full(len(catalogue), np.datetime64("NaT"), timeline.day.dtype)
+        np.fmin.at(first, timeline.item, timeline.day)
+        known = catalogue.append_column("shelf", shelves).append_column("first_on", pa.array(first))
+        known = known.filter(pc.field("is_recommendable"))
+        goods = known.select(["item_id", "brand", "shelf", "price_cents", "buyers_recent", "first_on"]).to_pandas()
+        goods = goods.rename(columns={"buyers_recent": "merit"})
         before = desk.parent(night)
         last = before.table(ITEM_EXPOSURE.name) if before and ITEM_EXPOSURE.name in before.manifest.tables else None
         groups = exposure.grouped(goods, night.day, night.shop.first_day)
