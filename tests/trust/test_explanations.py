@@ -16,6 +16,7 @@ from pipeline.models import recommendations, sequential, what_if
 from pipeline.models.audiences import ResponseModel
 from pipeline.models.order import Order
 from pipeline.models.recommendations import Lesson, taught
+from pipeline.models.tree_shares import TreeShares
 from pipeline.models.ways import Taste
 from pipeline.models.what_if import Case
 from tests.models.conftest import make_history
@@ -137,19 +138,20 @@ def expected(tree: dict[str, Any], row: np.ndarray, known: frozenset[int]) -> fl
 
 def test_features_of_an_order_get_what_their_trees_expect(trust: Trust) -> None:
     draw = np.random.default_rng(3)
-    table = draw.normal(size=(400, 5))
+    table = draw.normal(size=(400, 5)).astype(np.float32)
     hit = (table[:, 0] * table[:, 1] + table[:, 2] > 0).astype(int)
     settings = {"objective": "binary", "num_leaves": 8, "min_data_in_leaf": 10, "verbosity": -1, "num_threads": 1}
     order = Order(lightgbm.train(settings, lightgbm.Dataset(table, hit), num_boost_round=6))
     trees = [one["tree_structure"] for one in order.model.dump_model()["tree_info"]]
-    errors = []
+    nightly, errors = TreeShares(order.model, threads=1), []
     for row in table[: counts(4, 40)]:
 
         def game(who: np.ndarray, row: np.ndarray = row) -> np.ndarray:
             known = [frozenset(np.flatnonzero(one).tolist()) for one in who]
             return np.array([sum(expected(tree, row, one) for tree in trees) for one in known])
 
-        errors.append(np.abs(order.contributions(row[None, :])[0] - shapley.exact(game, 5).values).max())
+        truth = shapley.exact(game, 5).values
+        errors += [np.abs(one.contributions(row[None, :])[0] - truth).max() for one in (order, nightly)]
     trust.at_most("TreeSHAP of a list's features, largest error", max(errors), 1e-9, tried=len(errors),
                   note="beside the trees' own expectations under all 32 sets")  # fmt: skip
 
