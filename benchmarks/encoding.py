@@ -1,7 +1,8 @@
 """Reading texts beside Sentence-Transformers' default, and with what was read before.
 
 `python -m benchmarks.encoding [texts]`; needs `pip install --no-deps sentence-transformers`. Texts are halves of
-reviews of fine foods; what eight bits lose is told by how many find their other half among their ten nearest.
+reviews of fine foods; what eight bits lose is told by how many find their other half among their ten nearest. What the
+matrix products of the layers take alone, of as many tokens, is where each way ends.
 """
 
 import sys
@@ -16,7 +17,9 @@ from sentence_transformers.sentence_transformer.modules import Normalize, Poolin
 
 from benchmarks.side_by_side import measure
 from pipeline.learning import checkpoints, eight_bits, harness
+from pipeline.learning.eight_bits import EightBitLinear
 from pipeline.metrics import intervals
+from pipeline.models import batching
 from pipeline.models.encoder import EmbeddingCache, Encoder, partner_hits
 from pipeline.settings import home
 
@@ -30,6 +33,21 @@ def _halves(count: int) -> list[str]:
     return [" ".join(half) for one in some for half in (one[: len(one) // 2], one[len(one) // 2 :])]
 
 
+def _products(encoder: Encoder, tokens: int) -> None:
+    """Multiply as many rows as there are tokens, a batch at a time, by every matrix of the encoder's layers."""
+    for layer in encoder.body.encoder.modules():
+        if isinstance(layer, EightBitLinear):
+            rows = torch.ones(batching.TOKENS, len(layer.weight), dtype=torch.int8)
+            product, weight = torch._int_mm, layer.weight
+        elif isinstance(layer, torch.nn.Linear):
+            rows = torch.ones(batching.TOKENS, layer.in_features)
+            product, weight = torch.mm, layer.weight.detach().T
+        else:
+            continue
+        for start in range(0, tokens, batching.TOKENS):
+            product(rows[: tokens - start], weight)
+
+
 def main(count: int) -> None:
     """Compare vectors, then rankings, then time each way."""
     harness.settle(0, THREADS)
@@ -40,6 +58,7 @@ def main(count: int) -> None:
     body = Transformer(str(folder), max_seq_length=TOKENS)
     peer = SentenceTransformer(modules=[body, Pooling(body.get_embedding_dimension()), Normalize()], device="cpu")
 
+    tokens = sum(map(len, exact.tokenizer(texts, truncation=True, max_length=TOKENS)["input_ids"]))
     vectors = exact.encode(texts)
     assert (vectors[:CHECKED] * peer.encode(texts[:CHECKED], show_progress_bar=False)).sum(1).min() > 0.9999
     rounded = quick.encode(texts)
@@ -53,6 +72,7 @@ def main(count: int) -> None:
         "recall_lost_low": -high / float(hits.mean()),
         "recall_lost_high": -low / float(hits.mean()),
         "pairs": len(pairs),
+        "tokens": tokens,
     }
     hashes = [f"{place:064d}" for place in range(len(texts))]
     known = np.random.default_rng(0).random(len(texts)) >= CHANGED
@@ -75,6 +95,8 @@ def main(count: int) -> None:
             "ours, float32": lambda: exact.encode(texts),
             "sentence-transformers": lambda: peer.encode(texts, show_progress_bar=False),
             "ours, float32, 5 % changed": again,
+            "products alone, int8": lambda: _products(quick, tokens),
+            "products alone, float32": lambda: _products(exact, tokens),
         }
         medians = measure("encoding", ways, texts=len(texts), changed=float(1 - known.mean()), **facts)
     for way, seconds in medians.items():

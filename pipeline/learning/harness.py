@@ -50,6 +50,7 @@ def settle(seed: int, threads: int) -> None:
     threadpool_limits(threads)
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.utils.deterministic.fill_uninitialized_memory = False  # nothing reads what it has not written
     logging.set_verbosity_error()
     logging.disable_progress_bar()
 

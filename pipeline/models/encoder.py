@@ -15,13 +15,13 @@ import torch
 from transformers import AutoModel, AutoTokenizer
 
 from pipeline.learning import champions, eight_bits, harness
+from pipeline.models.batching import AT_ONCE, batches, padded
 from pipeline.record import Recorder
 from pipeline.settings import EncoderSettings, Precision
 from pipeline.warehouse import durable
 from pipeline.warehouse.failpoints import Step
 
 TEMPERATURE = 0.05
-ENCODE_BATCH = 128
 
 
 class Encoder(torch.nn.Module):
@@ -78,15 +78,17 @@ class Encoder(torch.nn.Module):
 
     @torch.inference_mode()
     def encode(self, texts: Sequence[str]) -> np.ndarray:
-        """Unit vectors float32 [N, H]; texts are batched by length so that little is padded."""
+        """Unit vectors float32 [N, H]; texts are read in batches of like length."""
         device = harness.device()
         self.to(device).eval()
-        order = sorted(range(len(texts)), key=lambda i: (len(texts[i]), i))
         out = np.zeros((len(texts), self.body.config.hidden_size), np.float32)
-        for start in range(0, len(order), ENCODE_BATCH):
-            rows = order[start : start + ENCODE_BATCH]
-            tokens = {name: value.to(device) for name, value in self.tokens([texts[i] for i in rows]).items()}
-            out[rows] = self.vectors(tokens).float().cpu().numpy()
+        for start in range(0, len(texts), AT_ONCE):
+            some, part = list(texts[start : start + AT_ONCE]), out[start : start + AT_ONCE]
+            rows = self.tokenizer(some, truncation=True, max_length=self.max_tokens)["input_ids"]
+            for places in batches([len(row) for row in rows]):
+                tokens = padded([rows[place] for place in places], self.tokenizer.pad_token_id)
+                read = self.vectors({name: value.to(device) for name, value in tokens.items()})
+                part[places] = read.float().cpu().numpy()
         return out
 
     def save(self, folder: Path) -> None:

@@ -21,13 +21,13 @@ from pipeline.learning import forms, harness, robustness
 from pipeline.learning.adapters import RATES, attach, merge
 from pipeline.learning.compression import quantise
 from pipeline.learning.forms import Form
+from pipeline.models.batching import batches, padded
 from pipeline.models.encoder import mean, pooled
 from pipeline.models.word_counts import linear
 from pipeline.record import Recorder
 from pipeline.settings import Training
 
 WEIGHTS = "encoder.safetensors"
-BATCH = 64
 TAIL = 0.25  # of the tokens of a text too long are its last: opinions stand at both ends (Sun et al. 2019)
 DROPOUT = 0.1
 EPOCHS, WARM_EPOCHS = 2, 1
@@ -128,13 +128,7 @@ class TextClassifier(torch.nn.Module):
 
     def padded(self, rows: Sequence[Sequence[int]]) -> dict[str, torch.Tensor]:
         """Ids and mask of tokenised texts, padded to the longest."""
-        longest = max(len(row) for row in rows)
-        ids = torch.full((len(rows), longest), self.tokenizer.pad_token_id, dtype=torch.long)
-        mask = torch.zeros_like(ids)
-        for place, row in enumerate(rows):
-            ids[place, : len(row)] = torch.tensor(row)
-            mask[place, : len(row)] = 1
-        return {"input_ids": ids, "attention_mask": mask}
+        return padded(rows, self.tokenizer.pad_token_id)
 
     def forward(
         self, tokens: dict[str, torch.Tensor], truth: torch.Tensor, return_loss: bool = True
@@ -224,12 +218,6 @@ class Labelled:
     def only(self, places: np.ndarray) -> "Labelled":
         """Some of them."""
         return Labelled([self.texts[place] for place in places], self.truth[places])
-
-
-def batches(lengths: Sequence[int]) -> list[list[int]]:
-    """Places of BATCH texts each, shortest first, so that little is padded."""
-    order = sorted(range(len(lengths)), key=lambda place: (lengths[place], place))
-    return [order[start : start + BATCH] for start in range(0, len(order), BATCH)]
 
 
 def effort(tokens: int, layers: int, trained: int) -> int:

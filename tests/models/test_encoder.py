@@ -46,6 +46,12 @@ def test_a_text_has_one_vector_whatever_stands_beside_it(encoder):
     assert np.array_equal(together, encoder.encode(TEXTS))
 
 
+def test_texts_that_are_tokenised_apart_stay_in_their_order(encoder, monkeypatch):
+    together = encoder.encode(TEXTS)
+    monkeypatch.setattr(encoders, "AT_ONCE", 3)
+    assert np.allclose(encoder.encode(TEXTS), together, atol=1e-5)
+
+
 def test_texts_past_the_limit_are_cut(encoder):
     words = " ".join(["milk"] * 40)
     assert np.allclose(*encoder.encode([words, words + " and a pizza"]), atol=1e-6)
