@@ -35,9 +35,11 @@ class EightBitLinear(torch.nn.Module):
     def forward(self, given: torch.Tensor) -> torch.Tensor:
         """Outputs [..., N] of inputs [..., K]."""
         rows = given.reshape(-1, given.shape[-1])
-        size = rows.abs().amax(1, keepdim=True).clamp(min=TINY) / LARGEST
-        sums = torch._int_mm((rows / size).round_().to(torch.int8), self.weight)
-        return torch.addcmul(self.bias, sums.mul(self.scale), size).view(*given.shape[:-1], -1)
+        largest = torch.maximum(rows.amax(1, keepdim=True), rows.amin(1, keepdim=True).neg_())
+        size = largest.clamp_(min=TINY).div_(LARGEST)
+        # In place where it can be: beside such products a pass over fresh memory is dear.
+        out = torch._int_mm((rows / size).round_().to(torch.int8), self.weight).float().mul_(self.scale)
+        return torch.addcmul(self.bias, out, size, out=out).view(*given.shape[:-1], -1)
 
 
 def rounded(model: Model) -> Model:
