@@ -10,7 +10,8 @@ import pyarrow as pa
 from pipeline.models.order import part_of
 from pipeline.models.pairs import exact
 from pipeline.models.recommendations import Knowledge, Lists
-from pipeline.models.sparse_rows import best, entries, heaviest, values
+from pipeline.models.scoring import strongest
+from pipeline.models.sparse_rows import best, entries, values
 
 # What speaks for an item, by the part of the model; the rest (`user`) is the same for all of a user's items.
 GROUPS = {
@@ -210,7 +211,7 @@ class Words:
         if self.texts is None:
             return np.full(len(item), -1)
         some, own = np.unique(user, return_inverse=True)
-        place, source, weight = entries(heaviest(self.known.taken[some], HEAVY)[own])
+        place, source, weight = entries(strongest(self.known.taken[some], HEAVY)[own])
         mine = self.known.columns[source]
         near = exact(self.texts, self.texts, mine, item[place])
         return best(place, mine, np.where(mine == item[place], 0, weight * near), len(item))

@@ -1,7 +1,7 @@
-"""Rows of sparse matrices entry by entry: who has what, the heaviest of it, and the best of each place.
+"""Rows of sparse matrices entry by entry: who has what, and the best of each place.
 
 Rows of a few users are taken before anything is looked up in them: looking up in a matrix of all users passes over all
-of it. Shapes: U rows, N entries.
+of it. Not here: rows of scores (`scoring`). Shapes: U rows, N entries.
 """
 
 import numpy as np
@@ -18,15 +18,6 @@ def values(matrix: sp.csr_matrix, row: np.ndarray, column: np.ndarray) -> np.nda
     some, place = np.unique(row, return_inverse=True)
     # Of no places scipy gives a matrix of another shape.
     return np.asarray(matrix[some][place, column]).ravel() if len(row) else np.zeros(0, matrix.dtype)
-
-
-def heaviest(matrix: sp.csr_matrix, most: int) -> sp.csr_matrix:
-    """The largest values of each row, at most so many, largest first, of equal ones the first."""
-    row, column, value = entries(matrix)
-    order = np.lexsort((-value, row))
-    kept = order[np.arange(len(row)) - matrix.indptr[row] < most]
-    ends = np.minimum(np.diff(matrix.indptr), most).cumsum()
-    return sp.csr_matrix((value[kept], column[kept], np.r_[0, ends]), shape=matrix.shape)
 
 
 def best(place: np.ndarray, item: np.ndarray, worth: np.ndarray, count: int) -> np.ndarray:

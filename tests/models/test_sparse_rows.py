@@ -6,7 +6,7 @@ import scipy.sparse as sp
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.models.sparse_rows import best, entries, heaviest, values
+from pipeline.models.sparse_rows import best, entries, values
 
 
 @st.composite
@@ -14,14 +14,6 @@ def matrices(draw: st.DrawFn) -> sp.csr_matrix:
     shape = draw(st.integers(1, 5)), draw(st.integers(1, 6))
     cells = draw(st.lists(st.integers(0, 3), min_size=shape[0] * shape[1], max_size=shape[0] * shape[1]))
     return sp.csr_matrix(np.array(cells, np.float32).reshape(shape))
-
-
-@given(matrices(), st.integers(1, 4))
-def test_the_heaviest_are_those_of_a_stable_sort(matrix: sp.csr_matrix, most: int) -> None:
-    kept = heaviest(matrix, most)
-    for dense, start, end in zip(matrix.toarray(), kept.indptr[:-1], kept.indptr[1:], strict=True):
-        order = [at for at in np.argsort(-dense, kind="stable") if dense[at]][:most]
-        assert kept.indices[start:end].tolist() == order and kept.data[start:end].tolist() == dense[order].tolist()
 
 
 @given(matrices(), st.data())
@@ -47,4 +39,4 @@ def test_entries_come_row_by_row() -> None:
 @pytest.mark.parametrize("rows", [0, 3])
 def test_of_nobody_there_is_nothing(rows: int) -> None:
     matrix, none = sp.csr_matrix((rows, 4), dtype=np.float32), np.zeros(0, np.int64)
-    assert values(matrix, none, none).shape == (0,) and heaviest(matrix, 2).shape == (rows, 4)
+    assert values(matrix, none, none).shape == (0,)
