@@ -6,8 +6,8 @@ process of its own, which tells what every task took: seconds, processor seconds
 most memory it held. Seconds tell of a busy machine, too; processor seconds hardly do. Figures go to
 build/figures/end_to_end_EVENTS.json; the shops lie in SHOPKEEL_HOME/scale-EVENTS until the next run of that size.
 
-Settings are the grocer's but for training (READ, TRAINING), which is the same for a shop of any size, and for how groups
-of goods have to be shown, since brands are made up: what is asked here is what a night costs, and what grows.
+Settings are the grocer's but for training (READ, TRAINING), which is the same for a shop of any size, and for how
+groups of goods have to be shown, since brands are made up: what is asked here is what a night costs, and what grows.
 """
 
 import json
@@ -130,7 +130,7 @@ def _spare(path: Path) -> None:
     """Give the shop of a settings file the training budgets of this file, and let its brands be shown as it comes."""
     raw = yaml.safe_load(path.read_text(encoding="utf-8"))
     policy = yaml.safe_load((resources.files("pipeline.shops.policies") / "default.yaml").read_text(encoding="utf-8"))
-    policy["audit"]["exposure"] = dict.fromkeys(policy["audit"]["exposure"], [0.0, 1000.0])
+    policy["audit"]["exposure"] = {axis: [0.0, 1000.0] for axis in policy["audit"]["exposure"]}
     raw["policy"] = policy
     for section, steps in TRAINING.items():
         raw[section] |= READ[section] | {"training": raw[section]["training"] | steps}
