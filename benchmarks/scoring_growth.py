@@ -17,7 +17,7 @@ from pipeline.models.next_baskets import Baskets, Ways
 from pipeline.models.order import BLOCK
 from pipeline.models.ways import candidates
 
-SIZES, NAME, COUNT, PARTS, ROUNDS, SEED = (100_000, 300_000, 1_000_000), "scoring_growth", 60, 20, 3, 7
+SIZES, NAME, COUNT, PARTS, ROUNDS, SEED = (100_000, 1_000_000, 10_000_000), "scoring_growth", 60, 20, 3, 7
 
 
 def baskets_of(size: shop_at_scale.Size, shape: shop_at_scale.Shape) -> Baskets:

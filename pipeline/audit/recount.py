@@ -81,12 +81,12 @@ class World:
     def days_since(self) -> pd.Series:
         """Days since a readable user took an item, by user and item."""
         last = self.taken[self.taken.user_key.isin(list(self.readable))].set_index(HABIT).last_on
-        return (pd.Timestamp(self.day) - pd.to_datetime(last)).dt.days.rename("days")
+        return (pd.Timestamp(self.day) - pd.to_datetime(last)).dt.days
 
     def barred(self, rows: pd.DataFrame) -> pd.Series:
         """Which rule of the contract each row breaks tonight, empty where none."""
         fit = self.items.item_id[self.items.recommendable]
-        days = rows[HABIT].merge(self.days_since.reset_index(), on=HABIT, how="left").days.to_numpy()
+        days = rows[HABIT].merge(self.days_since.reset_index(name="days"), on=HABIT, how="left").days.to_numpy()
         lasting = self.lasting.reindex(rows.item_id, fill_value=False).to_numpy(bool)
         rest = rows.surface.map({str(name): one.rest_days for name, one in self.policy.surfaces.items()}).to_numpy()
         broken = {
