@@ -40,13 +40,13 @@ def test_what_a_task_takes_is_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     assert whole["peak_mib"] == one["peak_mib"] and whole["seconds"] == one["seconds"] + other["seconds"]
 
 
-def test_only_training_and_how_groups_are_shown_differ_from_the_grocer(tmp_path: Path) -> None:
+def test_only_training_and_what_is_asked_of_made_up_goods_differ_from_the_grocer(tmp_path: Path) -> None:
     raw = load_shop("grocer").model_dump(mode="json")
     path = tmp_path / "scale.yaml"
     path.write_text(yaml.safe_dump(raw))
     end_to_end._spare(path)
     spared = yaml.safe_load(path.read_text())
-    assert {key for key in raw if raw[key] != spared[key]} == {"encoder", "recommender", "policy"}
+    assert {key for key in raw if raw[key] != spared[key]} == {"encoder", "recommender", "policy", "thresholds"}
     for rules in (raw["policy"]["audit"], spared["policy"]["audit"]):
         del rules["exposure"]
     assert spared["policy"]["audit"] == raw["policy"]["audit"]
