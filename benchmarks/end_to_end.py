@@ -7,7 +7,7 @@ most memory it held. Seconds tell of a busy machine, too; processor seconds hard
 build/figures/end_to_end_EVENTS.json; the shops lie in SHOPKEEL_HOME/scale-EVENTS until the next run of that size.
 
 Settings are the grocer's but for training (READ, TRAINING), which is the same for a shop of any size, and for how
-groups of goods have to be shown and how good models have to be, since all is made up: what is asked is what nights cost.
+groups of goods have to be shown and how good models have to be, since all is made up: asked is what nights cost.
 """
 
 import json
