@@ -21,7 +21,7 @@ from pipeline.models.scoring import Scores
 
 SLOW, QUICK = 0.9, 0.6
 NEIGHBOURS = 300
-CROWD = 15_000  # users among whom neighbours are looked for: more cost as much again for each user, and change little
+CROWD = 15_000  # users among whom neighbours are looked for: each user is held against all of them
 LARGEST = 40  # a larger basket is a stock-up, which pairs everything with everything
 EDGES, AT_ONCE = 20_000_000, 2048  # pairs of items that a graph keeps, the strongest of each; items counted at once
 DAMPING = Habits(source_power=0.5, target_power=0.3)

@@ -34,7 +34,7 @@ SOURCES = {
     "text": "text/taste",
 }
 BASELINES = ("popularity", "personal_frequency", "co_visitation")
-TAUGHT = 7_500  # users that teach the order, at most: more do not sharpen it, and memory stays flat
+TAUGHT = 7_500  # users that teach the order, at most: so its time and memory stay flat
 
 
 @dataclass(frozen=True)

@@ -51,7 +51,7 @@ def ranked(scores: Scores, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarr
 
 
 def strongest(rows: sp.csr_matrix, count: int) -> sp.csr_matrix:
-    """Each row's largest positive entries, ties by column, the largest first."""
+    """Each row's largest positive entries, ties by column; all as they stand where no row has more."""
     if np.diff(rows.indptr).max(initial=0) <= count:
         return rows
     row, column, _rank = ranked(rows, count)

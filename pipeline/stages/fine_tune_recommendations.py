@@ -30,7 +30,7 @@ CUTOFFS = (5, 10, 20, 50)
 ORDER, CART = "order.json", "cart.json"
 CHANCE = "chance-order"
 JUDGED = "judged-users"  # NDCG@10 of each
-JUDGES = 10_000  # users of the judged week, at most: of so many an interval is narrow
+JUDGES = 10_000  # users of the judged week, at most: so what judging costs stays flat
 
 
 def run(night: Night, recorder: JsonRecorder, progress: desk.Progress) -> dict[str, Any]:
