@@ -94,7 +94,7 @@ endif
 
 spark: setup ## the engine on a Spark cluster of a master and two workers on this machine: docs/spark.md
 	$(PIP) -e ".[spark]"
-	$(BIN)/python -m pytest -m spark tests/test_spark.py tests/models/test_spread.py tests/chaos/test_engines.py
+	$(BIN)/python -m pytest -m spark tests/test_spark.py tests/chaos/test_engines.py tests/chaos/test_spark_worker.py
 
 bench: setup ## everything that is timed beside its peers, and docs/benchmarks.md with tables and plots of it
 	$(PIP) -e ".[bench,spark]"
@@ -102,7 +102,9 @@ bench: setup ## everything that is timed beside its peers, and docs/benchmarks.m
 	$(BIN)/python -m benchmarks.one_user
 	$(BIN)/python -m benchmarks.balance_measures
 	$(BIN)/python -m benchmarks.training_head
+	$(BIN)/python -m benchmarks.encoding
 	$(BIN)/python -m benchmarks.relational $(EVENTS)
+	$(BIN)/python -m benchmarks.relational_growth
 	$(BIN)/python -m benchmarks.scoring_growth
 	$(BIN)/python -m benchmarks.end_to_end
 	$(BIN)/python -m benchmarks.page

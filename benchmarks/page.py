@@ -15,7 +15,7 @@ from benchmarks.side_by_side import DRIFT, FIGURES
 from pipeline.reports.drawing import BLUE, MUTED, STYLE, new_figure
 
 DOCS = Path(__file__).parents[1] / "docs"
-END, SECONDS, ABOUT = "end_to_end", "/seconds", ("machine", "load", "drift", "commit")
+END, GROWTH, SECONDS, ABOUT = "end_to_end", "relational_growth", "/seconds", ("machine", "load", "drift", "commit")
 HEAD = """# Benchmarks
 
 What `make bench` measured; the page is written by `python -m benchmarks.page` from `build/figures/*.json`. Ways of one
@@ -54,6 +54,53 @@ def about(figures: Mapping[str, Any]) -> str:
     )
 
 
+def grown(taken: Mapping[int, float]) -> str:
+    """The power of the number of events by which something grows from the smallest to the largest size."""
+    least, most = min(taken), max(taken)
+    if least == most or min(taken[least], taken[most]) <= 1:
+        return ""
+    return f"{log(taken[most] / taken[least]) / log(most / least):.1f}"
+
+
+def steps(found: Mapping[int, Mapping[str, Any]]) -> str:
+    """Relational steps by number of events on each engine; of others also how many times the first one's seconds."""
+    sizes = sorted(found)
+    names = engines(found)
+    lines = [f"## {GROWTH.replace('_', ' ')}", "", "Seconds by events, from Parquet to Parquet, each run once"]
+    lines += ["(`benchmarks/relational_growth.py`); both engines gave the same rows."]
+    for name in names:
+        beside = name != names[0]
+        lines += ["", f"| {name} | {' | '.join(f'{events:,}' for events in sizes)} | growth | peak MiB |"]
+        lines += ["|---" * (len(sizes) + 3) + "|"]
+        for step, taken in curves(found, name).items():
+            cells = [f"{taken[events]:,.1f}" if events in taken else "" for events in sizes]
+            if beside:
+                times = curves(found, names[0])[step]
+                cells = [
+                    f"{cell} ({taken[one] / times[one]:.1f}x)" if cell else ""
+                    for one, cell in zip(sizes, cells, strict=True)
+                ]
+            peak = found[max(taken)][f"{GROWTH}/{step}/{name}/peak_mib"]
+            lines.append(f"| {step} | {' | '.join(cells)} | {grown(taken)} | {peak:,.0f} |")
+    lines += ["", *(f"{events:,} events: {about(found[events])}  " for events in sizes)]
+    return "\n".join([*lines, "", f"![Seconds by events](images/bench-{GROWTH}.png)", ""])
+
+
+def engines(found: Mapping[int, Mapping[str, Any]]) -> list[str]:
+    """Their names, in the order in which they ran."""
+    return list(dict.fromkeys(key.split("/")[2] for one in found.values() for key in one if key.endswith(SECONDS)))
+
+
+def curves(found: Mapping[int, Mapping[str, Any]], name: str) -> dict[str, dict[int, float]]:
+    """Seconds by step and number of events, on one engine."""
+    taken: dict[str, dict[int, float]] = {}
+    for events in sorted(found):
+        for key, value in found[events].items():
+            if key.startswith(f"{GROWTH}/") and key.endswith(f"/{name}{SECONDS}"):
+                taken.setdefault(key.split("/")[1], {})[events] = value
+    return taken
+
+
 def nights(found: Mapping[int, Mapping[str, Any]]) -> str:
     """Whole nights by number of events: processor seconds of every task, and how they grow.
 
@@ -78,9 +125,7 @@ def nights(found: Mapping[int, Mapping[str, Any]]) -> str:
             taken = [float(found[events].get(f"{start}{task}{end}", 0)) for events in run]
             if max(taken) < 1:
                 continue
-            grows = ""
-            if min(taken) > 1 and len(run) > 1:
-                grows = f"{log(taken[-1] / taken[0]) / log(run[-1] / run[0]):.1f}"
+            grows = grown(dict(zip(run, taken, strict=True)))
             peak = found[run[-1]][f"{start}{task}/peak_mib"]
             lines.append(f"| {task} | {' | '.join(f'{one:,.1f}' for one in taken)} | {grows} | {peak:,.0f} |")
     return "\n".join([*lines, "", *(f"{events:,} events: {about(found[events])}  " for events in sizes), ""])
@@ -111,18 +156,46 @@ def draw(seconds: Mapping[str, float], path: Path) -> None:
         figure.savefig(path, dpi=120, metadata={"Software": None})
 
 
+def draw_curves(of: Mapping[str, Mapping[str, Mapping[int, float]]], path: Path) -> None:
+    """Seconds by events: a line a step, the first engine's whole and the others' dashed."""
+    with mpl.rc_context(STYLE):
+        figure, axes = new_figure(3.5)
+        for style, lines in zip(("-", "--"), of.values(), strict=False):
+            for number, (step, taken) in enumerate(lines.items()):
+                axes.plot(list(taken), list(taken.values()), style, marker=".", color=f"C{number}", label=step)
+        axes.set_xscale("log")
+        axes.set_yscale("log")
+        axes.set_xlabel("events")
+        axes.set_ylabel(
+            f"seconds: {', '.join(f'{name} {style}' for name, style in zip(of, ('—', '- -'), strict=False))}"
+        )
+        handles, labels = axes.get_legend_handles_labels()
+        once = dict(zip(labels, handles, strict=True))
+        axes.legend(once.values(), once.keys(), fontsize=8)
+        figure.savefig(path, dpi=120, metadata={"Software": None})
+
+
+def _by_size(found: dict[str, Any], name: str) -> dict[int, Any]:
+    """Take out figures of one benchmark at several sizes."""
+    return {int(key.removeprefix(f"{name}_")): found.pop(key) for key in list(found) if key.startswith(f"{name}_")}
+
+
 def write(figures: Path, docs: Path) -> list[str]:
     """The page and its plots; gives the benchmarks that stand on it."""
     read = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(figures.glob("*.json"))}
     found = {name: one for name, one in read.items() if "drift" in one}
-    whole = {int(name.removeprefix(f"{END}_")): found.pop(name) for name in list(found) if name.startswith(f"{END}_")}
+    whole, sizes = _by_size(found, END), _by_size(found, GROWTH)
     (docs / "images").mkdir(parents=True, exist_ok=True)
     for name, one in found.items():
         if seconds := timed(name, one):
             draw(seconds, docs / "images" / f"bench-{name}.png")
-    parts = [HEAD, *(section(name, one) for name, one in found.items()), *([nights(whole)] if whole else [])]
+    parts = [HEAD, *(section(name, one) for name, one in found.items())]
+    if sizes:
+        parts.append(steps(sizes))
+        draw_curves({name: curves(sizes, name) for name in engines(sizes)}, docs / "images" / f"bench-{GROWTH}.png")
+    parts += [nights(whole)] if whole else []
     (docs / "benchmarks.md").write_text("\n".join(parts), encoding="utf-8")
-    return list(found) + ([END] if whole else [])
+    return [*found, *([GROWTH] if sizes else []), *([END] if whole else [])]
 
 
 if __name__ == "__main__":

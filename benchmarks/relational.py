@@ -51,7 +51,7 @@ def sessions(lines: ir.Table) -> ir.Table:
     before = lines.mutate(before=_.ts.lag().over(order))
     begins = before.mutate(begins=(before.ts > before.before + ibis.interval(minutes=GAP)).fill_null(True))
     so_far = ibis.cumulative_window(group_by="user_key", order_by=[_.ts, _.basket_id, _.item_id])
-    numbered = begins.mutate(session=begins.begins.cast("int64").sum().over(so_far))
+    numbered = begins.mutate(session=begins.begins.cast("int64").sum().over(so_far).cast("int32"))
     return numbered.group_by("user_key", "session").agg(since=_.ts.min(), events=_.count())
 
 
@@ -268,7 +268,8 @@ def _run(folder: Path, step: str, way: str) -> None:
 
 def _high_water(process: int) -> float:
     status = Path(f"/proc/{process}/status").read_text(encoding="utf-8")
-    return next(int(line.split()[1]) / 1024 for line in status.splitlines() if line.startswith("VmHWM"))
+    held = (int(line.split()[1]) / 1024 for line in status.splitlines() if line.startswith("VmHWM"))
+    return next(held, 0.0)  # one that has ended holds nothing
 
 
 def laid_out(events: int) -> Path:

@@ -89,6 +89,10 @@ def _backend() -> type:
             rows = found.cast(_schema(table.schema().to_pyarrow(), found.schema))
             return rows if isinstance(expr, ir.Table) else expr.__pyarrow_result__(rows)
 
+        def to_pyarrow_batches(self, expr: ir.Expr, /, **options: Any) -> pa.ipc.RecordBatchReader:
+            """The same, batch by batch; Spark hands over all at once."""
+            return self.to_pyarrow(expr.as_table(), **options).to_reader()
+
         def read_parquet(self, path: Any, /, *, table_name: str | None = None, **_options: Any) -> ir.Table:
             """One file or several as a table; the name of a folder adds no column."""
             files: Iterable[Any] = [path] if isinstance(path, str | os.PathLike) else path

@@ -42,6 +42,7 @@ ELSEWHERE = {
     "stages/place.py": NIGHT,
     "stages/promised.py": NIGHT,
     "stages/publish.py": NIGHT,
+    "stages/ranked.py": "tests/test_spark.py holds a night on Spark to one in a process",
     "stages/ranking_inputs.py": NIGHT,
     "stages/reasons.py": NIGHT,
     "stages/report.py": NIGHT,

@@ -9,13 +9,16 @@ import ibis
 import pyarrow as pa
 import pytest
 
-from pipeline import engine, spark
+from pipeline import engine, nightly, spark
 from pipeline.contracts.features import CATALOGUE
 from pipeline.errors import ConfigError
 from pipeline.features import baskets, behaviour, sequences
-from pipeline.settings import Night
+from pipeline.privacy.keys import VARIABLE as KEY
+from pipeline.settings import Night, load_shop
 from pipeline.stages import desk, features
 from pipeline.tables import profiles
+from pipeline.warehouse import snapshot
+from tests.chaos import corner
 
 
 def in_order(rows: pa.Table) -> pa.Table:
@@ -65,6 +68,25 @@ def test_rows_come_back_as_they_are(cluster: Any) -> None:
         rows.sort_by([("count", "ascending")]).combine_chunks()
     )
     assert len(cluster._session.sparkContext._jsc.sc().statusTracker().getExecutorInfos()) == 3  # and the driver
+
+
+@pytest.mark.filterwarnings("ignore::pandas.errors.Pandas4Warning")
+@pytest.mark.spark
+def test_a_whole_night_is_duckdbs(
+    cluster: Any, tiny_bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(KEY, "5a" * 32)
+    hashes = {}
+    for name in ("duckdb", "spark"):
+        shop = load_shop(str(corner.shop(tmp_path, tiny_bert)))
+        shop = shop.model_copy(update={"engine": name, "max_users": corner.HOUSEHOLDS})
+        night = Night(shop, corner.NIGHT, tmp_path / name)
+        nightly.run_night(night)
+        (manifest,) = snapshot.history(night.warehouse)
+        hashes[name] = {table: (file.rows, file.sha256) for table, file in manifest.tables.items()}
+        assert not list(night.work.glob("spread-*"))
+    assert hashes["spark"] == hashes["duckdb"]
+    assert hashes["spark"]["recommendations"][0] > 1000
 
 
 def test_what_is_missing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:

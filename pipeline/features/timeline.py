@@ -13,6 +13,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.features import sequences
+from pipeline.features.split import known_by
+
+_NONE = np.zeros(0, np.int32), np.zeros(0, np.int32), np.zeros(0, bool), np.zeros(0, "datetime64[D]")
 
 
 @dataclass(frozen=True)
@@ -42,17 +45,21 @@ class Timeline:
             items: ids of the catalogue, ascending.
             as_of: last day that counts.
         """
-        rows = sequences.in_order(lines, as_of).to_pyarrow().combine_chunks()
-        starts = sequences.offsets(rows.column("user_key"))
-        basket = rows.column("basket_id").combine_chunks()
-        changed = np.r_[True, np.asarray(pc.not_equal(basket[1:], basket[:-1]))] if len(rows) else np.zeros(0, bool)
-        return cls(
-            users=rows.column("user_key").combine_chunks().take(pa.array(starts[:-1])),
-            user=np.repeat(np.arange(len(starts) - 1, dtype=np.int32), np.diff(starts)),
-            item=np.asarray(pc.index_in(rows.column("item_id"), items)),
-            basket=np.cumsum(changed, dtype=np.int32),
-            day=rows.column("ds").to_numpy().astype("datetime64[D]"),
-        )
+        known = known_by(lines, as_of).select("user_key").distinct().order_by("user_key")
+        users, parts, last = known.to_pyarrow().column("user_key").combine_chunks(), [_NONE], None
+        with sequences.in_order(lines, as_of).to_pyarrow_batches() as batches:  # all at once the keys fill gigabytes
+            for rows in batches:
+                basket = rows.column("basket_id")
+                changed = np.r_[True, np.asarray(pc.not_equal(basket[1:], basket[:-1]))][: len(rows)]
+                changed[:1] = basket[:1].to_pylist() != last
+                last = basket[-1:].to_pylist()
+                user, item = (
+                    np.asarray(pc.index_in(rows.column(name), among))
+                    for name, among in (("user_key", users), ("item_id", items))
+                )
+                parts.append((user, item, changed, np.asarray(rows.column("ds"), "datetime64[D]")))
+        user, item, changed, day = (np.concatenate(column) for column in zip(*parts, strict=True))
+        return cls(users, user, item, np.cumsum(changed, dtype=np.int32), day)
 
     def tables(self) -> tuple[pa.Table, pa.Table]:
         """Lines and users as tables."""

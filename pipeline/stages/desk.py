@@ -48,10 +48,24 @@ def read(night: Night, name: str) -> pa.Table:
     Raises:
         DataError: the stage that writes it has not run.
     """
-    path = night.work / f"{name}.parquet"
+    return pq.read_table(_there(night.work / f"{name}.parquet"))
+
+
+def stream(night: Night, name: str, rows: ir.Table) -> None:
+    """Keep an intermediate table as it is computed, without holding it."""
+    with (
+        durable.filled(night.work / f"{name}.parquet", Step.WORK) as target,
+        rows.to_pyarrow_batches() as batches,
+        pq.ParquetWriter(target, batches.schema, compression="zstd") as writer,
+    ):
+        for batch in batches:
+            writer.write_batch(batch)
+
+
+def _there(path: Path) -> Path:
     if not path.exists():
         raise DataError(f"{path}: not there; run the night from its first stage")
-    return pq.read_table(path)
+    return path
 
 
 def note(night: Night, name: str, facts: Any) -> None:
@@ -65,10 +79,7 @@ def noted(night: Night, name: str) -> Any:
     Raises:
         DataError: that stage has not run.
     """
-    path = night.work / f"{name}.json"
-    if not path.exists():
-        raise DataError(f"{path}: not there; run the night from its first stage")
-    return json.loads(path.read_text())
+    return json.loads(_there(night.work / f"{name}.json").read_text())
 
 
 def begin(night: Night) -> None:
@@ -140,11 +151,19 @@ def connect_large(night: Night) -> Backend:
     return spark.connect(night.shop.threads) if night.shop.engine == "spark" else connect(night)
 
 
-def lines(night: Night) -> ir.Table:
-    """Purchases up to the business day: in memory, or as Spark reads them."""
-    if night.shop.engine == "spark":
-        return connect_large(night).read_parquet(night.work / f"{LINES}.parquet")
-    return ibis.memtable(read(night, LINES))
+def lines(night: Night, connection: Any = None) -> ir.Table:
+    """Purchases up to the business day, read where they lie.
+
+    Args:
+        night: whose.
+        connection: the engine of what they are joined with; one of their own when left out.
+
+    Raises:
+        DataError: the stage that writes them has not run.
+    """
+    path = _there(night.work / f"{LINES}.parquet")
+    found: ir.Table = (connection or connect_large(night)).read_parquet(path, hive_partitioning=False)
+    return found
 
 
 def keep_timeline(night: Night, timeline: Timeline) -> None:

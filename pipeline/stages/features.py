@@ -50,8 +50,8 @@ def build(night: Night) -> ir.Table:
     if events is None or items is None:
         raise NoData(f"shop {shop.name}: no events or no items have landed by {night.day}; run the ingest stage first")
     taken = behaviour.purchases(events, shop.zone, shop.first_day, night.day, shop.recommender.signals)
-    desk.write(night, desk.LINES, taken.order_by("ds", "user_key", "basket_id", "item_id").to_pyarrow())
-    lines = desk.lines(night)
+    desk.stream(night, desk.LINES, taken.order_by("ds", "user_key", "basket_id", "item_id"))
+    lines = desk.lines(night, connection)
     newest = partitions.latest(items, "item_id")
     sales = behaviour.item_sales(lines, night.day, shop.recommender.recent_days)
     goods = texts.catalogue(newest, sales, shop.encoder.item_text, shop.never_recommend)

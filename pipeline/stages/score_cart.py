@@ -10,16 +10,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import scipy.sparse as sp
 
+from pipeline.errors import DataError
 from pipeline.features import baskets
 from pipeline.features.history import History
 from pipeline.models import cart, open_baskets, recommendations
 from pipeline.models.cart import Complements
-from pipeline.models.order import blocks
-from pipeline.models.recommendations import Lists
+from pipeline.models.order import Order, blocks
+from pipeline.models.recommendations import Knowledge, Lists
 from pipeline.settings import Night
 from pipeline.stages import consenting, desk, free_lists
 from pipeline.stages.fine_tune_recommendations import open_cart, open_version, readable
 from pipeline.stages.free_lists import WIDE, Free
+from pipeline.stages.ranked import Asked, everybody
 from pipeline.stages.ranking_inputs import RankingInputs
 from pipeline.warehouse.staging import Staging
 
@@ -43,7 +45,7 @@ def run(night: Night, _staging: Staging, progress: desk.Progress) -> dict[str, A
     serves = desk.noted(night, "judgement")["recommendations"]["serves"]
     before = readable(night, desk.champion(night, "recommendations")) if serves else None
     other = before if before != serves else None
-    lists = by_order(inputs, history, other, consenting.served(night, history.users)) if other else ()
+    lists = _everybody(inputs, history, other, consenting.served(night, history.users)) if other else ()
     free_lists.keep(night, CHAMPION, _kept(lists, history, empty))
     progress(3, 3)
     return {"rows": {}}
@@ -68,7 +70,7 @@ def _lists(inputs: RankingInputs, history: History, found: Complements) -> Itera
     served = consenting.served(night, history.users)
     serves = desk.noted(night, "judgement")["recommendations"]["serves"]
     if serves and open_cart(night, serves):
-        yield from by_order(inputs, history, serves, served)
+        yield from _everybody(inputs, history, serves, served)
         return
     lifts, held = found.matrix(len(inputs.space.ids)), open_basket(inputs, history.users, night.day)
     for block in blocks(served):
@@ -76,16 +78,31 @@ def _lists(inputs: RankingInputs, history: History, found: Complements) -> Itera
         yield Lists(block, items, scores, np.zeros((*items.shape, 0), np.float32))
 
 
-def by_order(inputs: RankingInputs, history: History, version: str, users: np.ndarray) -> Iterator[Lists]:
-    """Blocks of users (places in a history) by the learned order of a kept version; none where it learned none."""
+def _everybody(inputs: RankingInputs, history: History, version: str, users: np.ndarray) -> Iterator[Lists]:
+    """Blocks of users by the learned order of a kept version; none where it learned none."""
+    if open_cart(inputs.night, version):
+        yield from everybody(inputs, history, Asked.of(inputs.night, version, opened, WIDE), users)
+
+
+def opened(inputs: RankingInputs, history: History, version: str) -> tuple[Knowledge, Order]:
+    """What completing reads, and the order that a version learned of it.
+
+    Raises:
+        DataError: it learned none.
+    """
     night, order = inputs.night, open_cart(inputs.night, version)
     if not order:
-        return
+        raise DataError(f"{version}: learned no order of carts; take one that has {CART}.json")
     model, words, texts, _order = open_version(night, inputs, version)
     columns = np.flatnonzero(inputs.space.recommendable & (history.buyers_recent > 0))
-    known = open_baskets.knowledge(history, columns, model, words, texts, night.shop.recommender.history)
-    count, threads = night.shop.recommender.candidates, night.shop.threads
-    yield from recommendations.rank_blocks(known, order, users, count, WIDE, threads)
+    return open_baskets.knowledge(history, columns, model, words, texts, night.shop.recommender.history), order
+
+
+def by_order(inputs: RankingInputs, history: History, version: str, users: np.ndarray) -> Iterator[Lists]:
+    """The same of users of any day's history, in this process."""
+    if open_cart(inputs.night, version):
+        shop, (known, order) = inputs.night.shop, opened(inputs, history, version)
+        yield from recommendations.rank_blocks(known, order, users, shop.recommender.candidates, WIDE, shop.threads)
 
 
 def open_basket(inputs: RankingInputs, users: pa.Array, as_of: date) -> sp.csr_matrix:

@@ -9,11 +9,12 @@ import pyarrow as pa
 from pipeline.features.history import History
 from pipeline.models import recommendations
 from pipeline.models.order import Order, blocks
-from pipeline.models.recommendations import Lists
+from pipeline.models.recommendations import Knowledge, Lists
 from pipeline.settings import Night
 from pipeline.stages import consenting, desk, free_lists
 from pipeline.stages.fine_tune_recommendations import open_version, readable
 from pipeline.stages.free_lists import Free
+from pipeline.stages.ranked import Asked, everybody
 from pipeline.stages.ranking_inputs import RankingInputs
 from pipeline.warehouse.staging import Staging
 
@@ -43,9 +44,16 @@ def run(night: Night, _staging: Staging, progress: desk.Progress) -> dict[str, A
 def ranked(inputs: RankingInputs, version: str, served: np.ndarray, progress: desk.Progress) -> Iterator[Free]:
     """Blocks of users (places in tonight's history) ranked by a kept version on tonight's data."""
     history = inputs.history(inputs.night.day)
-    for lists in by_order(inputs, history, version, served):
+    for lists in everybody(inputs, history, Asked.of(inputs.night, version, opened, LONG), served):
         yield Free.of(lists, history.users)
         progress(int(np.searchsorted(served, lists.users[-1])) + 1, len(served))
+
+
+def opened(inputs: RankingInputs, history: History, version: str) -> tuple[Knowledge, Order]:
+    """What a version ranks by, among what may be listed tonight."""
+    model, rows, texts, order = open_version(inputs.night, inputs, version)
+    known = inputs.counted(history, texts, listed_tonight=True)
+    return known.reading(model, rows, texts, inputs.night.shop.recommender.history), order
 
 
 def by_order(
@@ -60,8 +68,7 @@ def by_order(
         users: int [B] places, ascending.
         other: another order than the version's own.
     """
-    settings = inputs.night.shop.recommender
-    model, rows, texts, order = open_version(inputs.night, inputs, version)
-    known = inputs.counted(history, texts, listed_tonight=True).reading(model, rows, texts, settings.history)
-    threads = inputs.night.shop.threads
-    yield from recommendations.rank_blocks(known, other or order, users, settings.candidates, LONG, threads)
+    shop, (known, order) = inputs.night.shop, opened(inputs, history, version)
+    yield from recommendations.rank_blocks(
+        known, other or order, users, shop.recommender.candidates, LONG, shop.threads
+    )

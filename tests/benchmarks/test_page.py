@@ -47,3 +47,23 @@ def test_nights_stand_by_size_with_how_they_grow(tmp_path: Path) -> None:
     assert "| rank | 2.0 | 200.0 | 2.0 | 300 |" in text  # ten times the events, a hundred times the seconds
     assert "| report | 1.0 | 1.0 |  | 300 |" in text and "publish" not in text  # too short to tell
     assert "| next night, a twentieth of the events new | 1,000 | growth | peak MiB |" in text
+
+
+def test_steps_stand_by_size_on_each_engine(tmp_path: Path) -> None:
+    figures, machine = tmp_path / "figures", {key: FIGURES[key] for key in ("machine", "load", "drift", "commit")}
+    figures.mkdir()
+    for events, times in ((1_000, 1.0), (10_000, 10.0)):
+        taken = {
+            f"relational_growth/{step}/{name}/{measure}": value * times
+            for step, seconds in (("dedup", 2.0), ("top-k", 0.5))
+            for name, slower in (("DuckDB", 1.0), ("Spark", 4.0))
+            for measure, value in (("seconds", seconds * slower), ("cpu_seconds", 9.0), ("peak_mib", 30.0))
+            if step == "dedup" or events == 1_000  # the larger size's run ended early
+        }
+        (figures / f"relational_growth_{events}.json").write_text(json.dumps(taken | machine))
+    assert page.write(figures, tmp_path) == ["relational_growth"]
+    text = (tmp_path / "benchmarks.md").read_text()
+    assert "| DuckDB | 1,000 | 10,000 | growth | peak MiB |" in text
+    assert "| dedup | 2.0 | 20.0 | 1.0 | 300 |" in text and "| top-k | 0.5 |  |  | 30 |" in text
+    assert "| dedup | 8.0 (4.0x) | 80.0 (4.0x) | 1.0 | 300 |" in text
+    assert (tmp_path / "images" / "bench-relational_growth.png").read_bytes().startswith(b"\x89PNG")
