@@ -40,14 +40,10 @@ def rows(users: np.ndarray, places: np.ndarray, keys: pa.Array) -> pa.Table:
 
 def write(path: Path, order: np.ndarray, keys: pa.Array) -> None:
     """Rows in some order of their numbers, a few row groups at a time."""
-    with pq.ParquetWriter(path, rows(order[:1] // PLACES, order[:1], keys).schema, **_writer()) as file:
+    with pq.ParquetWriter(path, rows(order[:1] // PLACES, order[:1], keys).schema, **FORMAT) as file:
         for start in range(0, len(order), CHUNK):
             users, places = np.divmod(order[start : start + CHUNK], PLACES)
             file.write_table(rows(users, places + 1, keys), row_group_size=ROW_GROUP)
-
-
-def _writer() -> dict[str, object]:
-    return {name: value for name, value in FORMAT.items() if name != "row_group_size"}
 
 
 def by_arrow(path: Path, key: str) -> pa.Table:

@@ -27,7 +27,6 @@ ELSEWHERE = {
     "stages/answers.py": NIGHT,
     "stages/balance.py": NIGHT,
     "stages/balance_figures.py": NIGHT,
-    "stages/balance_rows.py": NIGHT,
     "stages/blocks.py": NIGHT,
     "stages/dialogue_inputs.py": "tests/stages/test_fine_tune_answers.py and test_score_open_questions.py read by it",
     "stages/evenings.py": NIGHT,

@@ -26,14 +26,14 @@ from pipeline.stages.score_recommendations import CHAMPION, LONG, TONIGHT, by_or
 SURFACE: Literal["home"] = "home"  # its list is the head of the free one
 
 
-def leave(recorder: JsonRecorder, scene: Scene, serves: str | None, lists: pa.Table) -> None:
+def leave(recorder: JsonRecorder, scene: Scene, serves: str | None, home: pa.Table) -> None:
     """Note each cause's share of the churn, or why there is none to tell.
 
     Args:
         recorder: of the stage.
         scene: of the night.
         serves: version of the model that ranked tonight.
-        lists: rows of tonight's recommendations.
+        home: user_key, rank and item_id of home's lists of tonight.
     """
     champion, since = readable(scene.night, desk.champion(scene.night, "recommendations")), scene.before.day
     groups: dict[str, Any] = {}
@@ -43,7 +43,7 @@ def leave(recorder: JsonRecorder, scene: Scene, serves: str | None, lists: pa.Ta
         told = "no model ranked on both nights"
     else:
         users = cohort(scene.night, scene.inputs.history(since).users, scene.policy.replay.attribution_users)
-        moved = attribute(path(scene, users, since, (champion, serves), lists), scene.policy.rbo_p)
+        moved = attribute(path(scene, users, since, (champion, serves), home), scene.policy.rbo_p)
         idle = scene.idle(users)
         some = {"all": np.ones(len(users), bool), "idle": idle, "active": ~idle}
         groups = shares(moved, some, scene.night.shop.seed)
@@ -54,7 +54,7 @@ def leave(recorder: JsonRecorder, scene: Scene, serves: str | None, lists: pa.Ta
     note_json(recorder, "attribution", groups)
 
 
-def path(scene: Scene, users: pa.Array, since: date, versions: tuple[str, str], lists: pa.Table) -> Path:
+def path(scene: Scene, users: pa.Array, since: date, versions: tuple[str, str], home: pa.Table) -> Path:
     """The sample's lists under one cause after another; tonight's free ones are those that `score` left.
 
     Args:
@@ -62,7 +62,7 @@ def path(scene: Scene, users: pa.Array, since: date, versions: tuple[str, str], 
         users: user keys of the sample, ascending, with history on both nights.
         since: the day of last night's lists.
         versions: of the models that ranked last night and tonight.
-        lists: rows of tonight's recommendations.
+        home: as of `leave`.
     """
     inputs, settings, (champion, serves) = scene.inputs, scene.night.shop.recommender, versions
     size, items = scene.policy.surfaces[SURFACE].size, len(inputs.space.ids)
@@ -91,7 +91,7 @@ def path(scene: Scene, users: pa.Array, since: date, versions: tuple[str, str], 
         data=last,
         model=tonight,
         seed=_by_chance(scene, serves, np.asarray(pc.index_in(users, scene.history.users)), size),
-        published=(shown, _published(scene, users, lists, size)),
+        published=(shown, _published(scene, users, home, size)),
     )
 
 
@@ -111,10 +111,9 @@ def _open(items: np.ndarray, allowed: np.ndarray, size: int) -> np.ndarray:
     return np.where(np.take_along_axis(held, order, axis=1), np.take_along_axis(items, order, axis=1), -1)
 
 
-def _published(scene: Scene, users: pa.Array, lists: pa.Table, size: int) -> np.ndarray:
+def _published(scene: Scene, users: pa.Array, home: pa.Table, size: int) -> np.ndarray:
     """Tonight's lists of the sample: int [S, size], -1 pads."""
-    rows = lists.filter((pc.field("surface") == SURFACE) & (pc.field("rank") <= size))
-    rows = rows.filter(pc.is_in(rows.column("user_key"), users))
+    rows = home.filter((pc.field("rank") <= size) & pc.field("user_key").isin(users))
     items = np.full((len(users), size), -1, np.int64)
     user = np.asarray(pc.index_in(rows.column("user_key"), users))
     items[user, rows.column("rank").to_numpy() - 1] = np.asarray(pc.index_in(rows.column("item_id"), scene.before.ids))

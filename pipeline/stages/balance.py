@@ -1,14 +1,18 @@
 """Balance the night: of last night's lists and tonight's free ones make what readers get.
 
+Users come block by block, and their rows go to disk as they come: what a night holds at once does not grow with them.
 Not here: the rules themselves (`pipeline.balance`), and how the operating point is found (`stages.operating_point`).
 """
 
-from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipeline.balance.operating_point import facts
+from pipeline.balance.point import Point
 from pipeline.contracts.tables import (
     CART_RECOMMENDATIONS,
     CHANGE_LEDGER,
@@ -19,7 +23,7 @@ from pipeline.contracts.tables import (
 from pipeline.record import JsonRecorder
 from pipeline.settings import Night
 from pipeline.stages import attribution, balance_figures, balance_notes, desk, free_lists, score_recommendations
-from pipeline.stages.balance_rows import item_rows, tables
+from pipeline.stages.balance_rows import ascending, item_rows, tables
 from pipeline.stages.blocks import balanced, blocks_of, core
 from pipeline.stages.gate import note_json
 from pipeline.stages.operating_point import take, unmeasured
@@ -28,7 +32,7 @@ from pipeline.stages.scene import Scene
 from pipeline.tables import operating_point as table
 from pipeline.warehouse.staging import Staging
 
-MADE = (RECOMMENDATIONS, CART_RECOMMENDATIONS, EXPERIENCE, CHANGE_LEDGER, OPERATING_POINT)
+OF_USERS = (RECOMMENDATIONS, CART_RECOMMENDATIONS, EXPERIENCE, CHANGE_LEDGER)
 
 
 def run(night: Night, _item: str | None, recorder: JsonRecorder, progress: desk.Progress) -> dict[str, Any]:
@@ -36,29 +40,38 @@ def run(night: Night, _item: str | None, recorder: JsonRecorder, progress: desk.
     scene = Scene(night)
     serves = desk.noted(night, "judgement")["recommendations"]["serves"]
     taken = take(scene, serves, progress) if serves else unmeasured(scene.policy)
-    words, point = Reasons.of(scene, serves), taken.chosen.point
-    parts: dict[str, list[pa.Table]] = defaultdict(list)
-    parts[CART_RECOMMENDATIONS.name].append(item_rows(scene, words))
-    points = facts(taken.measured, taken.chosen, taken.bounds)
-    parts[OPERATING_POINT.name].append(table.rows(points, OPERATING_POINT.schema))
-    shared = core(scene, free_lists.read_bare(night, score_recommendations.TONIGHT)) if serves else None
-    done = 0
-    for block in blocks_of(scene, common=not serves):
-        for name, made in tables(scene, words, block, balanced(scene, block, shared, point)).items():
-            parts[name].append(made)
-        done += len(block.company.users)
-        progress(done, len(scene.consents[0]))
-    made_of = {one.name: pa.concat_tables(parts[one.name]) for one in MADE}
+    words, points = Reasons.of(scene, serves), facts(taken.measured, taken.chosen, taken.bounds)
     staging = Staging.open(night.warehouse, night.day, night.run)
-    files = [staging.write(one, made_of[one.name]) for one in MADE]
+    files = [staging.write(OPERATING_POINT, table.rows(points, OPERATING_POINT.schema))]
+    with ExitStack() as stack:
+        parts = {one.name: stack.enter_context(staging.parts(one)) for one in reversed(OF_USERS)}
+        for made in ascending(_made(scene, words, taken.chosen.point, progress, common=not serves)):
+            for name, rows in made.items():
+                parts[name].add(rows)
+        parts[CART_RECOMMENDATIONS.name].add(item_rows(scene, words))  # the word for them comes after the baskets'
+    files += [one.facts for one in parts.values()]
     titles = dict(zip(scene.inputs.space.ids.to_pylist(), words.titles, strict=True))
-    experience, ledger = made_of[EXPERIENCE.name], made_of[CHANGE_LEDGER.name]
-    balance_notes.leave(balance_notes.Night(experience, ledger, points, taken.chosen, titles), scene.policy, recorder)
-    balance_figures.leave(recorder, scene, taken, made_of)
-    attribution.leave(recorder, scene, serves, made_of[RECOMMENDATIONS.name])
+    noted = balance_notes.Night(staging, desk.connect(night), points, taken.chosen, titles)
+    balance_notes.leave(noted, scene.policy, recorder)
+    home = staging.read(RECOMMENDATIONS.name, ["user_key", "rank", "item_id"], pc.field("surface") == "home")
+    balance_figures.leave(recorder, scene, taken, staging.read(EXPERIENCE.name, balance_figures.READ), home)
+    attribution.leave(recorder, scene, serves, home)
     if words.words:
         note_json(recorder, "importance", words.words.tally.means(words.words.order.columns))
-    rows = {file.name: file.rows for file in files}
-    recorder.metrics({f"rows/{name}": count for name, count in rows.items()})
-    desk.note(night, "balanced", {"rows": rows})
-    return {"rows": rows}
+    counts = {file.name: file.rows for file in files}
+    recorder.metrics({f"rows/{name}": count for name, count in counts.items()})
+    desk.note(night, "balanced", {"rows": counts})
+    return {"rows": counts}
+
+
+def _made(
+    scene: Scene, words: Reasons, point: Point, progress: desk.Progress, *, common: bool
+) -> Iterator[tuple[str, Mapping[str, pa.Table]]]:
+    """The first user's key and the rows of each block."""
+    ranked = free_lists.read_bare(scene.night, score_recommendations.TONIGHT)
+    shared, done = None if common else core(scene, ranked), 0
+    for block in blocks_of(scene, common=common):
+        users = block.company.users
+        yield users[0].as_py(), tables(scene, words, block, balanced(scene, block, shared, point))
+        done += len(users)
+        progress(done, len(scene.consents[0]))

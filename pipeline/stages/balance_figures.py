@@ -3,32 +3,32 @@
 Not here: the figures themselves (`balance.summary`), and counts and samples for the page (`stages.balance_notes`).
 """
 
-from collections.abc import Mapping
-
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.balance import summary
-from pipeline.contracts.tables import EXPERIENCE, RECOMMENDATIONS
+from pipeline.contracts.tables import EXPERIENCE
 from pipeline.record import JsonRecorder
 from pipeline.stages import consenting
 from pipeline.stages.evenings import thirds
 from pipeline.stages.operating_point import Taken
 from pipeline.stages.scene import Scene
 
+READ = [name for name in EXPERIENCE.names if name != "voluntary_by_night"]
 
-def leave(recorder: JsonRecorder, scene: Scene, taken: Taken, made: Mapping[str, pa.Table]) -> None:
+
+def leave(recorder: JsonRecorder, scene: Scene, taken: Taken, experience: pa.Table, home: pa.Table) -> None:
     """Note the figures, the policy they came about by, and whether there was a night to compare with.
 
     Args:
         recorder: of the stage.
         scene: of the night.
         taken: its operating point.
-        made: the rows it stages, by table.
+        experience: columns READ of the table.
+        home: user_key, rank and item_id of home's lists.
     """
-    policy, experience = scene.policy, made[EXPERIENCE.name]
-    home = made[RECOMMENDATIONS.name].filter(pc.field("surface") == "home").select(["user_key", "rank", "item_id"])
+    policy = scene.policy
     sizes = {str(name): surface.size for name, surface in policy.surfaces.items()}
     found = summary.figures(experience, home, sizes, _groups(scene, experience.column("user_key")))
     if taken.chosen.price is not None and np.isfinite(taken.chosen.price):

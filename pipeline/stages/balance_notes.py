@@ -1,21 +1,30 @@
 """What a reviewer asks of the balance, noted in the record: what changed, for whom, why, at what price, by which rule.
 
-Read off the tables as they are staged. Not here: those tables (`stages.balance_rows`), and pages.
+Read off the tables as they are staged, no more of them than is told. Not here: those tables (`stages.balance_rows`),
+and pages.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import ibis.expr.types as ir
+import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as dataset
+from ibis.backends.duckdb import Backend
 
+from pipeline import engine
 from pipeline.balance.operating_point import WORDS, Chosen
-from pipeline.contracts.tables import CAUSES
+from pipeline.contracts.tables import CAUSES, CHANGE_LEDGER, EXPERIENCE
 from pipeline.policy import Policy
 from pipeline.record import JsonRecorder
 from pipeline.stages.gate import note_json
+from pipeline.warehouse.staging import Staging
 
+TOLD = ["user_key", "state", "churn", "voluntary", "forced", "rbo", "rbo_floor", "contradictions", "is_stale"]
 SAMPLE = 24  # changes shown, as many of each cause as there are, most telling causes first
 
 
@@ -24,15 +33,15 @@ class Night:
     """What the notes are of.
 
     Attributes:
-        experience: rows of the table.
-        ledger: rows of the table.
+        staging: the staged experience and ledger.
+        connection: an engine to count by.
         points: rows of the operating_point table.
         chosen: tonight's point, and what binds it.
         titles: item names by id.
     """
 
-    experience: pa.Table
-    ledger: pa.Table
+    staging: Staging
+    connection: Backend
     points: Sequence[Mapping[str, Any]]
     chosen: Chosen
     titles: Mapping[str, str]
@@ -40,11 +49,11 @@ class Night:
 
 def leave(night: Night, policy: Policy, recorder: JsonRecorder) -> None:
     """Note it all: figures as metrics, the point and its rule as tags, tables and a sample as one JSON file."""
-    experience = night.experience.to_pandas()
-    entered = night.ledger.to_pandas().query("change == 'entered'")
+    staged = (engine.read(night.connection, [night.staging.path(one.name)], one) for one in (CHANGE_LEDGER, EXPERIENCE))
     (serving,) = (row for row in night.points if row["is_chosen"])
     least = policy.audit.least_group
-    lists, changes = (_told(rows, least) for rows in (by_state(experience), by_cause(entered, experience)))
+    states = by_state(night.staging.read(EXPERIENCE.name, TOLD).to_pandas())
+    lists, changes = (_told(rows, least) for rows in (states, by_cause(*staged)))
     point, reason = night.chosen.point.words, why(night.chosen, replayed=serving["accuracy_ratio"] is not None)
     facts = {
         "point": point,
@@ -56,7 +65,7 @@ def leave(night: Night, policy: Policy, recorder: JsonRecorder) -> None:
         "points": list(night.points),
         "lists": lists,
         "changes": changes,
-        "sample": sample(night.ledger.to_pandas(), night.titles),
+        "sample": sample(night.staging, night.titles),
     }
     note_json(recorder, "balance", facts)
     figures = {f"replay/{name}": serving[name] for name in serving if isinstance(serving[name], float)}
@@ -100,50 +109,50 @@ def by_state(experience: pd.DataFrame) -> list[dict[str, Any]]:
     return rows
 
 
-def by_cause(entered: pd.DataFrame, experience: pd.DataFrame) -> list[dict[str, Any]]:
+def by_cause(ledger: ir.Table, experience: ir.Table) -> list[dict[str, Any]]:
     """What entered lists, by cause: items, users, and the surfaces they are on."""
-    states = experience.set_index(["user_key", "surface"])["state"]
-    known = entered.join(states, on=["user_key", "surface"])
-    rows = []
-    for cause in CAUSES:
-        some = known[known["change_cause"] == cause]
-        if len(some):
-            surfaces = some["surface"].value_counts()
-            rows.append(
-                {
-                    "cause": cause,
-                    "items": len(some),
-                    "users": int(some["user_key"].nunique()),
-                    "surfaces": {str(name): int(count) for name, count in sorted(surfaces.items())},
-                    "states": {str(name): int(count) for name, count in sorted(some["state"].value_counts().items())},
-                }
-            )
-    return rows
+    states = experience.select("user_key", "surface", "state")
+    entered = ledger.filter(ledger.change == "entered").left_join(states, ["user_key", "surface"])
+    users = entered.group_by("change_cause").agg(users=entered.user_key.nunique()).to_pyarrow().to_pandas()
+    users = users.set_index("change_cause")["users"]
+    counts = entered.group_by("change_cause", "surface", "state").agg(items=entered.count()).to_pyarrow().to_pandas()
+    return [
+        {
+            "cause": cause,
+            "items": int(some["items"].sum()),
+            "users": int(users[cause]),
+            "surfaces": _sums(some, "surface"),
+            "states": _sums(some, "state"),
+        }
+        for cause in CAUSES
+        if len(some := counts[counts["change_cause"] == cause])
+    ]
 
 
-def sample(ledger: pd.DataFrame, titles: Mapping[str, str]) -> list[dict[str, Any]]:
+def sample(staging: Staging, titles: Mapping[str, str]) -> list[dict[str, Any]]:
     """A few changes of each cause, the same for the same ledger: what entered or left, where, and why in words."""
-    causes = [cause for cause in CAUSES if (ledger["change_cause"] == cause).any()]
-    each = SAMPLE // max(len(causes), 1)
-    rows, numbers = [], dict[str, int]()
-    for cause in causes:
-        some = ledger[ledger["change_cause"] == cause]
-        step = max(1, len(some) // each)
-        for row in some.iloc[::step].head(each).to_dict("records"):
-            rows.append(
-                {
-                    # By a number of this page: no part of a key, by which somebody could be looked up.
-                    "user": f"user {numbers.setdefault(row['user_key'], len(numbers) + 1)}",
-                    "surface": row["surface"],
-                    "item": titles.get(row["item_id"]) or row["item_id"],
-                    "change": row["change"],
-                    "from": _rank(row["rank_before"]),
-                    "to": _rank(row["rank_now"]),
-                    "cause": cause,
-                    "reason": row["reason"],
-                }
-            )
-    return rows
+    cause = staging.read(CHANGE_LEDGER.name, ["change_cause"]).column("change_cause")
+    code = np.asarray(pc.index_in(cause, pa.array(CAUSES)))
+    there = [np.flatnonzero(code == one) for one in np.unique(code)]
+    each = SAMPLE // max(len(there), 1)
+    chosen = np.concatenate([np.zeros(0, np.int64), *(one[:: max(1, len(one) // each)][:each] for one in there)])
+    in_file = np.sort(chosen)
+    told = dataset.dataset(staging.path(CHANGE_LEDGER.name)).take(pa.array(in_file)).to_pylist()
+    numbers = dict[str, int]()
+    return [
+        {
+            # By a number of this page: no part of a key, by which somebody could be looked up.
+            "user": f"user {numbers.setdefault(row['user_key'], len(numbers) + 1)}",
+            "surface": row["surface"],
+            "item": titles.get(row["item_id"]) or row["item_id"],
+            "change": row["change"],
+            "from": row["rank_before"],
+            "to": row["rank_now"],
+            "cause": row["change_cause"],
+            "reason": row["reason"],
+        }
+        for row in (told[at] for at in np.searchsorted(in_file, chosen))
+    ]
 
 
 def _told(rows: Sequence[dict[str, Any]], least: int) -> list[dict[str, Any]]:
@@ -151,8 +160,8 @@ def _told(rows: Sequence[dict[str, Any]], least: int) -> list[dict[str, Any]]:
     return [row for row in rows if row["users"] >= least]
 
 
-def _rank(value: float | None) -> int | None:
-    return None if value is None or pd.isna(value) else int(value)
+def _sums(counts: pd.DataFrame, column: str) -> dict[str, int]:
+    return {str(name): int(items) for name, items in counts.groupby(column)["items"].sum().items()}
 
 
 def _least(spare: "pd.Series[float]") -> float | None:

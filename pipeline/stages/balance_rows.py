@@ -1,10 +1,11 @@
 """Rows of the tables that the balance makes, block by block of users: lists, experience, ledger."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipeline.balance import coherence, experience, ledger
 from pipeline.balance.surface import KEPT
@@ -20,6 +21,7 @@ from pipeline.tables import experience as experience_table
 from pipeline.tables import ledger as ledger_table
 from pipeline.tables import recommendations as table
 
+USER = {CART_RECOMMENDATIONS.name: "context_id"}  # where a user's key stands, if not in a column of that name
 CAUSE_WORDS = np.array([*CAUSES, ""], dtype=object)  # the last one is for places without an item
 RULE_WORDS = {rule.name: rule.sentence for rule in coherence.RULES}
 
@@ -51,6 +53,22 @@ def tables(scene: Scene, words: Reasons, block: Block, outcomes: Mapping[str, Ou
         rows[CHANGE_LEDGER.name].append(_changes(scene, words, company, name, outcome, reasons[name]))
     rows[EXPERIENCE.name] = _experience(scene, company, outcomes)
     return {name: pa.concat_tables(parts) for name, parts in rows.items()}
+
+
+def ascending(blocks: Iterable[tuple[str, Mapping[str, pa.Table]]]) -> Iterator[Mapping[str, pa.Table]]:
+    """Rows in parts, users of each of which come after those of the part before.
+
+    Args:
+        blocks: the first of its users' keys and the rows of each block, ascending by that key; further users of a block
+            may come after the first of the next.
+    """
+    held: dict[str, pa.Table] = {}
+    for first, rows in blocks:
+        early = {name: pc.less(some.column(USER.get(name, "user_key")), first) for name, some in held.items()}
+        yield {name: some.filter(early[name]) for name, some in held.items()}
+        late = {name: [some.filter(pc.invert(early[name]))] for name, some in held.items()}
+        held = {name: pa.concat_tables([*late.get(name, []), some]) for name, some in rows.items()}
+    yield held
 
 
 def item_rows(scene: Scene, words: Reasons) -> pa.Table:

@@ -1,9 +1,9 @@
 """What readers have had since last night, as arrays beside tonight's catalogue."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,7 @@ from pipeline.contracts.tables import CART_RECOMMENDATIONS, EXPERIENCE, RECOMMEN
 from pipeline.tables.experience import carried
 from pipeline.warehouse.snapshot import Snapshot
 
+LISTED = ("rank", "item_id", "kept_since")
 CART = "cart"  # the surface whose lists stand in a table of their own
 
 
@@ -76,8 +77,10 @@ class Before:
         gone: set[str] = set()
         for table in (RECOMMENDATIONS, CART_RECOMMENDATIONS):
             if path := self._path(table):
-                named = pc.unique(pq.read_table(path, columns=["item_id"], partitioning=None).column("item_id"))
-                gone |= set(named.filter(pc.invert(pc.is_in(named, self.catalogue))).to_pylist())
+                with pq.ParquetFile(path) as file:
+                    for rows in file.iter_batches(columns=["item_id"]):
+                        named = pc.unique(rows.column("item_id"))
+                        gone.update(named.filter(pc.invert(pc.is_in(named, self.catalogue))).to_pylist())
         return pa.concat_arrays([self.catalogue, pa.array(sorted(gone), pa.string())])
 
     def shown(self, users: pa.Array, sizes: Mapping[str, int]) -> dict[str, Shown]:
@@ -86,20 +89,19 @@ class Before:
         for name, known in (("user_key", users), ("item_id", self.ids)) if rows.num_columns else ():
             place = pc.index_in(rows.column(name), known)
             rows = rows.set_column(rows.column_names.index(name), name, place)
-        last = self._rows(EXPERIENCE, ("user_key", "surface", "voluntary_by_night", "unchanged_nights"), users)
-        return {
-            surface: self._shown(surface, size, users, rows, last if last.num_columns else None)
-            for surface, size in sizes.items()
-        }
+        last = self._measured.of(users) if self._measured else None
+        return {surface: self._shown(surface, size, users, rows, last) for surface, size in sizes.items()}
 
     def _lists(self, users: pa.Array) -> pa.Table:
         """user_key, surface, rank, item_id, kept_since; of a cart the basket's rows."""
-        columns = ("rank", "item_id", "kept_since")
-        lists = self._rows(RECOMMENDATIONS, ("user_key", "surface", *columns, "is_fallback"), users)
-        carts = self._rows(CART_RECOMMENDATIONS, ("context_id", "context", *columns), users)
-        if not (lists.num_columns and carts.num_columns):
+        lists = self._since(self._listed.of(users)) if self._listed else pa.table({})
+        if not (self._listed and self._carts):
             return lists
-        carts = carts.filter(pc.field("context") == "basket").rename_columns({"context_id": "user_key"})
+        carts = (
+            self._since(self._carts.of(users))
+            .filter(pc.field("context") == "basket")
+            .rename_columns({"context_id": "user_key"})
+        )
         here = pa.array([CART] * len(carts), pa.string()), pa.array([False] * len(carts), pa.bool_())
         carts = carts.append_column("surface", here[0]).append_column("is_fallback", here[1])
         return pa.concat_tables([lists, carts.select(lists.column_names).cast(lists.schema)])
@@ -116,20 +118,62 @@ class Before:
             common[user] = rows.column("is_fallback").to_numpy()
         return Shown(items, since, *carried(last, surface, users), common)
 
-    def _rows(self, table: Table, columns: tuple[str, ...], users: pa.Array) -> pa.Table:
-        """Rows of some users; tables are sorted by them, so few row groups are touched. No columns: there are none."""
+    def _since(self, lists: pa.Table) -> pa.Table:
+        """With the night of entry; a snapshot of old knows none and says its own day."""
+        known = "kept_since" in lists.column_names
+        return lists if known else lists.append_column("kept_since", pa.array([self.day] * len(lists), pa.date32()))
+
+    @cached_property
+    def _listed(self) -> "_ByUser | None":
+        return self._open(RECOMMENDATIONS, "user_key", "surface", *LISTED, "is_fallback")
+
+    @cached_property
+    def _carts(self) -> "_ByUser | None":
+        return self._open(CART_RECOMMENDATIONS, "context_id", "context", *LISTED)
+
+    @cached_property
+    def _measured(self) -> "_ByUser | None":
+        return self._open(EXPERIENCE, "user_key", "surface", "voluntary_by_night", "unchanged_nights")
+
+    def _open(self, table: Table, *columns: str) -> "_ByUser | None":
         path = self._path(table)
-        if not path or not len(users):
-            return pa.table({})
-        there = pq.read_schema(path).names
-        low, high = users[0].as_py(), users[-1].as_py()
-        inside = (pc.field(columns[0]) >= low) & (pc.field(columns[0]) <= high)
-        rows = pq.read_table(path, columns=[c for c in columns if c in there], filters=inside, partitioning=None)
-        rows = rows.filter(pc.is_in(rows.column(columns[0]), users))
-        if "kept_since" in columns and "kept_since" not in there:  # a snapshot of old, which says its own day
-            rows = rows.append_column("kept_since", pa.array([self.day] * len(rows), pa.date32()))
-        return rows
+        return _ByUser(path, columns) if path else None
 
     def _path(self, table: Table) -> Path | None:
         there = self.parent is not None and table.name in self.parent.manifest.tables
         return self.parent.path(table.name) if self.parent and there else None
+
+
+class _ByUser:
+    """Some columns of a table that is sorted by users: few of its row groups have rows of a block of them.
+
+    Those last read are kept, as users come in ascending blocks. Staging notes from which to which key each goes.
+    """
+
+    def __init__(self, path: Path, columns: Sequence[str]) -> None:
+        """Read where users are.
+
+        Args:
+            path: of the table.
+            columns: those read if they are there, users' keys first.
+        """
+        with pq.ParquetFile(path) as file:
+            groups, at = file.metadata, file.schema_arrow.get_field_index(columns[0])
+            self._columns = [name for name in columns if name in file.schema_arrow.names]
+            self._none = file.schema_arrow.empty_table().select(self._columns)
+            keys = [groups.row_group(number).column(at).statistics for number in range(groups.num_row_groups)]
+        self._spans = [(one.min, one.max) for one in keys if one and one.has_min_max]
+        self._path, self._key, self._read = path, columns[0], lru_cache(2)(self._group)
+
+    def of(self, users: pa.Array) -> pa.Table:
+        """Rows of some users (ascending keys)."""
+        if not len(users):
+            return self._none
+        low, high = users[0].as_py(), users[-1].as_py()
+        near = (number for number, (least, most) in enumerate(self._spans) if least <= high and low <= most)
+        found = (rows.filter(pc.is_in(rows.column(self._key), users)) for rows in map(self._read, near))
+        return pa.concat_tables([self._none, *found])
+
+    def _group(self, number: int) -> pa.Table:
+        with pq.ParquetFile(self._path) as file:
+            return file.read_row_group(number, self._columns)

@@ -5,10 +5,10 @@ Not here: rows (`stages.balance_rows`) and the rules (`pipeline.balance`).
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from heapq import merge
 from itertools import zip_longest
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.compute as pc
 import scipy.sparse as sp
 
@@ -64,14 +64,19 @@ class Outcome:
 
 
 def blocks_of(scene: Scene, *, common: bool) -> Iterator[Block]:
-    """All users: those whom the models ranked, then everybody else with what is popular."""
-    night, everyone = scene.night, scene.consents[0]
+    """All users, blocks by their first keys: those whom the models ranked, and everybody else with what is popular."""
+    return merge(_ranked(scene, common=common), _others(scene), key=lambda block: str(block.company.users[0]))
+
+
+def _ranked(scene: Scene, *, common: bool) -> Iterator[Block]:
     names = (score_recommendations.TONIGHT, score_cart.CART, score_recommendations.CHAMPION, score_cart.CHAMPION)
-    served = [pa.array([], pa.string())]
-    for free, cart, champion, their_cart in zip_longest(*(free_lists.read(night, name) for name in names)):
-        served.append(free.users)
+    for free, cart, champion, their_cart in zip_longest(*(free_lists.read(scene.night, name) for name in names)):
         yield Block(scene.of(free.users, personal=True), free, cart, champion, their_cart, common)
-    others = everyone.filter(pc.invert(pc.is_in(everyone, pa.concat_arrays(served))))
+
+
+def _others(scene: Scene) -> Iterator[Block]:
+    everyone, served = scene.consents[0], free_lists.users(scene.night, score_recommendations.TONIGHT)
+    others = everyone.filter(pc.invert(pc.is_in(everyone, served)))
     for start in range(0, len(others), AT_ONCE):
         users = others.slice(start, AT_ONCE)
         best = free_lists.popular(scene.history, scene.inputs.space.recommendable, users, score_recommendations.LONG)

@@ -96,6 +96,11 @@ def _blocks(night: Night, name: str, columns: Sequence[str]) -> Iterator[tuple[p
             yield keys, [one.reshape(len(keys), -1) for one in flat]
 
 
+def users(night: Night, name: str) -> pa.Array:
+    """All users of the blocks that `keep` wrote, in its order."""
+    return pa.concat_arrays([pa.array([], pa.string()), *(keys for keys, _ in _blocks(night, name, ()))])
+
+
 def is_kept(night: Night, name: str) -> bool:
     """Whether `keep` has been here."""
     return _path(night, name).exists()

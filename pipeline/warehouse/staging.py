@@ -10,17 +10,18 @@ import json
 import os
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline.contracts.table import Table
-from pipeline.errors import ConfigError, NoData, Superseded
+from pipeline.errors import ConfigError, DataError, NoData, Superseded
 from pipeline.warehouse import durable
 from pipeline.warehouse.failpoints import Step
 from pipeline.warehouse.manifest import TableFile
@@ -38,7 +39,6 @@ FORMAT: dict[str, Any] = {
     "use_dictionary": True,
     "write_statistics": True,
     "write_page_index": True,
-    "row_group_size": ROW_GROUP,
 }
 
 
@@ -91,43 +91,46 @@ class Staging:
             DataError: the rows break the contract; nothing is staged.
             Superseded: a later attempt of the same run has begun meanwhile.
         """
-        clean = contract.enforce(rows)
-        with self._ours(), durable.partial(self.folder / contract.name) as temporary:
-            with temporary.open("wb") as file:
-                sink = _Measured(file)
-                order = pq.SortingColumn.from_ordering(clean.schema, [(name, "ascending") for name in contract.order])
-                pq.write_table(clean, pa.PythonFile(sink, "w"), sorting_columns=order, **FORMAT)
-                file.flush()
-                os.fsync(file.fileno())
-            facts = TableFile(
-                name=contract.name,
-                file=f"{contract.name}.parquet",
-                rows=len(clean),
-                bytes=sink.bytes,
-                sha256=sink.sha256.hexdigest(),
-                fingerprint=contract.fingerprint,
-            )
-            with durable.locked(self.root):
+        with self.parts(contract) as parts:
+            parts.add(rows)
+        return parts.facts
+
+    @contextmanager
+    def parts(self, contract: Table) -> Iterator["Parts"]:
+        """Stage a table part by part, as `write` does all of it; nothing is staged before the block ends without error.
+
+        Raises:
+            Superseded: a later attempt of the same run has begun meanwhile.
+        """
+        with ExitStack() as stack:
+            with self._ours():
+                temporary = stack.enter_context(durable.partial(self.folder / contract.name))
+                file = stack.enter_context(temporary.open("wb"))
+            parts = Parts(contract, file)
+            stack.enter_context(parts.writer)
+            yield parts
+            parts.end()
+            os.fsync(file.fileno())
+            with self._ours(), durable.locked(self.root):
                 # A table without facts is not staged: a kill between the two cannot pair them wrongly.
                 durable.drop(self._facts(contract.name))
                 self.path(contract.name).parent.mkdir(exist_ok=True)
                 durable.move(temporary, self.path(contract.name), Step.TABLE)
-                durable.put(self._facts(contract.name), facts.to_json(), Step.FACTS)
-        return facts
+                durable.put(self._facts(contract.name), parts.facts.to_json(), Step.FACTS)
 
     def path(self, name: str) -> Path:
         """Where a table's file is staged."""
         return self.folder / TABLES / f"{name}.parquet"
 
-    def read(self, name: str, columns: list[str] | None = None) -> pa.Table:
-        """A staged table.
+    def read(self, name: str, columns: list[str] | None = None, where: pc.Expression | None = None) -> pa.Table:
+        """A staged table, or some of its columns and rows.
 
         Raises:
             NoData: it has not been staged, or has been committed since.
         """
         if not (self._facts(name).exists() and self.path(name).exists()):
             raise NoData(f"staging {self.folder.name}: no table {name}; run the stage that writes it")
-        return pq.read_table(self.path(name), columns=columns, partitioning=None)
+        return pq.read_table(self.path(name), columns=columns, filters=where, partitioning=None)
 
     def tables(self) -> dict[str, TableFile]:
         """What has been staged, by table; known after a commit, too."""
@@ -159,6 +162,73 @@ class Staging:
 
     def _facts(self, name: str) -> Path:
         return self.folder / FACTS / f"{name}.json"
+
+
+class Parts:
+    """A table on its way to disk, part by part; the file is, to the byte, that of all rows at once."""
+
+    def __init__(self, contract: Table, file: BinaryIO) -> None:
+        """Begin a file.
+
+        Args:
+            contract: the table's contract.
+            file: whose folder is another's business.
+        """
+        self.contract, self.rows = contract, 0
+        self._sink = _Measured(file)
+        order = pq.SortingColumn.from_ordering(contract.schema, [(name, "ascending") for name in contract.order])
+        self.writer = pq.ParquetWriter(pa.PythonFile(self._sink, "w"), contract.schema, sorting_columns=order, **FORMAT)
+        self._waiting: list[pa.Table] = []  # of less than a row group
+        self._last: list[Any] | None = None
+
+    def add(self, rows: pa.Table) -> None:
+        """Hold some rows to the contract and write them.
+
+        Args:
+            rows: in any order, all of them behind those of the part before.
+
+        Raises:
+            DataError: they break the contract, or some belong before, or beside, a row of the part before.
+        """
+        clean, order = self.contract.enforce(rows), self.contract.order
+        if not len(clean):
+            return
+        first, last = ([clean.column(name)[at].as_py() for name in order] for at in (0, len(clean) - 1))
+        if self._last is not None and not (self._last < first and set(order) == set(self.contract.key)):
+            raise DataError(
+                f"table {self.contract.name}: a part begins at {first}, the one before ends at {self._last}; "
+                "write parts in the table's order, a table sorted by more than its key as one"
+            )
+        self._last, self.rows = last, self.rows + len(clean)
+        waiting = pa.concat_tables([*self._waiting, clean])
+        while len(waiting) >= ROW_GROUP:
+            self._put(waiting.slice(0, ROW_GROUP))
+            waiting = waiting.slice(ROW_GROUP)
+        self._waiting = [waiting]
+
+    def end(self) -> None:
+        """Write what is left; the file is whole then."""
+        left = pa.concat_tables([self.contract.schema.empty_table(), *self._waiting])
+        if len(left) or not self.rows:
+            self._put(left)
+        self.writer.close()
+        self._sink.file.flush()
+
+    @property
+    def facts(self) -> TableFile:
+        """What was written."""
+        return TableFile(
+            name=self.contract.name,
+            file=f"{self.contract.name}.parquet",
+            rows=self.rows,
+            bytes=self._sink.bytes,
+            sha256=self._sink.sha256.hexdigest(),
+            fingerprint=self.contract.fingerprint,
+        )
+
+    def _put(self, group: pa.Table) -> None:
+        # Pages end where chunks do, so that a row group is one chunk however its rows came.
+        self.writer.write_table(group.combine_chunks(), row_group_size=ROW_GROUP)
 
 
 class _Measured(io.RawIOBase):

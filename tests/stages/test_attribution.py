@@ -53,10 +53,9 @@ def test_what_may_not_be_shown_makes_room_for_the_next_in_order():
 
 def test_what_was_published_is_places_of_the_sample_s_home_lists(scene):
     rows = [
-        {"user_key": USERS[user].as_py(), "surface": surface, "rank": rank, "item_id": item, "score": 0.0}
-        for user, surface, items in ((0, "home", "ca"), (1, "email", "b"), (2, "home", "dbca"))
+        {"user_key": USERS[user].as_py(), "rank": rank, "item_id": item}
+        for user, items in ((0, "ca"), (1, "b"), (2, "dbca"))
         for rank, item in enumerate(items, start=1)
     ]
-    lists = pa.Table.from_pylist(rows, RECOMMENDATIONS.schema)
-    found = attribution._published(scene, USERS.take(pa.array([0, 2])), lists, 3)
+    found = attribution._published(scene, USERS.take(pa.array([0, 2])), pa.Table.from_pylist(rows), 3)
     assert found.tolist() == [[2, 0, -1], [3, 1, 2]]

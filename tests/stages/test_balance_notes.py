@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from pipeline import engine
 from pipeline.balance.operating_point import Measured, choose, facts
 from pipeline.balance.point import Point
 from pipeline.contracts.tables import CHANGE_LEDGER, EXPERIENCE
@@ -18,6 +19,7 @@ from pipeline.settings import Night, load_shop
 from pipeline.stages import balance_notes
 from pipeline.stages.gate import note_json
 from pipeline.tracking import note
+from pipeline.warehouse.staging import Staging
 
 DEFAULT = load_policy("default")
 POLICY = DEFAULT.model_copy(update={"audit": DEFAULT.audit.model_copy(update={"least_group": 1})})
@@ -62,10 +64,13 @@ def noted(tmp_path: Path) -> Night:
     chosen = choose(replayed, LIVELY, POLICY.bounds)
     night = Night(load_shop("grocer"), date(2017, 11, 30), tmp_path)
     JsonRecorder(night.record, fresh=True).tags({"status": "published", "provenance": "made up"})
+    staging = Staging.open(night.warehouse, night.day, night.run)
+    staging.write(EXPERIENCE, pa.Table.from_pylist(experience, EXPERIENCE.schema))
+    staging.write(CHANGE_LEDGER, pa.Table.from_pylist(ledger, CHANGE_LEDGER.schema))
     balance_notes.leave(
         balance_notes.Night(
-            pa.Table.from_pylist(experience, EXPERIENCE.schema),
-            pa.Table.from_pylist(ledger, CHANGE_LEDGER.schema),
+            staging,
+            engine.connect(1),
             facts(replayed, chosen, POLICY.bounds),
             chosen,
             {"i1": "Milk | whole", "i2": "Bread"},

@@ -3,20 +3,24 @@
 import hashlib
 import resource
 import tempfile
+from dataclasses import replace
 from datetime import date
+from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.contracts.table import Column, Table
-from pipeline.errors import ConfigError, DataError, NoData
-from pipeline.warehouse import durable
+from pipeline.errors import ConfigError, DataError, NoData, Superseded
+from pipeline.warehouse import durable, staging
 from pipeline.warehouse.snapshot import history
-from pipeline.warehouse.staging import Staging
+from pipeline.warehouse.staging import FORMAT, ROW_GROUP, Staging
 
 DAY = date(2020, 1, 1)
 WIDE = Table(
@@ -154,3 +158,86 @@ def test_a_full_disk_is_an_error_and_keeps_the_earlier_attempt(house, share):
     assert staging.tables() == before
     assert [path.name for path in staging.folder.iterdir() if path.is_file()] == []
     assert staging.write(house.prices, noise).bytes == needed
+
+
+def in_parts(to: Staging, rows: pa.Table, cuts: list[int]):
+    """Stage ordered rows in parts."""
+    with to.parts(WIDE) as parts:
+        for start, end in pairwise([0, *sorted(min(cut, len(rows)) for cut in cuts), len(rows)]):
+            parts.add(rows.slice(start, end - start))
+    return parts.facts
+
+
+@settings(max_examples=40)
+@given(ROWS, st.lists(st.integers(0, 15), max_size=5), st.integers(1, 6))
+def test_parts_are_the_bytes_of_the_whole_wherever_it_is_cut(rows, cuts, group):
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(staging, "ROW_GROUP", group)
+        one, other = (Staging.open(Path(folder), DAY, run) for run in ("one", "other"))
+        assert in_parts(other, WIDE.enforce(table(rows)), cuts) == one.write(WIDE, table(rows))
+        assert other.path("wide").read_bytes() == one.path("wide").read_bytes()
+        assert other.tables() == one.tables()
+
+
+def test_the_bytes_are_those_that_arrow_writes_of_all_rows_at_once(tmp_path):
+    count = 2 * ROW_GROUP + 17_000
+    rng, number = np.random.default_rng(3), np.arange(count)
+    rows = WIDE.enforce(
+        pa.table(
+            {
+                "name": [f"{one:07}" for one in number],
+                "place": number // 3,
+                "real": pa.array(rng.random(count), mask=rng.random(count) < 0.1),
+                "flag": rng.random(count) < 0.5,
+                "many": pa.array([[f"w{one % 999}"] * (one % 3) for one in number], pa.list_(pa.string())),
+            }
+        )
+    )
+    order = pq.SortingColumn.from_ordering(rows.schema, [(name, "ascending") for name in WIDE.order])
+    pq.write_table(rows, tmp_path / "all", row_group_size=ROW_GROUP, sorting_columns=order, **FORMAT)
+    cuts = [*rng.integers(0, count, 9).tolist(), ROW_GROUP, ROW_GROUP]
+    facts = in_parts(Staging.open(tmp_path, DAY, "night"), rows, cuts)
+    data = (tmp_path / "all").read_bytes()
+    assert (facts.rows, facts.bytes, facts.sha256) == (count, len(data), hashlib.sha256(data).hexdigest())
+
+
+@pytest.mark.parametrize("second", [["c"], ["b"], ["0", "d"]])
+def test_parts_that_meet_are_refused_and_leave_nothing(house, second):
+    to = Staging.open(house.root, house.day(1), "night")
+    with pytest.raises(DataError, match="prices: a part begins at"), to.parts(house.prices) as parts:
+        parts.add(pa.table({"item": ["c", "a"], "price": [1.0, 2.0]}))
+        parts.add(pa.table({"item": second, "price": [3.0] * len(second)}))
+    assert to.tables() == {}
+    assert [path for path in to.folder.rglob("*") if path.is_file()] == []
+
+
+def test_a_table_sorted_by_more_than_its_key_is_one_part(house):
+    wider = replace(house.prices, order=("price", "item"))
+    with pytest.raises(DataError, match="as one"), Staging.open(house.root, DAY, "night").parts(wider) as parts:
+        parts.add(pa.table({"item": ["a"], "price": [1.0]}))
+        parts.add(pa.table({"item": ["a"], "price": [2.0]}))
+
+
+def test_nobody_sees_a_table_before_its_last_part_and_an_error_keeps_the_earlier_attempt(house):
+    to = house.stage(1)
+    before = to.tables()
+    with pytest.raises(FileNotFoundError, match="of our own"), to.parts(house.prices) as parts:
+        parts.add(pa.table({"item": [f"{n:06}" for n in range(ROW_GROUP + 1)], "price": [0.5] * (ROW_GROUP + 1)}))
+        assert to.tables() == before
+        assert to.read("prices").num_rows == 3
+        raise FileNotFoundError("of our own")
+    assert to.tables() == before
+    assert [path.name for path in to.folder.iterdir() if path.is_file()] == []
+
+
+def test_parts_of_an_attempt_that_was_overtaken_are_refused(house):
+    to = Staging.open(house.root, DAY, "night")
+    with pytest.raises(Superseded, match="a later attempt"), to.parts(house.prices) as parts:
+        parts.add(house.rows()["prices"])
+        to.discard()
+    assert to.tables() == {}
+
+
+def test_only_what_is_asked_for_is_read(house):
+    found = house.stage(1).read("prices", ["price"], pc.field("item") > "a")
+    assert found.to_pydict() == {"price": [1.0, None]}
