@@ -1,5 +1,7 @@
 """The Ibis connection on which all relational steps run: DuckDB embedded. Expressions stay portable to Spark."""
 
+import ctypes
+import gc
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, time, timedelta
@@ -49,6 +51,17 @@ def machine_errors() -> Iterator[None]:
         if "I/O error" in str(error):
             raise OSError(str(error)) from error
         raise
+
+
+def give_back() -> None:
+    """Give the system back what memory nothing holds: allocators keep it, and a night's process outlives its stages.
+
+    Arrow's pool and glibc's arenas do; other C libraries have no such call.
+    """
+    gc.collect()
+    pa.default_memory_pool().release_unused()
+    if trim := getattr(ctypes.CDLL(None), "malloc_trim", None):
+        trim(0)
 
 
 def read(connection: Backend, paths: Iterable[Path], contract: Table) -> ir.Table:

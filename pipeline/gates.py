@@ -21,8 +21,11 @@ from urllib.parse import quote
 
 import pyarrow as pa
 import pyarrow.compute as pc
+from pyarrow import dataset
+from pyarrow.dataset import Dataset
 
 from pipeline.errors import ConfigError, Refused
+from pipeline.warehouse.compact import compact
 
 Severity = Literal["critical", "warning"]
 SEVERITIES = ("critical", "warning")
@@ -104,11 +107,12 @@ def load_suite(name: str) -> dict[str, Any]:
     return dict(suite)
 
 
-def check(frames: Mapping[str, pa.Table], docs: Path) -> list[Verdict]:
+def check(frames: Mapping[str, pa.Table | Dataset], docs: Path) -> list[Verdict]:
     """Judge each frame by the suite of its name and write Data Docs.
 
     Args:
-        frames: rows to judge by suite name (`feed_events`, `feature_catalogue`, `recommendations`).
+        frames: rows to judge by suite name (`feed_events`, `feature_catalogue`, `recommendations`). Of each in turn
+            only the columns are held that its suite asks for.
         docs: folder for the HTML site, replaced whole; starts at `index.html`, which needs no network.
 
     Raises:
@@ -200,8 +204,9 @@ def _can_fail(expectation: Mapping[str, Any]) -> bool:
     return bounded and kwargs.get("mostly", 1) > 0
 
 
-def _judge(gx: ModuleType, context: Any, suite: Mapping[str, Any], name: str, frame: pa.Table) -> Verdict:
+def _judge(gx: ModuleType, context: Any, suite: Mapping[str, Any], name: str, rows: pa.Table | Dataset) -> Verdict:
     expectations = suite["expectations"]
+    frame = _asked(rows if isinstance(rows, Dataset) else dataset.dataset(rows), expectations)
     if not len(frame):
         # Rates of no rows are undefined; whether none may arrive is the row count's judgement.
         expectations = [one for one in expectations if one["type"] == ROW_COUNT]
@@ -218,6 +223,12 @@ def _judge(gx: ModuleType, context: Any, suite: Mapping[str, Any], name: str, fr
     return Verdict(name, all(f.severity != "critical" for f in failures), len(results), tuple(failures))
 
 
+def _asked(rows: Dataset, expectations: Iterable[Any]) -> pa.Table:
+    """The columns that expectations name; at least one, or the rows could not be counted."""
+    wanted = columns_of(list(expectations))
+    return compact(rows, [name for name in rows.schema.names if name in wanted] or rows.schema.names[:1])
+
+
 def _is_void(frame: pa.Table, expectation: Mapping[str, Any]) -> bool:
     return all(frame.column(name).null_count == len(frame) for name in _judged_columns(expectation["kwargs"]))
 
@@ -229,11 +240,8 @@ def _judged_columns(kwargs: Mapping[str, Any]) -> set[str]:
 
 def _run(gx: ModuleType, context: Any, suite: Mapping[str, Any], frame: pa.Table) -> list[Any]:
     name = suite["name"]
-    wanted = columns_of(suite["expectations"])
-    # At least one column, or the rows could not be counted.
-    columns = [column for column in frame.column_names if column in wanted] or frame.column_names[:1]
-    values = [_judged(frame.column(column)) for column in columns]
-    rows = pa.Table.from_arrays(values, names=columns).to_pandas(date_as_object=False)
+    values = [_judged(column) for column in frame.columns]
+    rows = pa.Table.from_arrays(values, names=frame.column_names).to_pandas(date_as_object=False)
     asset = context.data_sources.add_pandas(name).add_dataframe_asset(name)
     definition = context.validation_definitions.add(
         gx.ValidationDefinition(

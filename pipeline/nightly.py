@@ -99,7 +99,7 @@ def run_stage(
 
 
 def _run(night: Night, name: str, item: str | None, progress: Progress | None) -> dict[str, Any]:
-    from pipeline.engine import machine_errors
+    from pipeline.engine import give_back, machine_errors
 
     if name == STAGES[0].name:
         _begin(night)
@@ -114,6 +114,7 @@ def _run(night: Night, name: str, item: str | None, progress: Progress | None) -
 
     with machine_errors():
         summary: dict[str, Any] = import_module(f"pipeline.stages.{name}").run(night, item, recorder, inner)
+    give_back()
     recorder.metrics({"stage/seconds": perf_counter() - started})
     recorder.tags({"status": "done"})
     if name == STAGES[-1].name:

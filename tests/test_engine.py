@@ -1,5 +1,6 @@
 """The engine: local days as the time zone database says, contracts held, no reach beyond its inputs."""
 
+import gc
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -132,3 +133,16 @@ def test_failures_of_memory_and_disk_are_told_as_python_s_own(tmp_path: Path) ->
         load(b"no header")
     with pytest.raises(duckdb.BinderException), engine.machine_errors():
         connection.raw_sql("SELECT nothing")
+
+
+def test_what_nothing_holds_goes_back_to_the_system() -> None:
+    gc.disable()
+    try:
+        ring: list[object] = [pa.nulls(4 * 2**20, pa.float64())]
+        ring.append(ring)
+        held = pa.total_allocated_bytes()
+        del ring
+        engine.give_back()
+        assert pa.total_allocated_bytes() <= held - 32 * 2**20
+    finally:
+        gc.enable()

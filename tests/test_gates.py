@@ -7,7 +7,9 @@ from datetime import date
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+from pyarrow.dataset import dataset
 
 from pipeline import gates
 from pipeline.errors import ConfigError, Refused
@@ -176,6 +178,13 @@ def test_good_frames_pass_and_docs_stand(tmp_path: Path) -> None:
     assert all((docs / page).is_file() and page.startswith(f"validations/{name}/") for name, page in pages.items())
     assert "http" not in index  # stands without a network
     assert not (docs / "stale.html").exists()
+
+
+def test_what_is_read_as_asked_for_is_judged_alike(tmp_path: Path) -> None:
+    fallback = frame("recommendations", [{**row, "is_fallback": True, "rank": 0} for row in ROWS["recommendations"]])
+    pq.write_table(fallback, tmp_path / "rows.parquet", row_group_size=5)
+    read = gates.check({"recommendations": dataset(tmp_path / "rows.parquet")}, tmp_path / "docs")
+    assert read == gates.check({"recommendations": fallback}, tmp_path / "docs") and not read[0].passed
 
 
 def test_warnings_are_reported_and_do_not_block(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from pyarrow import dataset
+from pyarrow.dataset import Dataset
 
 from pipeline.audit.finding import Finding
 from pipeline.contracts.table import Privacy
@@ -62,11 +62,11 @@ def people(name: str) -> bool:
     return any(column.privacy is Privacy.PSEUDONYM for column in TABLES[name].columns)
 
 
-def consents(tables: Mapping[str, pa.Table], agreed: Mapping[str, Collection[str]]) -> Finding:
+def consents(tables: Mapping[str, Dataset], agreed: Mapping[str, Collection[str]]) -> Finding:
     """Rows of people who did not agree to what the rows are.
 
     Args:
-        tables: staged, by name.
+        tables: staged, by name; read as asked for.
         agreed: user keys by consent.
     """
     cases, broken, named = 0, 0, []
@@ -74,12 +74,11 @@ def consents(tables: Mapping[str, pa.Table], agreed: Mapping[str, Collection[str
     for name, table in tables.items():
         if not people(name):
             continue
-        unnamed = name not in NEEDS and len(table)
-        found = len(table) if unnamed else 0
+        found = 0 if name in NEEDS else table.count_rows()
         for need in NEEDS.get(name, ()):
-            some = dataset.dataset(table).to_table(columns=[need.column], filter=need.rows).column(need.column)
-            cases += len(some)
-            found += pc.sum(pc.invert(pc.is_in(some, allowed[need.consent]))).as_py() or 0
+            for some in table.to_batches(columns=[need.column], filter=need.rows):
+                cases += len(some)
+                found += pc.sum(pc.invert(pc.is_in(some.column(0), allowed[need.consent]))).as_py() or 0
         broken += found
         named += [f"{found:,} of {name}"] if found else []
     if not cases and not broken:

@@ -108,7 +108,7 @@ def made_by_models(lists: pa.Table, least: int) -> pa.Table:
     is no model's bias, and judge has told of it. Lists of a few people show few goods.
     """
     made = lists.filter(pc.invert(lists.column("is_fallback")))
-    return made if pc.count_distinct(made.column("user_key")).as_py() >= least else made.slice(0, 0)
+    return made if len(pc.unique(made.column("user_key"))) >= least else made.slice(0, 0)
 
 
 def findings(found: pa.Table, made: pa.Table, rules: AuditRules) -> list[Finding]:

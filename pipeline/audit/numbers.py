@@ -34,8 +34,7 @@ class Numbers:
         """The same rows by numbers."""
         for name, keys in ((USER, self.users), (CONTEXT, self.users), (ITEM, self.items)):
             if name in rows.column_names:
-                numbers = pc.index_in(rows.column(name), keys)
-                rows = rows.set_column(rows.column_names.index(name), name, numbers)
+                rows = rows.set_column(rows.column_names.index(name), name, _places(rows.column(name), keys))
         return rows
 
     def of_users(self, keys: pa.Array) -> list[int]:
@@ -45,6 +44,14 @@ class Numbers:
     def of_items(self, keys: pa.Array) -> list[int]:
         """Numbers of items; those that stand in no table are left out."""
         return _numbers(keys, self.items)
+
+
+def _places(values: pa.ChunkedArray, known: pa.Array) -> pa.ChunkedArray:
+    """Where each value stands among the known ones; of words that are kept once each is looked up once."""
+    if not pa.types.is_dictionary(values.type):
+        return pc.index_in(values, known)
+    chunks = [pc.index_in(one.dictionary, known).take(one.indices) for one in values.chunks]
+    return pa.chunked_array(chunks, pa.int32())
 
 
 def _numbers(keys: pa.Array, known: pa.Array) -> list[int]:

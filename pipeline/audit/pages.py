@@ -4,8 +4,9 @@ from collections.abc import Mapping
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from pipeline.audit.finding import Finding, counted
+from pipeline.audit.finding import Tally
 from pipeline.audit.recount import World
 
 PROMISE = "G6_layouts"
@@ -19,24 +20,23 @@ def lost_categories(tables: Mapping[str, pa.Table], world: World) -> set[str]:
     """Users whose profile names a category and whose home page leaves their categories out."""
     if LAYOUTS not in tables or PROFILES not in tables:
         return set()
-    rows = tables[LAYOUTS].to_pandas()
-    home = rows[(rows.surface == "home") & rows.user_key.isin(list(world.readable))]
-    profiles = tables[PROFILES].select(["user_key", "category_affinities"]).to_pandas()
-    named = profiles.user_key[profiles.category_affinities.map(len) > 0]
-    return (set(home.user_key) & set(named)) - set(home.user_key[home.module == CATEGORIES])
+    rows = tables[LAYOUTS].select(["user_key", "surface", "module"]).filter(pc.field("surface") == "home").to_pandas()
+    home = rows[rows.user_key.isin(list(world.readable))]
+    named = tables[PROFILES].filter(pc.list_value_length(pc.field("category_affinities")) > 0).column("user_key")
+    return (set(home.user_key) & set(named.to_pylist())) - set(home.user_key[home.module == CATEGORIES])
 
 
-def moves(tonight: Mapping[str, pa.Table], last: Mapping[str, pa.Table], world: World) -> Finding:
+def moves(tonight: Mapping[str, pa.Table], last: Mapping[str, pa.Table], world: World) -> Tally:
     """Users whose anchors moved, or who saw more than the moves a week allows.
 
     One move is two modules of a page that changed places, or one that came in for another. What makes room for another
     and then stands on the page no more, by need, is no move; nor is anything when what a user may be shown changed.
     """
     if LAYOUTS not in tonight:
-        return Finding(PROMISE, 0, 0, None, "No input: no layouts are staged.")
+        return Tally(PROMISE, 0, 0, 0, "", nothing="No input: no layouts are staged.")
     if LAYOUTS not in last or not world.same_pages:
         words = "No baseline: there is no layout of last night under the same settings."
-        return Finding(PROMISE, 0, 0, None, words)
+        return Tally(PROMISE, 0, 0, 0, "", nothing=words)
     now, before = (tables[LAYOUTS].to_pandas(date_as_object=False) for tables in (tonight, last))
     both = before.merge(now, on=SLOT, how="outer", suffixes=("_before", "_now"), indicator="side")
     both = both[both.user_key.isin(now.user_key) & both.user_key.isin(before.user_key)]
@@ -51,7 +51,7 @@ def moves(tonight: Mapping[str, pa.Table], last: Mapping[str, pa.Table], world: 
     broken = {*anchors.user_key, *made.index[(made > limit) | (again & (limit < 2)) | forgot]}
     worst = made.max() if len(made) else 0
     words = f"Anchors stay, and no user sees more than {limit} move of a module in {WEEK} days"
-    return counted(PROMISE, both.user_key.nunique(), len(broken), worst, words)
+    return Tally(PROMISE, both.user_key.nunique(), len(broken), float(worst), words)
 
 
 def _made(both: pd.DataFrame, now: pd.DataFrame, world: World) -> pd.Series:

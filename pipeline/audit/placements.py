@@ -6,11 +6,15 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.audit.finding import Finding, counted
+from pipeline.audit.finding import Tally
 from pipeline.audit.recount import HABIT, LIST, World
 
 PROMISE = "ad_placements"
 OFFERS = "offers"
+WORDS, NOTHING = (
+    "Ads are planned, of the campaign's goods and what their surface may show",
+    "No input: no ad stands anywhere.",
+)
 
 
 def placements(
@@ -19,7 +23,7 @@ def placements(
     goods: Mapping[str, Collection[Hashable]],
     slots: Mapping[str, int],
     pages: Collection[str],
-) -> Finding:
+) -> Tally:
     """Hold each placement against the plan, the contract between surfaces and the layouts.
 
     Args:
@@ -31,7 +35,7 @@ def placements(
     """
     rows = tables["ad_placements"].to_pandas()
     if not len(rows):
-        return Finding(PROMISE, 0, 0, None, "No input: no ad stands anywhere.")
+        return Tally(PROMISE, 0, 0, 0, WORDS, "share", nothing=NOTHING)
     own = rows.campaign_id.isna()
     groups = rows.groupby(LIST)
     offers = tables["page_layouts"].filter(pc.field("module") == OFFERS).select(LIST).to_pandas()
@@ -53,11 +57,17 @@ def placements(
         "not on the page": rows.surface.isin(list(pages)) & ~_among(rows, offers, *LIST),
     }
     found = pd.DataFrame(broken)
-    named = ", ".join(found.columns[found.any()])
-    words = "Ads are planned, of the campaign's goods and what their surface may show" + (
-        f" (not: {named})" if named else ""
+    count = int(found.any(axis=1).sum())
+    return Tally(
+        PROMISE,
+        len(rows),
+        count,
+        count,
+        WORDS,
+        "share",
+        {str(name): bool(flag) for name, flag in found.any().items()},
+        NOTHING,
     )
-    return counted(PROMISE, len(rows), int(found.any(axis=1).sum()), float(found.any(axis=1).mean()), words)
 
 
 def _among(rows: pd.DataFrame, others: pd.DataFrame, *columns: str) -> pd.Series:

@@ -4,8 +4,8 @@ Each promise is one function and one row of the frame `promises`, which expectat
 says so: 0 cases, and why. Not here: how lists are counted (`recount`), and how promises are kept (`balance`).
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import astuple
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import astuple, dataclass
 from math import ceil
 
 import numpy as np
@@ -13,54 +13,104 @@ import pandas as pd
 import pyarrow as pa
 
 from pipeline.audit import agreement, pages
-from pipeline.audit.finding import Finding, counted, found
-from pipeline.audit.recount import LIST, World, compare, lists, standing
+from pipeline.audit.finding import Finding, Tally, counted, found, together
+from pipeline.audit.recount import LIST, World, beside, compare, lists, standing
 from pipeline.contracts.tables import EXPERIENCE, PROMISES
 
 EXACT = 1e-9
+# What promises of whole lists are judged by, once all lists have been counted.
+COUNTED = [
+    "size",
+    "places",
+    "first",
+    "last",
+    "ranks",
+    "items",
+    "state",
+    "voluntary",
+    "spent",
+    "rbo",
+    "floor",
+    "unchanged",
+]
 
 
-def promises(
-    tonight: Mapping[str, pa.Table], last: Mapping[str, pa.Table], world: World, also: Sequence[Finding] = ()
-) -> pa.Table:
-    """Recount every promise.
+@dataclass(frozen=True)
+class Part:
+    """Some users' part of the night, whole: what is promised of one user's lists never hangs on another's rows.
 
-    Args:
+    Attributes:
         tonight: staged tables by name: recommendations, cart_recommendations, experience, change_ledger; user_profiles
             and page_layouts where there are any.
         last: those of the snapshot before; empty before the first night.
         world: what happened.
+        also: tallies of further promises.
+    """
+
+    tonight: Mapping[str, pa.Table]
+    last: Mapping[str, pa.Table]
+    world: World
+    also: Sequence[Tally] = ()
+
+
+def promises(parts: Iterable[Part], also: Sequence[Finding] = ()) -> pa.Table:
+    """Recount every promise.
+
+    Args:
+        parts: all users', one part after the other; each is let go before the next is asked for.
         also: findings of promises that are recounted elsewhere.
 
     Returns:
         Rows of the frame `promises`.
     """
-    now, before = lists(tonight, world.day), standing(lists(last, world.last_day), world)
-    carried = _carried(last)
-    made = compare(now, before, carried.spent, world)
-    made["unchanged"] = np.where(made.is_same, carried.unchanged.reindex(made.index, fill_value=0) + 1, 0)
+    made, tallies, world = [], [], None
+    for part in parts:
+        counts, told = _recounted(part)
+        made.append(counts)
+        tallies.append(told)
+        world = part.world
+    if world is None:
+        raise ValueError("promises: there is no part, and so nothing to recount")
+    every = pd.concat(made)
     findings = [
-        _replacements(made, world),
-        _overlaps(made),
-        _week(made, world),
-        _devices(now, world),
-        _contradictions(now, tonight, world),
-        pages.moves(tonight, last, world),
-        _freshness(made, world),
-        agreement.causes(now, before, made, world),
-        agreement.experience(now, before, made, tonight["experience"], world),
-        agreement.ledger(now, before, tonight["change_ledger"], world),
+        _replacements(every, world),
+        _overlaps(every),
+        _week(every, world),
+        _devices(every, world),
+        _freshness(every, world),
+        *together(tallies),
         *also,
     ]
     columns = zip(*map(astuple, findings), strict=True)
     return PROMISES.enforce(pa.table(dict(zip(PROMISES.names, map(list, columns), strict=True)), PROMISES.schema))
 
 
+def _recounted(part: Part) -> tuple[pd.DataFrame, list[Tally]]:
+    """COUNTED of each list, by surface, and what is counted of places, pages and what is told of lists."""
+    tonight, last, world = part.tonight, part.last, part.world
+    now, before = lists(tonight, world.day), standing(lists(last, world.last_day), world)
+    both, barred = beside(before, now), world.barred(now) != ""
+    carried = _carried(last)
+    made = compare(now, before, both, carried.spent, world)
+    made["unchanged"] = np.where(made.is_same, carried.unchanged.reindex(made.index, fill_value=0) + 1, 0)
+    tallies = [
+        _contradictions(now, barred, tonight, world),
+        pages.moves(tonight, last, world),
+        agreement.causes(both, made, world),
+        agreement.experience(
+            before, barred.groupby([now[name] for name in LIST]).sum(), made, tonight["experience"], world
+        ),
+        agreement.ledger(both, now, tonight["change_ledger"]),
+        *part.also,
+    ]
+    return made[COUNTED].droplevel("user_key"), tallies
+
+
 def _carried(last: Mapping[str, pa.Table]) -> pd.DataFrame:
-    """Spent (in the six nights before), nights (their counts) and unchanged of each list of last night."""
+    """Spent (in the six nights before) and unchanged of each list of last night."""
     rows = last.get("experience", EXPERIENCE.schema.empty_table()).to_pandas().set_index(LIST)
-    nights = rows.voluntary_by_night.map(lambda counts: [int(one) for one in counts[1:]])
-    return pd.DataFrame({"spent": nights.map(sum), "nights": nights, "unchanged": rows.unchanged_nights})
+    spent = rows.voluntary_by_night.map(lambda counts: int(counts[1:].sum()))
+    return pd.DataFrame({"spent": spent, "unchanged": rows.unchanged_nights})
 
 
 def _replacements(made: pd.DataFrame, world: World) -> Finding:
@@ -86,22 +136,20 @@ def _week(made: pd.DataFrame, world: World) -> Finding:
     return found("G3_week", (week > limit) & (idle.voluntary > 0), week.max(), words)
 
 
-def _devices(now: pd.DataFrame, world: World) -> Finding:
+def _devices(made: pd.DataFrame, world: World) -> Finding:
     """A device shows the first places of the one list, so the list must have first places, each item once."""
-    groups = now.groupby(LIST)
-    ranks = groups["rank"].agg(["size", "min", "max", "nunique"]).join(groups.item_id.nunique())
-    places = ranks.index.get_level_values("surface").map(world.sizes).astype(float)
-    whole = (ranks["min"] == 1) & (ranks["max"] == ranks["size"]) & (ranks["nunique"] == ranks["size"])
-    broken = ~(whole & (ranks.item_id == ranks["size"]) & (ranks["size"] <= places))
-    cases = broken.loc[broken.index.repeat(len(world.policy.devices))]
+    whole = (made["first"] == 1) & (made["last"] == made["size"]) & (made.ranks == made["size"])
+    broken = ~(whole & (made["items"] == made["size"]) & (made["size"] <= made.places))
+    cases = pd.Series(np.repeat(broken.to_numpy(), len(world.policy.devices)))
     words = f"Each of {len(world.policy.devices)} devices shows the first places of one list without gaps or repeats"
-    return found("G4_devices", cases, ranks["max"].max(), words)
+    return found("G4_devices", cases, made["last"].max(), words)
 
 
-def _contradictions(now: pd.DataFrame, tonight: Mapping[str, pa.Table], world: World) -> Finding:
+def _contradictions(now: pd.DataFrame, barred: pd.Series, tonight: Mapping[str, pa.Table], world: World) -> Tally:
     users = now.user_key.drop_duplicates()
-    broken = {*now.user_key[world.barred(now) != ""], *pages.lost_categories(tonight, world)}
-    return found("G5_contract", users.isin(broken), len(broken) / max(len(users), 1), "No user meets a contradiction")
+    broken = {*now.user_key[barred], *pages.lost_categories(tonight, world)}
+    met = int(users.isin(broken).sum())
+    return Tally("G5_contract", len(users), met, len(broken), "No user meets a contradiction", "share")
 
 
 def _freshness(made: pd.DataFrame, world: World) -> Finding:

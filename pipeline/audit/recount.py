@@ -42,6 +42,7 @@ class World:
         readable: keys of users whose own purchases may be read.
         items: item_id, shelf (category by which goods are compared), recommendable; of tonight's catalogue.
         taken: user_key, item_id, times (how often, by baskets and days) and last_on of all purchases up to `day`.
+        tried: item_id, buyers and again (those who took it more than once), of everybody where `taken` is of some.
         budgets: by state, idle and active.
         policy: of the balance.
         same_pages: last night's pages were laid out under the same settings.
@@ -58,6 +59,7 @@ class World:
     policy: Policy
     same_pages: bool = True
     ads: Collection[Hashable] | None = None
+    tried: pd.DataFrame | None = None
 
     @cached_property
     def sizes(self) -> dict[str, int]:
@@ -67,8 +69,7 @@ class World:
     @cached_property
     def lasting(self) -> pd.Series:
         """Whether people take an item again and again, by item id."""
-        again = self.taken[["item_id"]].assign(again=self.taken.times > 1)
-        by_item = again.groupby("item_id").again.agg(buyers="size", again="sum")
+        by_item = (buyers(self.taken) if self.tried is None else self.tried).set_index("item_id")
         own = self.items.set_index("item_id")[["shelf"]].join(by_item).fillna({"buyers": 0, "again": 0})
         found = own[["buyers", "again"]]
         for wider in (own.shelf, pd.Series(0, own.index)):  # who knows too little asks the shelf, then the shop
@@ -103,6 +104,12 @@ class World:
         return rows.surface.eq("ad") & ~rows.user_key.isin(agreed)
 
 
+def buyers(taken: pd.DataFrame) -> pd.DataFrame:
+    """By item_id, buyers and how many of them took it again, of rows as of `World.taken`."""
+    again = taken[["item_id"]].assign(again=taken.times > 1)
+    return again.groupby("item_id").again.agg(buyers="size", again="sum").reset_index()
+
+
 def lists(tables: Mapping[str, pa.Table], day: date | None) -> pd.DataFrame:
     """All users' lists of a snapshot or a staging, the cart's among them; rows by user, surface and rank.
 
@@ -124,32 +131,47 @@ def standing(before: pd.DataFrame, world: World) -> pd.DataFrame:
     """Last night's rows that tonight goes on from: as long as lists are tonight, of those who may still be read.
 
     What was made of a user's own purchases is not kept when they may no longer be read, nor an ad that is not wanted.
+    Whether a row may not be shown any more is told as `barred`.
     """
     before = before[~world.unwanted(before)]
     personal = before[~before.is_fallback.astype(bool) & ~before.user_key.isin(list(world.readable))]
     withdrawn = pd.MultiIndex.from_frame(before[LIST]).isin(pd.MultiIndex.from_frame(personal[LIST]))
-    return before[(before["rank"] <= before.surface.map(world.sizes).astype(float)) & ~withdrawn]
+    before = before[(before["rank"] <= before.surface.map(world.sizes).astype(float)) & ~withdrawn]
+    return before.assign(barred=world.barred(before) != "")
 
 
-def compare(now: pd.DataFrame, before: pd.DataFrame, spent: pd.Series, world: World) -> pd.DataFrame:
+def beside(before: pd.DataFrame, now: pd.DataFrame) -> pd.DataFrame:
+    """Each item that a list holds or held: its row of last night beside that of tonight, and its side."""
+    return before.merge(now, on=ROW, how="outer", suffixes=("_before", "_now"), indicator="side")
+
+
+def compare(
+    now: pd.DataFrame, before: pd.DataFrame, both: pd.DataFrame, spent: pd.Series, world: World
+) -> pd.DataFrame:
     """One row a list of tonight, counted from rows alone.
 
     Args:
         now: tonight's rows.
         before: last night's that stand.
+        both: as of `beside`.
         spent: voluntary replacements of the six nights before, by user and surface.
         world: what happened.
 
     Returns:
         By user_key and surface: size; had (places last night); state; newcomers; gone (items of last night's that may
-        not be shown any more); voluntary; spent; budget, pinned, rbo and floor of the row; is_same; newest (day on
-        which the latest item entered).
+        not be shown any more); voluntary; spent; budget, pinned, rbo and floor of the row; is_same; first, last and
+        ranks (the least, the most and how many distinct ones), items (distinct ones).
     """
-    found = now.groupby(LIST).agg(size=("item_id", "size"), newest=("kept_since", "max"))
+    found = now.groupby(LIST)[["rank", "item_id"]].agg(
+        size=("rank", "size"),
+        first=("rank", "min"),
+        last=("rank", "max"),
+        ranks=("rank", "nunique"),
+        items=("item_id", "nunique"),
+    )
     found["places"] = found.index.get_level_values("surface").map(world.sizes)
-    both = before.merge(now, on=ROW, how="outer", suffixes=("_before", "_now"), indicator="side")
     kept = both[both.side == "both"]
-    had = before.assign(gone=world.barred(before) != "").groupby(LIST).gone.agg(["size", "sum"])
+    had = before.groupby(LIST).barred.agg(["size", "sum"])
     newcomers = both[both.side == "right_only"].groupby(LIST).size().to_frame("newcomers")
     found = found.join([newcomers, had.set_axis(["had", "gone"], axis=1), spent.to_frame("spent")])
     counts = ["size", "places", "newcomers", "had", "gone", "spent"]

@@ -5,17 +5,18 @@ Not here: the list (`feeds.harmful`).
 
 import re
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import cache
 
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
+from pyarrow.dataset import Dataset
 
 from pipeline.audit.finding import Finding
 from pipeline.feeds.harmful import ENDINGS, words
+from pipeline.warehouse.compact import compact
 
-NAME = "harmful_text"
+NAME, FEW = "harmful_text", 100_000
 SAID = (
     "reason",
     "summary",
@@ -37,28 +38,34 @@ def _phrases() -> dict[int, set[tuple[str, ...]]]:
     return found
 
 
+@cache
+def _heads() -> set[str]:
+    """The words that harmful phrases begin with; most texts hold none of them."""
+    return {first for known in _phrases().values() for first, *_rest in known}
+
+
 def is_harmful(text: str) -> bool:
     """Whether a text holds any word of the list."""
     parts = re.findall("[a-z0-9]+", text.lower())
-    english = any(
+    english = not _heads().isdisjoint(parts) and any(
         tuple(parts[place : place + size]) in known for size, known in _phrases().items() for place in range(len(parts))
     )
-    return english or any(word in text for word in words()["zh"])
+    return english or (not text.isascii() and any(word in text for word in words()["zh"]))
 
 
-def texts(titles: Mapping[str, str], reviews: Mapping[str, str], tables: Mapping[str, pa.Table]) -> Finding:
+def texts(titles: Mapping[str, str], reviews: Mapping[str, str], tables: Mapping[str, Dataset]) -> Finding:
     """Hold what staged tables say, name and quote against the list.
 
     Args:
         titles: as the shop hands them over, by item id.
         reviews: title and words, by review id.
-        tables: staged.
+        tables: staged; read as asked for, column by column.
     """
     rude_items, rude_reviews = (_rude(of.items()) for of in (titles, reviews))
-    said = {text for table in tables.values() for text in _said(table)}
+    said = _said(tables.values())
     shown = sum(_holds(table, "item_id", rude_items) for name, table in tables.items() if name not in QUOTING)
     quoted = _quoted(tables, rude_reviews)
-    spoken = len(_rude((text, text) for text in said))
+    spoken = sum(map(is_harmful, _pythons(said)))
     cases = len(titles) + len(reviews) + len(said)
     if not cases:
         return Finding(NAME, 0, 0, None, "No input: nothing is said or named.")
@@ -77,25 +84,31 @@ def _rude(texts: Iterable[tuple[str, str]]) -> set[str]:
     return {name for name, text in texts if text and is_harmful(text)}
 
 
-def _said(table: pa.Table) -> set[str]:
-    found: set[str] = set()
-    for name in SAID:
-        if name in table.column_names:
-            column = table.column(name)
-            flat = pc.list_flatten(column) if pa.types.is_list(column.type) else column
-            found |= {text for text in pc.unique(flat).to_pylist() if text}
-    return found
-
-
-def _holds(table: pa.Table, column: str, names: Collection[str]) -> int:
-    if column not in table.column_names or not names:
-        return 0
-    return int(pc.sum(pc.is_in(table.column(column), pa.array(sorted(names), pa.string()))).as_py() or 0)
-
-
-def _quoted(tables: Mapping[str, pa.Table], rude: Collection[str]) -> int:
-    """Pieces of evidence that quote a harmful review."""
-    rows: pd.Series = (
-        tables["item_sentiment"].to_pandas().evidence if "item_sentiment" in tables else pd.Series([], dtype=object)
+def _said(tables: Iterable[Dataset]) -> pa.Array:
+    """Each text that any table says, once."""
+    columns = [compact(table, [name]).column(0) for table in tables for name in SAID if name in table.schema.names]
+    flat = (pc.list_flatten(one) if pa.types.is_list(one.type) else one for one in columns)
+    known = pc.unique(
+        pa.concat_arrays([pa.array([], pa.string()), *(pc.unique(one).cast(pa.string()) for one in flat)])
     )
-    return sum(one["review_id"] in rude for evidence in rows for one in evidence)
+    return known.filter(pc.fill_null(pc.not_equal(known, ""), False))
+
+
+def _pythons(texts: pa.Array) -> Iterator[str]:
+    """Texts one by one, few at a time as Python's own."""
+    for start in range(0, len(texts), FEW):
+        yield from texts[start : start + FEW].to_pylist()
+
+
+def _holds(table: Dataset, column: str, names: Collection[str]) -> int:
+    if column not in table.schema.names or not names:
+        return 0
+    return int(table.count_rows(filter=pc.field(column).isin(sorted(names))))
+
+
+def _quoted(tables: Mapping[str, Dataset], rude: Collection[str]) -> int:
+    """Pieces of evidence that quote a harmful review."""
+    if "item_sentiment" not in tables or not rude:
+        return 0
+    evidence = pc.list_flatten(tables["item_sentiment"].to_table(columns=["evidence"]).column(0))
+    return sum(name in rude for name in pc.struct_field(evidence, "review_id").to_pylist())

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-import pyarrow as pa
+from pyarrow import dataset
+from pyarrow.dataset import Dataset
 
 from pipeline import gates
 from pipeline.audit import answers
@@ -46,18 +47,18 @@ def run(night: Night, _item: str | None, recorder: JsonRecorder, progress: desk.
     empties[CHANGE_LEDGER.name] = QUIET
     feeds = [name for name in FEEDS if partitions.days(night.feeds, name, night.day)]
     staging = Staging.open(night.warehouse, night.day, night.run)
-    audits = Audited(night, {name: staging.read(name) for name in TABLES if name not in OWN})
+    frames = {name: _opened(staging, name) for name in TABLES if name not in OWN}
+    audits = Audited(night, frames)
     rows[ITEM_EXPOSURE.name] = staging.write(ITEM_EXPOSURE, audits.item_exposure).rows
     staging.write(RUN_STATUS, run_status.rows(rows, fallbacks, empties, feeds))
-    made = {**audits.tables, **{name: staging.read(name) for name in OWN}}
-    frames = {name: made[name] for name in TABLES}
-    full = {name: frame for name, frame in frames.items() if len(frame) or name not in empties}
+    frames = {name: frames.get(name) or _opened(staging, name) for name in TABLES}
     breaches = audit_audiences.breaches_of(night, frames)
     kept = promised.frame(night, frames, [audit_audiences.finding(frames, breaches), *_answered(night, frames)])
     note_json(recorder, PROMISES.name, kept.to_pylist())
     found = audited.frame(audits.findings())
     audited.leave(found, audits, recorder)
     progress(1, 2)
+    full = {name: frame for name, frame in frames.items() if frame.count_rows() or name not in empties}
     verdicts = judge_frames(full | {PROMISES.name: kept, AUDITS.name: found}, recorder)
     audit_audiences.require(breaches)
     gates.require(verdicts)
@@ -66,9 +67,16 @@ def run(night: Night, _item: str | None, recorder: JsonRecorder, progress: desk.
     return {"rows": rows, "fallbacks": fallbacks}
 
 
-def _answered(night: Night, frames: Mapping[str, pa.Table]) -> list[Finding]:
+def _opened(staging: Staging, name: str) -> Dataset:
+    """A staged table of which columns are read as they are asked for."""
+    staging.read(name, [])  # says so where it is not staged
+    return dataset.dataset(staging.path(name))
+
+
+def _answered(night: Night, frames: Mapping[str, Dataset]) -> list[Finding]:
     """Whether answers rest on tonight's tables, and are those of last night where nothing changed."""
     before, read = desk.parent(night), (ANSWERS.name, *answers.READ)
+    now = {name: frames[name].to_table() for name in read}
     last = {name: before.table(name) for name in read if before and name in before.manifest.tables}
     most = night.shop.policy.audit.answer_flips
-    return [answers.rests(frames), answers.flips(frames, last, most), answers.understood(frames, last, most)]
+    return [answers.rests(now), answers.flips(now, last, most), answers.understood(now, last, most)]

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 import pyarrow as pa
+from pyarrow import dataset
+from pyarrow.dataset import Dataset
 
 from pipeline.audit import audiences
 from pipeline.audit.finding import Finding, counted
@@ -13,13 +15,15 @@ from pipeline.privacy.keys import load_secret
 from pipeline.settings import Night
 from pipeline.stages import consenting, desk
 from pipeline.stages.score_audiences import CONSENTS, holdout_salt
+from pipeline.warehouse.snapshot import Snapshot
 
 PROMISE = "G7_audiences"
+READ = ["campaign_id", "user_key", "is_holdout", "is_planned"]
 
 
-def finding(frames: Mapping[str, pa.Table], breaches: Sequence[str]) -> Finding:
+def finding(frames: Mapping[str, Dataset], breaches: Sequence[str]) -> Finding:
     """The row of this promise beside those of lists and pages."""
-    count = len(frames[AD_AUDIENCE_SUMMARY.name])
+    count = frames[AD_AUDIENCE_SUMMARY.name].count_rows()
     if not count:
         return Finding(PROMISE, 0, 0, None, "No input: no campaign is live.")
     return counted(PROMISE, count, len(breaches), len(breaches), "Audiences are large enough and tell of nobody")
@@ -51,14 +55,14 @@ def _room(night: Night) -> dict[str, int] | None:
     return room
 
 
-def breaches_of(night: Night, frames: Mapping[str, pa.Table]) -> list[str]:
+def breaches_of(night: Night, frames: Mapping[str, Dataset]) -> list[str]:
     """What is promised of the staged audiences and does not hold, a sentence each."""
     before = desk.parent(night)
     settings = night.shop.audiences
     return audiences.breaches(
-        frames[AD_AUDIENCES.name],
-        frames[AD_AUDIENCE_SUMMARY.name],
-        before.table(AD_AUDIENCES.name) if before and AD_AUDIENCES.name in before.manifest.tables else None,
+        frames[AD_AUDIENCES.name].to_table(READ),
+        frames[AD_AUDIENCE_SUMMARY.name].to_table(),
+        _last(before) if before and AD_AUDIENCES.name in before.manifest.tables else None,
         consenting.users(night, *CONSENTS)[1].to_pylist(),
         min_size=settings.min_size,
         holdout_share=settings.holdout_share,
@@ -66,3 +70,9 @@ def breaches_of(night: Night, frames: Mapping[str, pa.Table]) -> list[str]:
         later=load_secret(night.home / "secrets").later,
         room=_room(night),
     )
+
+
+def _last(before: Snapshot) -> pa.Table:
+    """Last night's audiences; a snapshot of old planned nothing."""
+    rows = dataset.dataset(before.path(AD_AUDIENCES.name))
+    return rows.to_table([name for name in READ if name in rows.schema.names])

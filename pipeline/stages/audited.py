@@ -12,6 +12,7 @@ import ibis
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
+from pyarrow.dataset import Dataset
 
 from pipeline.audit import consents, exposure, groups, texts
 from pipeline.audit.finding import Finding
@@ -24,9 +25,9 @@ from pipeline.settings import Night
 from pipeline.stages import consenting, desk, review_inputs
 from pipeline.stages.fine_tune_recommendations import JUDGED
 from pipeline.stages.gate import note_json
-from pipeline.stages.goods import Goods
 from pipeline.stages.scene import Scene
 from pipeline.stages.score_audiences import CONSENTS
+from pipeline.warehouse.compact import compact
 
 DETAILS = "audit_groups"
 CONSENT_WORDS = {
@@ -42,11 +43,11 @@ class Audited:
 
     Attributes:
         night: whose.
-        tables: staged, by name.
+        tables: staged, by name; read as asked for.
     """
 
     night: Night
-    tables: Mapping[str, pa.Table]
+    tables: Mapping[str, Dataset]
 
     @cached_property
     def people(self) -> pd.DataFrame:
@@ -60,20 +61,21 @@ class Audited:
     @cached_property
     def item_exposure(self) -> pa.Table:
         """Rows of the table that the next night reads."""
-        return self._exposure(self.tables["recommendations"])
+        return self._exposed[0]
 
     @cached_property
-    def _goods(self) -> Goods:
-        return Scene(self.night).goods
-
-    def _exposure(self, lists: pa.Table) -> pa.Table:
-        kinds, shown = self._goods, lists.select(["item_id", "rank"]).to_pandas()
-        return exposure.rows(kinds.goods, kinds.groups, shown, kinds.penalties)
+    def _exposed(self) -> tuple[pa.Table, pa.Table]:
+        """The same of all lists, and of those that models made."""
+        kinds, least = Scene(self.night).goods, self.night.shop.policy.audit.least_group
+        lists = compact(self.tables["recommendations"], ["user_key", "item_id", "rank", "is_fallback"])
+        shown = (one.select(["item_id", "rank"]).to_pandas() for one in (lists, exposure.made_by_models(lists, least)))
+        every, made = (exposure.rows(kinds.goods, kinds.groups, one, kinds.penalties) for one in shown)
+        return every, made
 
     @cached_property
     def compared(self) -> list[groups.Compared]:
         """Every measure of every group of people that is large enough."""
-        lists = self.tables["experience"].to_pandas()
+        lists = compact(self.tables["experience"], ["user_key", "state", "calibration_kl", "rbo"]).to_pandas()
         measures = {
             "accuracy": _judged(self.night),
             "calibration": lists.groupby("user_key").calibration_kl.mean(),
@@ -84,7 +86,7 @@ class Audited:
     @cached_property
     def told(self) -> list[groups.Told]:
         """How well audiences and plans tell each group of people, of everybody who may be in one."""
-        rows = self.tables["ad_audiences"].select(["user_key", "campaign_id", "is_planned"]).to_pandas()
+        rows = self.tables["ad_audiences"].to_table(["user_key", "campaign_id", "is_planned"]).to_pandas()
         if not len(rows) or not len(self.people):
             return []
         _everyone, may_be = consenting.users(self.night, *CONSENTS)
@@ -97,9 +99,8 @@ class Audited:
     def findings(self) -> list[Finding]:
         """Of every audit."""
         rules = self.night.shop.policy.audit
-        made = exposure.made_by_models(self.tables["recommendations"], rules.least_group)
         return [
-            *exposure.findings(self.item_exposure, self._exposure(made), rules),
+            *exposure.findings(*self._exposed, rules),
             *groups.gap_findings(self.compared, rules),
             groups.leak_finding(self.told, rules),
             consents.consents(self.tables, self._agreed),

@@ -4,12 +4,13 @@ import json
 from collections.abc import Mapping
 
 import pyarrow as pa
+from pyarrow.dataset import Dataset
 
 from pipeline import gates
 from pipeline.record import FILES, JsonRecorder
 
 
-def judge_frames(frames: Mapping[str, pa.Table], recorder: JsonRecorder) -> list[gates.Verdict]:
+def judge_frames(frames: Mapping[str, pa.Table | Dataset], recorder: JsonRecorder) -> list[gates.Verdict]:
     """Judge frames by their suites; the caller decides with `gates.require`."""
     verdicts = gates.check(frames, recorder.folder / FILES / "data_docs")
     for verdict in verdicts:

@@ -1,84 +1,194 @@
 """What the audit is told of the world, from feeds and features, and the promises recounted on the staged night."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
 
+import ibis
+import ibis.expr.types as ir
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from ibis import _
+from pyarrow import dataset
+from pyarrow.dataset import Dataset
 
+from pipeline.audit import agreement, pages, recount
 from pipeline.audit.finding import Finding
 from pipeline.audit.numbers import Numbers
 from pipeline.audit.placements import placements
-from pipeline.audit.promises import promises
+from pipeline.audit.promises import Part, promises
 from pipeline.audit.recount import Budget, World
-from pipeline.contracts.tables import OPERATING_POINT
+from pipeline.contracts.tables import EXPERIENCE, OPERATING_POINT
 from pipeline.feeds import partitions
 from pipeline.settings import Night
 from pipeline.stages import consenting, desk
 from pipeline.stages.scene import Scene
-from pipeline.warehouse.snapshot import Snapshot
 
-JUDGED = ("recommendations", "cart_recommendations", "experience", "change_ledger", "user_profiles", "page_layouts")
-PLACED = ("ad_placements", "ad_audiences")
-WORDS = frozenset({"reason", "summary", "embedding"})  # columns from which nothing is counted, by far the largest
-
-
-def frame(night: Night, staged: Mapping[str, pa.Table], also: Sequence[Finding]) -> pa.Table:
-    """Rows of the frame `promises` on the staged tables by name, and those found elsewhere."""
-    parent, scene = desk.parent(night), Scene(night)
-    tonight = {name: staged[name].select(_counted(staged[name].schema)) for name in (*JUDGED, *PLACED)}
-    last = {name: _last(parent, name) for name in JUDGED if parent and name in parent.manifest.tables}
-    users = pa.table({"user_key": scene.consents[0]})
-    numbers = Numbers.of([*tonight.values(), *last.values(), users, scene.inputs.catalogue])
-    tonight, last = numbers.tables(tonight), numbers.tables(last)
-    seen = world(scene, staged[OPERATING_POINT.name], parent, numbers)
-    pages = night.shop.pages
-    slots = {str(name): count for name, count in pages.ads.items()}
-    ads = placements(tonight, seen, _goods(night, numbers), slots, pages.surfaces)
-    return promises(tonight, last, seen, [*also, ads])
+CARTS, AUDIENCES = "cart_recommendations", "ad_audiences"
+# What is counted from, of tonight and of last night, by table.
+JUDGED = {
+    "recommendations": recount.COLUMNS,
+    CARTS: ["context", "context_id", *recount.COLUMNS],
+    "experience": [name for name in EXPERIENCE.names if name not in ("coherence", "calibration_kl")],
+    "change_ledger": agreement.SAID,
+    "user_profiles": ["user_key", "category_affinities"],
+    "page_layouts": [*pages.SLOT, "module", "is_anchor", "change_cause", "moved_on"],
+}
+PLACED = {
+    "ad_placements": ["user_key", "surface", "slot", "campaign_id", "item_id"],
+    AUDIENCES: ["campaign_id", "user_key", "is_planned"],
+}
+USERS = 20_000  # that are recounted at a time: what one is promised never hangs on another's rows
 
 
-def _counted(schema: pa.Schema) -> list[str]:
-    return [name for name in schema.names if name not in WORDS]
+@dataclass(frozen=True)
+class Span:
+    """Users from a key up to another that is no longer of them; None is no bound."""
+
+    low: str | None
+    high: str | None
+
+    @classmethod
+    def all_of(cls, users: pa.Array, size: int) -> "list[Span]":
+        """Spans of so many known users (ascending keys) that together hold whatever key there may be."""
+        bounds = [None, *users[size::size].to_pylist(), None]
+        return [cls(*ends) for ends in pairwise(bounds)]
+
+    def rows(self, table: Dataset, columns: Sequence[str]) -> pa.Table:
+        """Their rows of a table, of the columns that it has; of carts those of baskets, which are users'."""
+        there = [name for name in columns if name in table.schema.names]
+        carts, where = "context_id" in columns, pc.scalar(True)
+        key = pc.field("context_id" if carts else "user_key")
+        where = where if self.low is None else where & (key >= self.low)
+        where = where if self.high is None else where & (key < self.high)
+        return table.to_table(columns=there, filter=where & (pc.field("context") == "basket") if carts else where)
+
+    def lines(self, lines: ir.Table) -> ir.Table:
+        """Their purchases."""
+        lines = lines if self.low is None else lines.filter(_.user_key >= self.low)
+        return lines if self.high is None else lines.filter(_.user_key < self.high)
 
 
-def _last(parent: Snapshot, name: str) -> pa.Table:
-    return parent.table(name, _counted(pq.read_schema(parent.path(name))))
+def frame(night: Night, staged: Mapping[str, Dataset], also: Sequence[Finding], users: int = USERS) -> pa.Table:
+    """Rows of the frame `promises` on the staged tables by name, and those found elsewhere.
+
+    Args:
+        night: whose.
+        staged: tables, read as asked for.
+        also: findings of promises that are recounted elsewhere.
+        users: that are recounted at a time.
+    """
+    return promises(_Told(night, staged, users).parts(), also)
 
 
-def _goods(night: Night, numbers: Numbers) -> dict[str, list[int]]:
-    """Items of each campaign, by number; of those that stand in no table nothing can be shown."""
-    rows = desk.landed(desk.connect(night), night, "campaigns")
-    if rows is None:
-        return {}
-    found = partitions.latest(rows, "campaign_id").select("campaign_id", "target_item_ids").to_pyarrow()
-    items = ((row["campaign_id"], pa.array(row["target_item_ids"] or [], pa.string())) for row in found.to_pylist())
-    return {campaign: numbers.of_items(known) for campaign, known in items}
+@dataclass(frozen=True)
+class _Told:
+    """What happened, as of the night, and what tables say of it, user by user."""
 
+    night: Night
+    staged: Mapping[str, Dataset]
+    users: int
 
-def world(scene: Scene, points: pa.Table, parent: Snapshot | None, numbers: Numbers) -> World:
-    """What happened, as of the night, by numbers."""
-    night, last_day = scene.night, parent.manifest.day if parent else None
-    _everyone, readable = consenting.users(night, "consent_personalisation")
-    goods = scene.inputs.catalogue.select(["item_id"]).append_column("shelf", scene.shelf_names)
-    fit = pa.array(scene.facts.showable[: len(goods)])
-    once = scene.inputs.lines.filter(_.ds <= night.day).select("user_key", "item_id", "basket_id", "ds").distinct()
-    taken = once.group_by("user_key", "item_id").agg(times=_.count(), last_on=_.ds.max()).to_pyarrow()
-    (point,) = points.filter(pc.field("is_chosen")).to_pylist()
-    may_be_read, ads = set(numbers.of_users(readable)), numbers.of_users(scene.consents[1])
-    return World(
-        day=night.day,
-        last_day=last_day,
-        active=may_be_read & set(numbers.of_users(scene.active)),
-        readable=may_be_read,
-        items=numbers.table(goods.append_column("recommendable", fit)).to_pandas(),
-        taken=numbers.table(taken).to_pandas(date_as_object=False),
-        budgets={
+    def parts(self) -> Iterator[Part]:
+        """One after the other, by numbers."""
+        for span, taken in zip(self.spans, self.taken, strict=True):
+            tonight = {name: span.rows(self.staged[name], columns) for name, columns in (JUDGED | PLACED).items()}
+            last = {name: span.rows(table, JUDGED[name]) for name, table in self.last.items()}
+            numbers = Numbers.of([*tonight.values(), *last.values(), self.scene.inputs.catalogue])
+            tonight, last = numbers.tables(tonight), numbers.tables(last)
+            seen = self.world(taken, numbers)
+            settings = self.night.shop.pages
+            slots = {str(name): count for name, count in settings.ads.items()}
+            goods = {campaign: numbers.of_items(items) for campaign, items in self.goods.items()}
+            yield Part(tonight, last, seen, [placements(tonight, seen, goods, slots, settings.surfaces)])
+
+    @cached_property
+    def scene(self) -> Scene:
+        """Items, consents and who acted."""
+        return Scene(self.night)
+
+    @cached_property
+    def spans(self) -> list[Span]:
+        """All users."""
+        return Span.all_of(self.scene.consents[0], self.users)
+
+    @cached_property
+    def last(self) -> dict[str, Dataset]:
+        """Tables of the snapshot before."""
+        parent = self.scene.before.parent
+        names = [name for name in JUDGED if parent and name in parent.manifest.tables]
+        return {name: dataset.dataset(parent.path(name)) for name in names if parent}
+
+    @cached_property
+    def taken(self) -> list[pa.Table]:
+        """Rows as of `World.taken`, by span."""
+        lines = desk.connect(self.night).read_parquet(self.night.work / f"{desk.LINES}.parquet")
+        once = lines.filter(_.ds <= ibis.literal(self.night.day))
+        once = once.select("user_key", "item_id", "basket_id", "ds").distinct()
+        rows = once.group_by("user_key", "item_id").agg(times=_.count(), last_on=_.ds.max())
+        return [_short(span.lines(rows).to_pyarrow()) for span in self.spans]
+
+    @cached_property
+    def tried(self) -> pa.Table:
+        """Rows as of `World.tried`, of everybody."""
+        counts = [recount.buyers(one.select(["item_id", "times"]).to_pandas()) for one in self.taken]
+        return pa.Table.from_pandas(pd.concat(counts).groupby("item_id").sum().reset_index())
+
+    @cached_property
+    def readable(self) -> pa.Array:
+        """Keys of users whose own purchases may be read."""
+        return consenting.users(self.night, "consent_personalisation")[1]
+
+    @cached_property
+    def goods(self) -> dict[str, pa.Array]:
+        """Items of each campaign."""
+        rows = desk.landed(desk.connect(self.night), self.night, "campaigns")
+        if rows is None:
+            return {}
+        found = partitions.latest(rows, "campaign_id").select("campaign_id", "target_item_ids").to_pyarrow()
+        return {row["campaign_id"]: pa.array(row["target_item_ids"] or [], pa.string()) for row in found.to_pylist()}
+
+    @cached_property
+    def items(self) -> pa.Table:
+        """Rows as of `World.items`: what may be listed, and is not under the sentiment floor."""
+        catalogue = self.scene.inputs.catalogue
+        goods = catalogue.select(["item_id"]).append_column("shelf", self.scene.shelf_names)
+        disliked = desk.noted(self.night, "scored-review_sentiment")["disliked"] or []
+        liked = pc.invert(pc.is_in(goods.column("item_id"), pa.array(disliked, pa.string())))
+        return goods.append_column("recommendable", pc.and_(catalogue.column("is_recommendable"), liked))
+
+    @cached_property
+    def budgets(self) -> dict[str, Budget]:
+        """What a night may change, by state."""
+        (point,) = self.staged[OPERATING_POINT.name].to_table(filter=pc.field("is_chosen")).to_pylist()
+        return {
             "idle": Budget(point["budget_idle"], point["pinned_idle"]),
-            "active": Budget(point["budget_active"], night.shop.policy.pinned_active),
-        },
-        policy=night.shop.policy,
-        ads=set(ads),
-        same_pages=parent is None or parent.manifest.policy_hash == night.shop.policy_hash,
-    )
+            "active": Budget(point["budget_active"], self.night.shop.policy.pinned_active),
+        }
+
+    def world(self, taken: pa.Table, numbers: Numbers) -> World:
+        """What happened, to some users, by numbers."""
+        night, parent = self.night, self.scene.before.parent
+        readable = set(numbers.of_users(self.readable))
+        return World(
+            day=night.day,
+            last_day=parent.manifest.day if parent else None,
+            active=readable & set(numbers.of_users(self.scene.active)),
+            readable=readable,
+            items=numbers.table(self.items).to_pandas(),
+            taken=numbers.table(taken).to_pandas(date_as_object=False),
+            budgets=self.budgets,
+            policy=night.shop.policy,
+            ads=set(numbers.of_users(self.scene.consents[1])),
+            same_pages=parent is None or parent.manifest.policy_hash == night.shop.policy_hash,
+            tried=numbers.table(self.tried).drop_null().to_pandas(),
+        )
+
+
+def _short(rows: pa.Table) -> pa.Table:
+    """The same with each key kept once."""
+    for place, name in enumerate(("user_key", "item_id")):
+        rows = rows.set_column(place, name, rows.column(name).dictionary_encode())
+    return rows

@@ -22,6 +22,7 @@ from pipeline.models.profiles import LastNight
 RECENT, LONG = 90, 180
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 CATEGORIES, BRANDS = 5, 3
+BLOCK = 10_000  # users whose rows are Python's own at a time
 VISIT = ("user_key", "recency_days", "baskets_90d", "spend_cents_90d", "rhythm_days")
 
 
@@ -161,8 +162,8 @@ def rows(
     ratio = np.exp(levels.column("level").to_numpy() / 1000).round(4).tolist()
     level = dict(zip(levels.column("user_key").to_pylist(), ratio, strict=True))
     cut, shelves, makers = cuts(visited, level, night_before), _grouped(categories), _grouped(brands)
-    out = []
-    for visit in visited.to_pylist():
+
+    def told(visit: Mapping[str, Any]) -> dict[str, Any]:
         key = visit["user_key"]
         last, is_idle = night_before.rows.get(key), key in night_before.idle
         stands = models.standing(visit, last, is_idle=is_idle, cuts=cut["basket_cuts"] or (), day=day)
@@ -181,8 +182,10 @@ def rows(
             "encoder_version": encoder,
             "axes": axes,
         }
-        out.append({**row, "summary": summary(row, currency)})
-    return pa.Table.from_pylist(out, schema=USER_PROFILES.schema)
+        return {**row, "summary": summary(row, currency)}
+
+    blocks = (visited.slice(start, BLOCK).to_pylist() for start in range(0, len(visited) or 1, BLOCK))
+    return pa.concat_tables(pa.Table.from_pylist(list(map(told, some)), schema=USER_PROFILES.schema) for some in blocks)
 
 
 def steadiness(made: pa.Table, night_before: LastNight, day: date) -> dict[str, float]:

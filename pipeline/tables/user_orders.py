@@ -4,6 +4,7 @@ import ibis
 import ibis.expr.types as ir
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from ibis import _
 
 from pipeline.contracts.tables import USER_ORDERS
@@ -25,9 +26,10 @@ def rows(lines: ir.Table, most: int) -> pa.Table:
         quantity=_.quantity.sum(), amount_cents=_.amount_cents.sum()
     )
     order = ["user_key", "order_rank", "item_id"]
-    held = ranked.join(items, ["user_key", "basket_id"]).order_by(order).to_pyarrow()
-    user, rank = np.asarray(held.column("user_key")), np.asarray(held.column("order_rank"))
-    starts = np.flatnonzero(np.r_[True, (user[1:] != user[:-1]) | (rank[1:] != rank[:-1])][: len(held)])
+    held = ranked.join(items, ["user_key", "basket_id"]).order_by(order).to_pyarrow().combine_chunks()
+    user, rank = held.column("user_key"), np.asarray(held.column("order_rank"))
+    changes = np.asarray(pc.not_equal(user[1:], user[:-1])) | (rank[1:] != rank[:-1])
+    starts = np.flatnonzero(np.r_[True, changes][: len(held)])
     fields = ["item_id", "quantity", "amount_cents"]
     lists = pa.ListArray.from_arrays(
         pa.array(np.r_[starts, len(held)], pa.int32()),

@@ -2,6 +2,7 @@
 
 import pyarrow as pa
 import pytest
+from pyarrow.dataset import dataset
 
 from pipeline.audit import consents
 from pipeline.contracts.tables import TABLES
@@ -9,7 +10,7 @@ from tests.gate_rows import KEYS, ROWS, frame
 
 PEOPLE = [name for name in TABLES if consents.people(name)]
 EVERYBODY = dict.fromkeys(("personalisation", "ads", "audiences"), frozenset(KEYS))
-STAGED = {name: frame(name) for name in TABLES if name in ROWS}
+STAGED = {name: dataset(frame(name)) for name in TABLES if name in ROWS}
 
 
 def test_every_table_of_people_says_what_it_needs() -> None:
@@ -25,18 +26,18 @@ def test_rows_of_who_agreed_are_counted_and_kept() -> None:
     ("name", "consent"), [(name, need.consent) for name in PEOPLE for need in consents.NEEDS[name] if name in ROWS]
 )
 def test_one_row_of_who_did_not_agree_is_found_in_any_table(name: str, consent: str) -> None:
-    table = STAGED[name]
+    table = frame(name)
     if name == "change_ledger":
         table = pa.Table.from_pylist([row | {"change_cause": "user"} for row in table.to_pylist()], table.schema)
     if name == "recommendations":
         table = pa.Table.from_pylist([row | {"surface": "ad"} for row in table.to_pylist()], table.schema)
-    found = consents.consents({name: table}, EVERYBODY | {consent: set(KEYS[1:])})
+    found = consents.consents({name: dataset(table)}, EVERYBODY | {consent: set(KEYS[1:])})
     assert found.violations >= 1 and f"of {name}" in found.sentence
 
 
 def test_what_everybody_gets_needs_no_consent() -> None:
     rows = [row | {"is_fallback": True} for row in ROWS["recommendations"]]
-    common = {"recommendations": frame("recommendations", rows)}
+    common = {"recommendations": dataset(frame("recommendations", rows))}
     assert consents.consents(common, dict.fromkeys(EVERYBODY, ())).violations == 0
 
 

@@ -4,7 +4,7 @@ import pyarrow as pa
 import pytest
 
 from pipeline.audit.numbers import Numbers
-from pipeline.audit.promises import promises
+from pipeline.audit.promises import Part, promises
 
 
 def test_numbers_are_places_among_all_that_is_named() -> None:
@@ -37,5 +37,7 @@ def test_findings_are_those_by_key(make_shop, nights) -> None:
         items=numbers.table(goods).to_pandas(),
         taken=numbers.table(taken).to_pandas(),
     )
-    found = promises(numbers.tables(shop.tonight), numbers.tables(shop.last), by_number)
-    assert found.equals(promises(shop.tonight, shop.last, world)) and sum(found.column("cases").to_pylist()) > 1000
+    found = promises([Part(numbers.tables(shop.tonight), numbers.tables(shop.last), by_number)])
+    assert (
+        found.equals(promises([Part(shop.tonight, shop.last, world)])) and sum(found.column("cases").to_pylist()) > 1000
+    )

@@ -62,7 +62,7 @@ TODAY = date(2017, 6, 2)
     ],
 )  # fmt: skip
 def test_anchors_stay_and_a_night_has_one_move(world, now, violations):
-    found = pages.moves(now, layout(), world)
+    found = pages.moves(now, layout(), world).finding()
     assert (found.cases, found.violations) == (1, violations)
     assert found.promise == "G6_layouts"
 
@@ -85,7 +85,7 @@ def test_what_changes_with_a_consent_is_no_move(world):
 
 @pytest.mark.parametrize(("tonight", "last", "words"), [({}, layout(), "No input"), (layout(), {}, "No baseline")])
 def test_without_layouts_it_says_so(world, tonight, last, words):
-    found = pages.moves(tonight, last, world)
+    found = pages.moves(tonight, last, world).finding()
     assert (found.cases, found.violations, found.worst) == (0, 0, None)
     assert found.sentence.startswith(words)
 

@@ -34,7 +34,7 @@ def staged(shop):
 def audit(shop, frame, tables, **changes):
     goods = changes.pop("goods", {"c": frame.item_id[frame.campaign_id == "c"].tolist()})
     rows = pa.Table.from_pandas(frame, preserve_index=False)
-    return placements(tables | {"ad_placements": rows}, shop.world(**changes), goods, SLOTS, PAGES)
+    return placements(tables | {"ad_placements": rows}, shop.world(**changes), goods, SLOTS, PAGES).finding()
 
 
 def test_what_is_placed_rightly_passes(shop, staged):
@@ -43,7 +43,7 @@ def test_what_is_placed_rightly_passes(shop, staged):
 
 
 def test_without_ads_there_is_nothing_to_judge(shop, staged):
-    none = placements({"ad_placements": AD_PLACEMENTS.schema.empty_table()}, shop.world(), {}, {}, [])
+    none = placements({"ad_placements": AD_PLACEMENTS.schema.empty_table()}, shop.world(), {}, {}, []).finding()
     assert (none.cases, none.sentence[:9]) == (0, "No input:")
 
 

@@ -1,15 +1,18 @@
 """Promises recounted: what the balance makes keeps them all, and every way of breaking one is seen and refused."""
 
 from datetime import timedelta
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from pipeline import gates
+from pipeline.audit import recount
 from pipeline.audit.finding import Finding
-from pipeline.audit.promises import promises
+from pipeline.audit.promises import Part, promises
 from pipeline.contracts.tables import TABLES
 from pipeline.errors import Refused
 
@@ -23,7 +26,7 @@ def shop(make_shop):
 
 
 def recounted(shop, tonight=None, last=None, **world) -> dict[str, dict]:
-    frame = promises(tonight or shop.tonight, last or shop.last, shop.world(**world))
+    frame = promises([Part(tonight or shop.tonight, last or shop.last, shop.world(**world))])
     return {row["promise"]: row for row in frame.to_pylist()}
 
 
@@ -175,6 +178,34 @@ def test_tampering_is_seen(broken, name):
     assert f"{row['violations']:,} break it." in row["sentence"]
 
 
+def parts_of(shop, tonight, cuts):
+    """The night in parts of some users, whose worlds know of no others' purchases but how goods sell."""
+    whole, bounds = shop.world(), ["", *(shop.keys[cut].as_py() for cut in cuts), "z"]
+    for low, high in pairwise(bounds):
+        inside = (pc.field("user_key") >= low) & (pc.field("user_key") < high)
+        baskets = (pc.field("context_id") >= low) & (pc.field("context_id") < high)
+        tables = [
+            {name: rows.filter(baskets if "context_id" in rows.column_names else inside) for name, rows in one.items()}
+            for one in (tonight, shop.last)
+        ]
+        taken = whole.taken[whole.taken.user_key.between(low, high, inclusive="left")]
+        yield Part(*tables, shop.world(taken=taken, tried=recount.buyers(whole.taken)))
+
+
+@pytest.mark.parametrize("name", ["nothing", *list(TAMPERED)[::4]])
+def test_parts_are_found_to_be_what_the_whole_is(shop, name):
+    tonight = TAMPERED[name][1](shop) if name in TAMPERED else shop.tonight
+    tonight = {name: TABLES[name].enforce(rows) if name == EXPERIENCE else rows for name, rows in tonight.items()}
+    whole = promises([Part(tonight, shop.last, shop.world())])
+    for cuts in ([1], [7, 20, 33]):
+        assert promises(parts_of(shop, tonight, cuts)).equals(whole)
+
+
+def test_a_night_without_parts_is_no_night():
+    with pytest.raises(ValueError, match="no part"):
+        promises([])
+
+
 def test_a_week_is_counted_over_its_nights(shop):
     rows = shop.last[EXPERIENCE].to_pylist()
     spent = [row | {"voluntary_by_night": [0, 3, 3, 1, 0, 0, 0]} for row in rows]
@@ -222,7 +253,7 @@ def test_the_gate_passes_an_honest_night_and_refuses_a_silent_one(shop, tmp_path
         Finding(name, 1, 0, 0.0, f"{name}: 1 case.")
         for name in ("G7_audiences", "ad_placements", "answers", "answers_kept", "answers_understood")
     ]
-    frame = promises(shop.tonight, shop.last, shop.world(), elsewhere)
+    frame = promises([Part(shop.tonight, shop.last, shop.world())], elsewhere)
     assert gates.check({"promises": frame}, tmp_path)[0].passed
     assert not gates.check({"promises": frame.filter(pa.compute.not_equal(frame.column("promise"), G5))}, tmp_path)[
         0

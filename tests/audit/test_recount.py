@@ -72,7 +72,9 @@ def test_overlap_is_the_metrics_own(shop):
         lists[np.arange(places) >= rng.integers(1, places + 1, (users, 1))] = -1
     keys = [f"u{n:04d}" for n in range(users)]
     nothing = pd.Series(dtype=float, index=pd.MultiIndex.from_arrays([[], []], names=recount.LIST))
-    found = recount.compare(rows(after), rows(before), nothing, shop.world(readable=keys))
+    world = shop.world(readable=keys)
+    now, standing = rows(after), recount.standing(rows(before), world)
+    found = recount.compare(now, standing, recount.beside(standing, now), nothing, world)
     assert found.rbo.to_numpy() == pytest.approx(stability.rbo(before, after), abs=1e-9)
     assert found.newcomers.tolist() == stability.replaced(before, after).tolist()
     assert found.had.tolist() == (before >= 0).sum(1).tolist()

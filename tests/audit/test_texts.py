@@ -4,8 +4,10 @@ import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pyarrow.dataset import dataset
 
 from pipeline.audit import texts
+from pipeline.audit.finding import Finding
 from pipeline.feeds import harmful
 
 PIECES = [*harmful.words()["en"], *harmful.words()["zh"], "milk", "s", "ing", " ", "-", "_", "é", "9", "白糖"]
@@ -21,11 +23,15 @@ def lists(items: list[str], reason: str = "You often buy it") -> dict[str, pa.Ta
     return {"recommendations": pa.table({"item_id": items, "reason": [reason] * len(items)})}
 
 
+def audited(titles: dict[str, str], reviews: dict[str, str], tables: dict[str, pa.Table]) -> Finding:
+    return texts.texts(titles, reviews, {name: dataset(table) for name, table in tables.items()})
+
+
 TITLES = {"i1": "Milk", "i2": "You moron"}
 
 
 def test_what_is_kept_back_is_counted_and_nothing_is_broken() -> None:
-    found = texts.texts(TITLES, {"r1": "piss off", "r2": "good"}, lists(["i1"]))
+    found = audited(TITLES, {"r1": "piss off", "r2": "good"}, lists(["i1"]))
     assert (found.cases, found.violations) == (5, 0)
     assert "1 of 2 titles and 1 of 2 reviews are kept back" in found.sentence
 
@@ -43,10 +49,10 @@ def test_what_is_kept_back_is_counted_and_nothing_is_broken() -> None:
     ],
 )
 def test_what_would_be_shown_is_a_violation(tables: dict[str, pa.Table]) -> None:
-    assert texts.texts(TITLES, {"r1": "piss off"}, tables).violations == 1
+    assert audited(TITLES, {"r1": "piss off"}, tables).violations == 1
 
 
 def test_an_items_own_row_of_sentiment_shows_nobody_its_title() -> None:
     table = pa.table({"item_id": ["i2"], "evidence": pa.array([[]], pa.list_(pa.struct([("review_id", pa.string())])))})
-    assert texts.texts(TITLES, {}, {"item_sentiment": table}).violations == 0
-    assert texts.texts({}, {}, {}).cases == 0
+    assert audited(TITLES, {}, {"item_sentiment": table}).violations == 0
+    assert audited({}, {}, {}).cases == 0

@@ -254,6 +254,12 @@ def test_without_events_the_next_night_says_the_same(parts):
     }  # fmt: skip
 
 
+def test_rows_are_the_same_in_blocks(parts, monkeypatch):
+    whole = profiles.rows(*parts, FIRST_NIGHT, **MADE)
+    monkeypatch.setattr(profiles, "BLOCK", 2)
+    assert profiles.rows(*parts, FIRST_NIGHT, **MADE).equals(whole) and len(whole) > 2
+
+
 def test_steadiness_counts_changes_of_all_and_of_the_idle(parts):
     first = told(profiles.rows(*parts, FIRST_NIGHT, **MADE))
     changed = {"segment": "slipping", "segment_before": first["ann"]["segment"], "segment_since": DAY - timedelta(2)}

@@ -1,0 +1,29 @@
+"""Compact columns hold what the table holds."""
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from hypothesis import given
+from hypothesis import strategies as st
+from pyarrow.dataset import dataset
+
+from pipeline.warehouse.compact import compact
+
+ROWS = st.lists(st.tuples(st.none() | st.sampled_from(["", "a", "b", "żółć"]), st.none() | st.integers(0, 3)))
+SCHEMA = pa.schema([("word", pa.string()), ("number", pa.int64()), ("list", pa.list_(pa.string()))])
+
+
+@given(ROWS, st.integers(1, 5))
+def test_they_say_what_the_rows_say(rows: list[tuple[str | None, int | None]], size: int) -> None:
+    table = pa.table([[a for a, _ in rows], [b for _, b in rows], [[a] for a, _ in rows]], schema=SCHEMA)
+    chunked = pa.Table.from_batches(table.to_batches(max_chunksize=size), SCHEMA)
+    found = compact(dataset(chunked), ["list", "word"])
+    assert found.column_names == ["list", "word"] and pa.types.is_dictionary(found.schema.field("word").type)
+    assert found.cast(pa.schema([SCHEMA.field(name) for name in found.column_names])).equals(table.select([2, 0]))
+    assert len({chunk.dictionary.to_pylist().__str__() for chunk in found.column("word").chunks}) <= 1
+
+
+def test_a_file_is_read_column_by_column(tmp_path) -> None:
+    words = pa.table({"word": ["a", "b"] * 50_000, "other": [f"{n:032x}" for n in range(100_000)]})
+    pq.write_table(words, tmp_path / "words.parquet", row_group_size=7_000)
+    found = compact(dataset(tmp_path / "words.parquet"), ["word"])
+    assert found.column(0).cast(pa.string()).equals(words.column("word")) and found.nbytes < 600_000
