@@ -20,7 +20,7 @@ from pipeline.contracts.table import Table
 from pipeline.errors import NoData
 
 
-def connect(threads: int, memory_gib: float = 4.0) -> Backend:
+def connect(threads: int, memory_gib: float = 3.0) -> Backend:
     """A fresh in-process engine with its own memory bound; it spills to disk past that and loads no extensions.
 
     Args:

@@ -24,6 +24,7 @@ NEIGHBOURS = 300
 CROWD = 15_000  # users among whom neighbours are looked for: each user is held against all of them
 LARGEST = 40  # a larger basket is a stock-up, which pairs everything with everything
 EDGES, AT_ONCE = 20_000_000, 2048  # pairs of items that a graph keeps, the strongest of each; items counted at once
+COUNTED = 3_000_000  # lines that graphs are counted from, at most, each user's newest: so their cost stays flat
 DAMPING = Habits(source_power=0.5, target_power=0.3)
 
 
@@ -69,7 +70,14 @@ class Baskets:
 
     def without_last(self, count: int) -> "Baskets":
         """Each user's baskets but for the last ones."""
-        kept = self.age >= count
+        return self._only(self.age >= count)
+
+    def newest(self, lines: int) -> "Baskets":
+        """Each user's newest baskets, so many of everybody's as hold no more lines together; two at least."""
+        held = np.cumsum(np.bincount(self.age, np.bincount(self.basket, minlength=len(self.owner))))
+        return self._only(self.age < max(int(np.searchsorted(held, lines, side="right")), 2))
+
+    def _only(self, kept: np.ndarray) -> "Baskets":
         place = np.cumsum(kept) - 1
         rows = kept[self.basket]
         return Baskets(self.item[rows], place[self.basket[rows]], self.owner[kept], self.shape)
@@ -265,9 +273,10 @@ class Ways:
         count, slow = baskets.profile(1.0), baskets.profile(SLOW)
         bought = np.asarray(count.sum(0)).ravel().astype(np.float64)
         buyers, again = (np.asarray((count > least).sum(0)).ravel() for least in (0, 1))
-        same = np.flatnonzero(baskets.owner[1:] == baskets.owner[:-1])
-        held = baskets.held
-        sizes = np.asarray(held.sum(1)).ravel()
+        newest = baskets.newest(COUNTED)
+        same = np.flatnonzero(newest.owner[1:] == newest.owner[:-1])
+        held = newest.held
+        sizes, often = (np.asarray(held.sum(axis)).ravel().astype(np.float64) for axis in (1, 0))
         paired = held[np.flatnonzero(sizes <= LARGEST)]
         shared = sp.diags(np.maximum(np.asarray(paired.sum(1)).ravel(), 1) ** -0.5) @ paired
         rarity = np.log(baskets.shape[0] / np.maximum(buyers, 1))
@@ -279,8 +288,8 @@ class Ways:
             quick=baskets.profile(QUICK),
             last=baskets.from_end(1).astype(np.float32),
             rhythm=Rhythm.of(baskets),
-            follows=flows(held[same], held[same + 1], lambda part, items: damped(part, bought, DAMPING, items)),
-            together=flows(shared, shared, lambda part, items: damped(others(part, items), bought, DAMPING, items)),
+            follows=flows(held[same], held[same + 1], lambda part, items: damped(part, often, DAMPING, items)),
+            together=flows(shared, shared, lambda part, items: damped(others(part, items), often, DAMPING, items)),
             lifts=lifts(paired),
             habits=habits,
             rare=rare,

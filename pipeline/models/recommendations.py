@@ -20,7 +20,7 @@ from pipeline.models.next_items import Habits, Sequences
 from pipeline.models.order import Candidates, Order, each_block
 from pipeline.models.retrieval import Filters
 from pipeline.models.scoring import Scores
-from pipeline.models.ways import Joined, Taste, Ways, candidates
+from pipeline.models.ways import Joined, Taste, Ways, among, candidates
 
 # Ways that are known by a name of their own: the strong simple recommenders, and what stands beside them.
 SOURCES = {
@@ -202,7 +202,11 @@ def taught(lessons: Iterable[Lesson], count: int, seed: int, threads: int) -> tu
 
 def rank(known: Knowledge, order: Order, users: np.ndarray, count: int, k: int) -> Lists:
     """The k best items of a block of users (ascending places)."""
-    found = candidates(known.ways, users, count)
+    return ordered(known, order, candidates(known.ways, users, count), users, k)
+
+
+def ordered(known: Knowledge, order: Order, found: Candidates, users: np.ndarray, k: int) -> Lists:
+    """The k best candidates of a block of users (ascending places)."""
     rows, score, place = order.ranked(found, k)
     at = (np.searchsorted(users, found.user[rows]), place)
     items = np.full((len(users), k), -1, np.int64)
@@ -223,8 +227,10 @@ def rank_all(known: Knowledge, order: Order, users: np.ndarray, count: int, k: i
     return np.concatenate([np.zeros((0, k), np.int64), *(lists.items for lists in ranked)])
 
 
-def rank_alone(known: Knowledge, users: np.ndarray, k: int, threads: int) -> dict[str, np.ndarray]:
-    """Lists of each source by itself, popularity deciding among its ties: int [B, K] a source."""
+def rank_beside(
+    known: Knowledge, order: Order, users: np.ndarray, count: int, k: int, threads: int
+) -> dict[str, np.ndarray]:
+    """Lists of each source by itself, popularity deciding among its ties, and `fused`: int [B, K] a source."""
 
     def ranked(block: np.ndarray) -> dict[str, np.ndarray]:
         scores = known.ways.scores(block)
@@ -233,7 +239,7 @@ def rank_alone(known: Knowledge, users: np.ndarray, k: int, threads: int) -> dic
             if way in scores:
                 own = scoring.dense(scores[way], len(block))
                 found[source] = known.columns[baselines.top(baselines.filled(own, popular), k)]
-        return found
+        return found | {"fused": ordered(known, order, among(known.ways, scores, block, count), block, k).items}
 
     parts = list(each_block(ranked, users, threads))
     return {source: np.concatenate([part[source] for part in parts]) for source in (parts[0] if parts else ())}

@@ -119,7 +119,11 @@ def opinions(scores: Mapping[str, Scores], row: np.ndarray, item: np.ndarray) ->
 
 def candidates(ways: Ways, users: np.ndarray, count: int) -> Candidates:
     """The best of each way for some users, with what every way thinks of them and the facts of each."""
-    scores = ways.scores(users)
+    return among(ways, ways.scores(users), users, count)
+
+
+def among(ways: Ways, scores: Mapping[str, Scores], users: np.ndarray, count: int) -> Candidates:
+    """The same of the ways' scores of these users."""
     row, item, named = chosen(scores, len(users), count)
     columns = opinions(scores, row, item) | ways.facts(users, row, item)
     features = np.stack(list(columns.values()), axis=1).astype(np.float32)

@@ -14,6 +14,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from ibis.backends.duckdb import Backend
+from pyarrow import dataset
+from pyarrow.dataset import Dataset
 
 from pipeline import engine, spark
 from pipeline.contracts.features import CATALOGUE
@@ -49,6 +51,11 @@ def read(night: Night, name: str) -> pa.Table:
         DataError: the stage that writes it has not run.
     """
     return pq.read_table(_there(night.work / f"{name}.parquet"))
+
+
+def lying(night: Night, name: str) -> Dataset:
+    """An intermediate table, of which nothing is held yet."""
+    return dataset.dataset(_there(night.work / f"{name}.parquet"))
 
 
 def stream(night: Night, name: str, rows: ir.Table) -> None:

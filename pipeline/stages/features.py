@@ -23,20 +23,18 @@ def run(night: Night, _item: str | None, recorder: JsonRecorder, progress: desk.
     cut = desk.cut(night)
     lines = build(night)
     progress(2, 4)
-    user_items = desk.write(night, USER_ITEMS.name, behaviour.user_items(lines, night.day).to_pyarrow(), USER_ITEMS)
+    desk.write(night, USER_ITEMS.name, behaviour.user_items(lines, night.day).to_pyarrow(), USER_ITEMS)
     progress(3, 4)
     recent = sequences.recent_lines(lines, night.day, night.shop.recommender.history)
-    ordered_users = desk.write(night, SEQUENCES.name, sequences.sequences(recent), SEQUENCES)
+    desk.write(night, SEQUENCES.name, sequences.sequences(recent), SEQUENCES)
+    del recent
     progress(4, 4)
-    frames = {
-        "feature_user_items": user_items,
-        "feature_catalogue": desk.catalogue(night),
-        "feature_sequences": ordered_users,
-    }
+    frames = {f"feature_{one.name}": desk.lying(night, one.name) for one in (USER_ITEMS, CATALOGUE, SEQUENCES)}
+    rows = {name: frame.count_rows() for name, frame in frames.items()}
     recorder.params({"split": {"fit_end": str(cut.fit_end), "tune_end": str(cut.tune_end), "day": str(cut.day)}})
-    recorder.metrics({f"rows/{name}": len(frame) for name, frame in frames.items()})
+    recorder.metrics({f"rows/{name}": count for name, count in rows.items()})
     gates.require(judge_frames(frames, recorder))
-    return {name: len(frame) for name, frame in frames.items()}
+    return dict(rows)
 
 
 def build(night: Night) -> ir.Table:

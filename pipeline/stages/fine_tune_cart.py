@@ -10,6 +10,7 @@ from pipeline.metrics import intervals, ranking
 from pipeline.models import open_baskets, recommendations, sequential
 from pipeline.models.order import Order, best, each_block
 from pipeline.models.recommendations import Knowledge, Lesson
+from pipeline.models.ways import among
 from pipeline.record import Recorder
 from pipeline.stages.ranking_inputs import RankingInputs
 
@@ -35,8 +36,7 @@ def learn(
     if not len(judged.users):
         return None
     users = np.sort(np.random.default_rng(shop.seed).permutation(judged.users)[:JUDGES])
-    lists = {"fused": recommendations.rank_all(judged.known, order, users, settings.candidates, PLACES, shop.threads)}
-    lists |= _alone(judged.known, users, shop.threads)
+    lists = _beside(judged.known, order, users, settings.candidates, shop.threads)
     truth = judged.truth[users]
     scores = {who: _ndcg(ranked, truth) for who, ranked in lists.items()}
     for who, values in scores.items():
@@ -67,11 +67,13 @@ def _lesson(
     return Lesson(known, np.flatnonzero(np.diff(wanted.indptr) > 0), wanted)
 
 
-def _alone(known: Knowledge, users: np.ndarray, threads: int) -> dict[str, np.ndarray]:
-    """Lists of each of the simple ways by itself: int [B, K], -1 pads."""
+def _beside(known: Knowledge, order: Order, users: np.ndarray, count: int, threads: int) -> dict[str, np.ndarray]:
+    """Lists of the order, `fused`, and of each of the simple ways by itself: int [B, K], -1 pads."""
 
     def ranked(block: np.ndarray) -> dict[str, np.ndarray]:
-        scores, out = known.ways.scores(block), {}
+        scores = known.ways.scores(block)
+        found = among(known.ways, scores, block, count)
+        out = {"fused": recommendations.ordered(known, order, found, block, PLACES).items}
         for name, way in ALONE.items():
             user, item, rank = best(scores[way], block, PLACES)
             out[name] = np.full((len(block), PLACES), -1, np.int64)
@@ -79,7 +81,7 @@ def _alone(known: Knowledge, users: np.ndarray, threads: int) -> dict[str, np.nd
         return out
 
     parts = list(each_block(ranked, users, threads))
-    return {name: np.concatenate([part[name] for part in parts]) for name in ALONE}
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
 def _ndcg(ranked: np.ndarray, truth: sp.csr_matrix) -> np.ndarray:

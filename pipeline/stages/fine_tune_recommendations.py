@@ -184,8 +184,7 @@ def _measure(
     """Recall and NDCG of the fused lists, each source alone and the champion on the judged week's buyers."""
     most, settings = max(CUTOFFS), night.shop.recommender
     threads = night.shop.threads
-    lists = recommendations.rank_alone(known, buyers, most, threads)
-    lists["fused"] = recommendations.rank_all(known, order, buyers, settings.candidates, most, threads)
+    lists = recommendations.rank_beside(known, order, buyers, settings.candidates, most, threads)
     if champion:
         model, rows, texts, old = open_version(night, inputs, champion)
         theirs = known.reading(model, rows, texts, settings.history)

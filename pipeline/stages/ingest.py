@@ -2,7 +2,8 @@
 
 from typing import Any
 
-import pyarrow as pa
+from pyarrow import dataset
+from pyarrow.dataset import Dataset
 
 from pipeline import gates
 from pipeline.contracts.feeds import FEEDS, REASON_WORDS, Reason
@@ -56,13 +57,10 @@ def run(night: Night, _item: str | None, recorder: JsonRecorder, progress: desk.
     return {"rows": {name: values["night_published"] for name, values in counts.items()}, "drift": drift}
 
 
-def _new_rows(night: Night, feed: str, since: Any) -> pa.Table | None:
-    """What arrived since a day, in the columns that are judged."""
+def _new_rows(night: Night, feed: str, since: Any) -> Dataset | None:
+    """What arrived since a day."""
     folders = partitions.days(night.feeds, feed, night.day, since)
-    if not folders:
-        return None
-    judged = sorted(gates.columns_of(gates.load_suite(f"feed_{feed}")["expectations"]))
-    return pa.concat_tables([partitions.read_rows(folder, judged or None) for folder in folders])
+    return dataset.dataset([str(folder / partitions.ROWS) for folder in folders]) if folders else None
 
 
 def _note_counts(night: Night, recorder: JsonRecorder, since: Any) -> dict[str, dict[str, int]]:

@@ -1,6 +1,7 @@
 """Whole columns of large tables in little room. Not here: which tables there are (`staging`, `snapshot`)."""
 
 from collections.abc import Sequence
+from itertools import chain, islice
 
 import pyarrow as pa
 from pyarrow.dataset import Dataset
@@ -9,17 +10,30 @@ from pyarrow.dataset import Dataset
 def compact(rows: Dataset, columns: Sequence[str]) -> pa.Table:
     """Columns read batch by batch, each word of a text column kept once and its rows by number.
 
-    Ten million user keys are 40 MB so, and 400 MB as words.
+    Ten million user keys are 40 MB so, and 400 MB as words. Text whose words hardly come again, as the first batch
+    tells, stays as it is.
     """
-    batches = [_encoded(batch) for batch in rows.to_batches(columns=list(columns))]
-    schema = pa.schema([(name, _type(rows.schema.field(name).type)) for name in columns])
-    return pa.Table.from_batches(batches, schema).unify_dictionaries()
+    batches = iter(rows.to_batches(columns=list(columns)))
+    first = list(islice(batches, 1))
+    worded = {name for name in columns if all(_repeats(batch.column(name)) for batch in first)}
+    fields = [rows.schema.field(name) for name in columns]
+    schema = pa.schema([(one.name, _type(one.type) if one.name in worded else one.type) for one in fields])
+    return pa.Table.from_batches(
+        [_encoded(batch, schema) for batch in chain(first, batches)], schema
+    ).unify_dictionaries()
+
+
+def _repeats(values: pa.Array) -> bool:
+    return pa.types.is_string(values.type) and 2 * len(values.unique()) <= len(values)
 
 
 def _type(kind: pa.DataType) -> pa.DataType:
     return pa.dictionary(pa.int32(), kind) if pa.types.is_string(kind) else kind
 
 
-def _encoded(batch: pa.RecordBatch) -> pa.RecordBatch:
-    columns = [one.dictionary_encode() if pa.types.is_string(one.type) else one for one in batch.columns]
-    return pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
+def _encoded(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+    columns = [
+        values.dictionary_encode() if pa.types.is_dictionary(kind) else values
+        for values, kind in zip(batch.columns, schema.types, strict=True)
+    ]
+    return pa.RecordBatch.from_arrays(columns, schema=schema)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from pipeline.models import next_baskets
 from pipeline.models.next_baskets import Baskets, Rhythm, Ways
 from pipeline.models.scoring import dense
 from pipeline.models.ways import candidates
@@ -24,6 +25,24 @@ def test_the_last_baskets_can_be_left_out_and_asked_for(baskets: Baskets) -> Non
     assert shorter.sizes.tolist() == [5, 0, 0, 1]
     assert shorter.profile(1.0).toarray().tolist() == [[3, 1, 2, 0, 0], [0] * 5, [0] * 5, [0, 1, 0, 0, 0]]
     assert baskets.from_end(1).toarray().tolist() == [[0, 1, 0, 0, 0], [0, 0, 1, 0, 0], [0] * 5, [1, 0, 0, 1, 0]]
+
+
+def test_the_newest_hold_no_more_lines_than_asked_for_but_two_baskets(baskets: Baskets) -> None:
+    assert baskets.newest(8).sizes.tolist() == [3, 1, 0, 2]
+    assert baskets.newest(1).sizes.tolist() == baskets.newest(7).sizes.tolist() == [2, 1, 0, 2]
+    assert baskets.newest(11).item.tolist() == baskets.item.tolist()
+
+
+def test_graphs_are_counted_from_the_newest_and_habits_from_all(
+    baskets: Baskets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = Ways.of(baskets)
+    monkeypatch.setattr(next_baskets, "COUNTED", 7)
+    some, newest = Ways.of(baskets), Ways.of(baskets.newest(7))
+    for graph in ("follows", "together", "lifts"):
+        assert (getattr(some, graph) != getattr(newest, graph)).nnz == 0
+    assert some.follows.nnz < whole.follows.nnz
+    assert (some.count != whole.count).nnz == 0 and (some.bought == whole.bought).all()
 
 
 def test_a_profile_forgets_by_the_basket(baskets: Baskets) -> None:

@@ -108,10 +108,11 @@ def test_the_newest_lesson_is_heard_first_and_no_more_users_than_wanted(
     assert Order.learn(*taught(lessons(), COUNT, 0, 1), 0, 1).as_dict() == one.as_dict()
 
 
-def test_each_source_alone_ranks_each_item_once(known: Knowledge) -> None:
-    alone = recommendations.rank_alone(known, EVERYBODY, 5, 2)
-    assert set(alone) == set(SOURCES) - {"linear"}
-    for ranked in alone.values():
+def test_each_source_alone_ranks_each_item_once_beside_the_order(known: Knowledge, order: Order) -> None:
+    lists = recommendations.rank_beside(known, order, EVERYBODY, COUNT, 5, 2)
+    assert (lists.pop("fused") == recommendations.rank_all(known, order, EVERYBODY, COUNT, 5, 2)).all()
+    assert set(lists) == set(SOURCES) - {"linear"}
+    for ranked in lists.values():
         assert all(len(set(row)) == 5 for row in ranked.tolist())
     by_buyers = sorted(range(11), key=lambda item: (-known.history.buyers_recent[item], item))[:5]
-    assert (alone["popularity"] == by_buyers).all()
+    assert (lists["popularity"] == by_buyers).all()
