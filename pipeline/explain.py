@@ -88,9 +88,13 @@ class Tally:
 
     def add(self, contributions: np.ndarray) -> None:
         """Count contributions [N, F]."""
-        moved = np.abs(contributions).sum(0)
-        self.moved = self.moved + moved if self.places else moved
-        self.places += len(contributions)
+        self.join(Tally(np.abs(contributions).sum(0), len(contributions)))
+
+    def join(self, other: "Tally") -> None:
+        """Count what another has counted."""
+        if other.places:
+            self.moved = self.moved + other.moved if self.places else other.moved
+            self.places += other.places
 
     def means(self, columns: Sequence[str]) -> dict[str, float]:
         """Mean absolute contribution in log-odds by feature, largest first; none where nothing was explained."""
@@ -153,16 +157,16 @@ class Words:
         told = np.full(len(row), "", dtype=object)
         for group in np.unique(most):
             mine, name = np.flatnonzero(most == group), names[group]
-            last = [_ago(int(days) - 1) for days in age[mine]]
+            days_ago = age[mine].astype(np.int64) - 1
             if name == "rhythm":
                 told[mine] = [
-                    f"You buy it about every {days:.0f} days, last {ago}"
-                    for days, ago in zip(gap[mine], last, strict=True)
+                    f"You buy it about every {days:.0f} days, last {_ago(ago)}"
+                    for days, ago in zip(gap[mine].tolist(), days_ago.tolist(), strict=True)
                 ]
             elif name == "repeat":
                 told[mine] = [
-                    f"You bought it {_times(int(times))}, last {ago}"
-                    for times, ago in zip(baskets[mine], last, strict=True)
+                    f"You bought it {_times(times)}, last {_ago(ago)}"
+                    for times, ago in zip(baskets[mine].astype(np.int64).tolist(), days_ago.tolist(), strict=True)
                 ]
             else:
                 told[mine] = self._shop_words(name, user[mine], item[mine])
@@ -172,10 +176,13 @@ class Words:
     def _shop_words(self, group: str, user: np.ndarray, item: np.ndarray) -> list[str]:
         """Words of a reason that is not the user's own habit with the item, of N places."""
         history, titles = self.known.history, self.titles
-        popular = [popular_words(int(buyers)) for buyers in history.buyers_recent[item]]
+        buyers = history.buyers_recent[item].astype(np.int64).tolist()
         if group == "follows":
-            sources = zip(self._sources(user, item), popular, strict=True)
-            return [f"Often in the next basket after {titles[one]}" if one >= 0 else rest for one, rest in sources]
+            sources = zip(self._sources(user, item).tolist(), buyers, strict=True)
+            return [
+                f"Often in the next basket after {titles[one]}" if one >= 0 else popular_words(count)
+                for one, count in sources
+            ]
         if group == "alike":
             nearest = zip(self._nearest(user, item), item, strict=True)
             return [
@@ -191,7 +198,7 @@ class Words:
         if group == "promoted":
             stores = history.stores[item]
             return [f"On display or in the mailer this week ({count:.0f} placements)" for count in stores]
-        return popular
+        return [popular_words(count) for count in buyers]
 
     def _sources(self, user: np.ndarray, item: np.ndarray) -> np.ndarray:
         """The user's item from which most flows to another item: int [N], -1 where nothing does."""

@@ -51,7 +51,7 @@ def _united(own: Ranked, other: Ranked, weight: np.ndarray) -> Ranked:
     theirs[:, :-1] = np.where(twin, theirs[:, 1:], theirs[:, :-1])
     kept = (items >= 0) & ~np.pad(twin, ((0, 0), (1, 0)))
     score = np.where(kept, np.round((1 - weight) * mine + weight * theirs, DIGITS), -np.inf)
-    order = np.lexsort((items, -score), axis=-1)
+    order = np.argsort(-score, axis=1, kind="stable")  # of equal scores the lesser item comes first, as it stands
     items, score, kept = (np.take_along_axis(one, order, axis=1) for one in (items, score, kept))
     return Ranked(np.where(kept, items, -1), score)
 

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.balance.attribution import Path, attribute, own_events, shares
+from pipeline.features.history import History
 from pipeline.models import recommendations
 from pipeline.models.order import Order
 from pipeline.record import JsonRecorder
@@ -64,7 +65,7 @@ def path(scene: Scene, users: pa.Array, since: date, versions: tuple[str, str], 
         versions: of the models that ranked last night and tonight.
         home: as of `leave`.
     """
-    inputs, settings, (champion, serves) = scene.inputs, scene.night.shop.recommender, versions
+    inputs, (champion, serves) = scene.inputs, versions
     size, items = scene.policy.surfaces[SURFACE].size, len(inputs.space.ids)
     shown = scene.before.shown(users, {SURFACE: size})[SURFACE].items
     allowed = scene.facts.showable[:items] & inputs.space.listable
@@ -73,15 +74,8 @@ def path(scene: Scene, users: pa.Array, since: date, versions: tuple[str, str], 
     was_open = inputs.space.recommendable.copy()
     was_open[shown[(shown >= 0) & (shown < items)]] = True
     columns = np.flatnonzero(inputs.space.listable & (past.buyers_recent > 0) & was_open)
-    model, rows, texts, order = open_version(scene.night, inputs, champion)
-    before, after = (
-        inputs.known(one, columns, texts).reading(model, rows, texts, settings.history) for one in (past, now)
-    )
     places = np.asarray(pc.index_in(users, past.users)).astype(np.int64)
-    yesterday, user = (
-        recommendations.rank_all(known, order, places, settings.candidates, LONG, scene.night.shop.threads)
-        for known in (before, own_events(before, after, places))
-    )
+    yesterday, user = _by_champion(scene, champion, (past, now), columns, places)
     tonight = free_lists.of(scene.night, TONIGHT, users, size)
     last = free_lists.of(scene.night, CHAMPION, users, size) if champion != serves else tonight
     return Path(
@@ -93,6 +87,22 @@ def path(scene: Scene, users: pa.Array, since: date, versions: tuple[str, str], 
         seed=_by_chance(scene, serves, np.asarray(pc.index_in(users, scene.history.users)), size),
         published=(shown, _published(scene, users, home, size)),
     )
+
+
+def _by_champion(
+    scene: Scene, version: str, histories: tuple[History, History], columns: np.ndarray, users: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Lists of some users (places) by last night's model, on last night's data and with their own new events."""
+    settings = scene.night.shop.recommender
+    model, rows, texts, order = open_version(scene.night, scene.inputs, version)
+    before, after = (
+        scene.inputs.known(one, columns, texts).reading(model, rows, texts, settings.history) for one in histories
+    )
+    yesterday, user = (
+        recommendations.rank_all(known, order, users, settings.candidates, LONG, scene.night.shop.threads)
+        for known in (before, own_events(before, after, users))
+    )
+    return yesterday, user
 
 
 def _by_chance(scene: Scene, serves: str, users: np.ndarray, size: int) -> np.ndarray | None:

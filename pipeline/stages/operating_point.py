@@ -98,14 +98,14 @@ def _evenings(scene: Scene, version: str) -> tuple[list[Evening], Scene]:
     champion = readable(night, desk.champion(night, "recommendations"))
     before = champion if champion not in (None, version) else None
     days = [cut.tune_end - timedelta(back) for back in range(scene.policy.replay.nights - 1, -1, -1)]
-    scenes = [Scene(night, day) for day in days]
-    some = cohort(night, scenes[0].history.users, scene.policy.replay.users)
-    out = []
-    for one in scenes:
-        last = one is scenes[-1]
-        blocks = _blocks(one, some, version if last or not before else before, before if last else None)
-        out.append(assembled(one, list(blocks)))
-    return out, scenes[-1]
+    then = scene.back(days[0])
+    some, out = cohort(night, then.history.users, scene.policy.replay.users), []
+    for day in days:
+        then = then if day == then.day else scene.back(day)
+        last = day == days[-1]
+        blocks = _blocks(then, some, version if last or not before else before, before if last else None)
+        out.append(assembled(then, list(blocks)))
+    return out, then
 
 
 def cohort(night: Night, known: pa.Array, count: int) -> pa.Array:

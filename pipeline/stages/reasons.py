@@ -1,7 +1,8 @@
 """Plain words for what a block of users is shown tonight: opens what the ranking read, asks `pipeline.explain`."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from threading import Lock
 
 import numpy as np
 
@@ -38,8 +39,12 @@ class Reasons:
         _model, _rows, texts, order = open_version(inputs.night, inputs, version)
         known = inputs.counted(scene.history, texts, listed_tonight=True)
         shelves = explain.shelf_names(inputs.catalogue.column("category"))
-        shares = TreeShares(order.model, inputs.night.shop.threads)
+        shares = _InTurn(TreeShares(order.model, inputs.night.shop.threads))
         return cls(scene, explain.Words(known, shares, titles, shelves, texts=texts), titles)
+
+    def apart(self) -> "Reasons":
+        """The same with a tally of their own, which is of what they are asked alone."""
+        return replace(self, words=self.words and replace(self.words, tally=explain.Tally()))
 
     def of_lists(self, company: Company, free: Free, shown: Iterable[np.ndarray]) -> list[np.ndarray]:
         """Object [B, K] of each of several lists int [B, K] drawn from one ranking."""
@@ -79,6 +84,17 @@ class Reasons:
         )
         buyers = history.buyers_recent[items]
         return [explain.plain_words(int(b), int(a), int(n)) for b, a, n in zip(baskets, age, buyers, strict=True)]
+
+
+class _InTurn:
+    """Contributions for several threads, one after another: who makes them remembers what it works out."""
+
+    def __init__(self, shares: TreeShares) -> None:
+        self.columns, self._shares, self._lock = shares.columns, shares, Lock()
+
+    def contributions(self, features: np.ndarray) -> np.ndarray:
+        with self._lock:
+            return self._shares.contributions(features)
 
 
 def places(among: np.ndarray, items: np.ndarray) -> np.ndarray:

@@ -36,10 +36,12 @@ class Scene:
     Attributes:
         night: whose files are read.
         as_of: an earlier day, as of whose end all of it is; nothing was shown before a day that is looked back at.
+        opened: what is read, where another scene of the night has opened it.
     """
 
     night: Night
     as_of: date | None = None
+    opened: RankingInputs | None = None
 
     @property
     def day(self) -> date:
@@ -49,7 +51,11 @@ class Scene:
     @cached_property
     def inputs(self) -> RankingInputs:
         """Items, texts and history."""
-        return RankingInputs(self.night)
+        return self.opened or RankingInputs(self.night)
+
+    def back(self, day: date) -> "Scene":
+        """The same night's as of the end of an earlier day."""
+        return Scene(self.night, day, self.inputs)
 
     @property
     def policy(self) -> Policy:
@@ -156,7 +162,9 @@ class Scene:
         )
         tastes, age = (pick @ self.tastes).tocsr(), _wider(pick @ self.history.age, self._gone)
         ads = (places(users, self.consents[1]) >= 0) & personal
-        who = Shopper(top_shelves(tastes.toarray(), TOP_SHELVES), (pick @ self.held @ self.lifts).tocsr(), ads)
+        pulled = (pick @ self.held @ self.lifts).tocsr()
+        pulled.sort_indices()  # each is asked for many places, which are found faster so
+        who = Shopper(top_shelves(tastes.toarray(), TOP_SHELVES), pulled, ads)
         idle = self.idle(users) | (rows < 0)
         return Company(
             users, rows, who, tastes, np.where(rows < 0, 0, self.visits[rows]), replace(self.facts, age=age), idle
