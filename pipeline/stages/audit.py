@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-from pyarrow import dataset
 from pyarrow.dataset import Dataset
 
 from pipeline import gates
@@ -18,6 +17,7 @@ from pipeline.stages import audit_audiences, audited, desk, promised
 from pipeline.stages.audited import Audited
 from pipeline.stages.gate import judge_frames, note_json
 from pipeline.tables import run_status
+from pipeline.warehouse.compact import opened
 from pipeline.warehouse.staging import Staging
 
 SCORED = (
@@ -47,11 +47,11 @@ def run(night: Night, _item: str | None, recorder: JsonRecorder, progress: desk.
     empties[CHANGE_LEDGER.name] = QUIET
     feeds = [name for name in FEEDS if partitions.days(night.feeds, name, night.day)]
     staging = Staging.open(night.warehouse, night.day, night.run)
-    frames = {name: _opened(staging, name) for name in TABLES if name not in OWN}
+    frames = {name: opened(staging, name) for name in TABLES if name not in OWN}
     audits = Audited(night, frames)
     rows[ITEM_EXPOSURE.name] = staging.write(ITEM_EXPOSURE, audits.item_exposure).rows
     staging.write(RUN_STATUS, run_status.rows(rows, fallbacks, empties, feeds))
-    frames = {name: frames.get(name) or _opened(staging, name) for name in TABLES}
+    frames = {name: frames.get(name) or opened(staging, name) for name in TABLES}
     breaches = audit_audiences.breaches_of(night, frames)
     kept = promised.frame(night, frames, [audit_audiences.finding(frames, breaches), *_answered(night, frames)])
     note_json(recorder, PROMISES.name, kept.to_pylist())
@@ -65,12 +65,6 @@ def run(night: Night, _item: str | None, recorder: JsonRecorder, progress: desk.
     desk.note(night, "verdict", {"passed": True})
     progress(2, 2)
     return {"rows": rows, "fallbacks": fallbacks}
-
-
-def _opened(staging: Staging, name: str) -> Dataset:
-    """A staged table of which columns are read as they are asked for."""
-    staging.read(name, [])  # says so where it is not staged
-    return dataset.dataset(staging.path(name))
 
 
 def _answered(night: Night, frames: Mapping[str, Dataset]) -> list[Finding]:

@@ -37,6 +37,7 @@ from pipeline.warehouse.staging import Staging
 
 GONE = -2  # a campaign or an item that is no longer there
 COLUMNS = ["campaign_id", "user_key", "propensity", "expected_value_cents"]
+STOOD = ["user_key", "surface", "slot", "campaign_id", "item_id", "kept_since"]
 
 
 def run(night: Night, _item: str | None, recorder: JsonRecorder, progress: desk.Progress) -> dict[str, Any]:
@@ -94,8 +95,7 @@ class _Slots:
     @cached_property
     def planned(self) -> pa.Table:
         """Contacts of the night's plan."""
-        rows = self.staging.read(AD_AUDIENCES.name, [*COLUMNS, "is_planned"])
-        return rows.filter(rows.column("is_planned")).select(COLUMNS)
+        return self.staging.read(AD_AUDIENCES.name, COLUMNS, pc.field("is_planned"))
 
     @cached_property
     def plans(self) -> dict[str, pa.Table]:
@@ -117,14 +117,12 @@ class _Slots:
     @cached_property
     def own(self) -> pa.Table:
         """Everybody's own list of ads, as balanced."""
-        rows = self.staging.read(RECOMMENDATIONS.name, ["user_key", "surface", "rank", "item_id"])
-        return rows.filter(pc.equal(rows.column("surface"), "ad"))
+        return self.staging.read(RECOMMENDATIONS.name, ["user_key", "rank", "item_id"], pc.field("surface") == "ad")
 
     @cached_property
     def layouts(self) -> pa.Table:
         """Who has the module that ads stand in on which page."""
-        rows = self.staging.read(PAGE_LAYOUTS.name, ["user_key", "surface", "module"])
-        return rows.filter(pc.equal(rows.column("module"), ADS))
+        return self.staging.read(PAGE_LAYOUTS.name, ["user_key", "surface"], pc.field("module") == ADS)
 
     @cached_property
     def last(self) -> pa.Table:
@@ -132,7 +130,7 @@ class _Slots:
         parent = desk.parent(self.scene.night)
         if parent is None or AD_PLACEMENTS.name not in parent.manifest.tables:
             return AD_PLACEMENTS.schema.empty_table()
-        return parent.table(AD_PLACEMENTS.name)
+        return parent.table(AD_PLACEMENTS.name, STOOD)
 
     @cached_property
     def common(self) -> np.ndarray:

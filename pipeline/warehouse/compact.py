@@ -1,10 +1,26 @@
-"""Whole columns of large tables in little room. Not here: which tables there are (`staging`, `snapshot`)."""
+"""Large tables in little room: columns and rows are read as they are asked for, and words kept once.
+
+Not here: which tables there are (`staging`, `snapshot`).
+"""
 
 from collections.abc import Sequence
 from itertools import chain, islice
 
 import pyarrow as pa
+from pyarrow import dataset
 from pyarrow.dataset import Dataset
+
+from pipeline.warehouse.staging import Staging
+
+
+def opened(staging: Staging, name: str) -> Dataset:
+    """A staged table, nothing of which is read yet; rows come in its order.
+
+    Raises:
+        NoData: it has not been staged, or has been committed since.
+    """
+    staging.read(name, [])
+    return dataset.dataset(staging.path(name))
 
 
 def compact(rows: Dataset, columns: Sequence[str]) -> pa.Table:

@@ -1,12 +1,19 @@
 """Compact columns hold what the table holds."""
 
+from datetime import date
+
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pyarrow.dataset import dataset
 
-from pipeline.warehouse.compact import compact
+from pipeline.errors import NoData
+from pipeline.warehouse.compact import compact, opened
+from pipeline.warehouse.staging import Staging
+from tests.warehouse.conftest import PRICES
 
 ROWS = st.lists(st.tuples(st.none() | st.sampled_from(["", "a", "b", "żółć"]), st.none() | st.integers(0, 3)))
 SCHEMA = pa.schema([("word", pa.string()), ("number", pa.int64()), ("list", pa.list_(pa.string()))])
@@ -35,3 +42,12 @@ def test_words_that_do_not_come_again_stay_as_they_are() -> None:
     found = compact(dataset(rows), ["kind", "key"])
     assert pa.types.is_string(found.schema.field("key").type)
     assert pa.types.is_dictionary(found.schema.field("kind").type)
+
+
+def test_a_staged_table_is_opened_unread_and_one_that_is_not_there_says_so(tmp_path) -> None:
+    staging = Staging.open(tmp_path, date(2017, 6, 1), "night")
+    with pytest.raises(NoData, match="no table prices"):
+        opened(staging, "prices")
+    staging.write(PRICES, pa.table({"item": ["b", "a", "c"], "price": [1.0, 2.0, 3.0]}))
+    found = opened(staging, "prices").to_table(["item"], filter=pc.field("price") > 1)
+    assert found.column("item").to_pylist() == ["a", "c"]
