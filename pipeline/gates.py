@@ -270,8 +270,14 @@ def _run(gx: ModuleType, context: Any, suite: Mapping[str, Any], frame: pa.Table
 
 
 def _judged(values: Any) -> Any:
-    """A list column is judged by the lengths of its lists, any other by its values."""
-    return pc.list_value_length(values) if pa.types.is_list(values.type) else values
+    """A list column is judged by the lengths of its lists, any other by its values.
+
+    Whole numbers and fractions are Python's own sizes: of others the library compares one value after the other.
+    """
+    values = pc.list_value_length(values) if pa.types.is_list(values.type) else values
+    if pa.types.is_integer(values.type):
+        return values.cast(pa.int64())
+    return values.cast(pa.float64()) if pa.types.is_floating(values.type) else values
 
 
 def _failure(result: Any) -> Failure | None:
