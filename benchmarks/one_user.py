@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from benchmarks.side_by_side import measure
 from pipeline.warehouse.staging import FORMAT, ROW_GROUP
 
-PLACES, ITEMS, CHUNK, ASKED, SEED = 50, 90_000, 20 * ROW_GROUP, 60, 7
+PLACES, ITEMS, CHUNK, ASKED, SEED = 50, 90_000, 40 * ROW_GROUP, 60, 7
 
 
 def rows(users: np.ndarray, places: np.ndarray, keys: pa.Array) -> pa.Table:
