@@ -34,7 +34,7 @@ SOURCES = {
     "text": "text/taste",
 }
 BASELINES = ("popularity", "personal_frequency", "co_visitation")
-TAUGHT = 7_500  # users that teach the order, at most: so its time and memory stay flat
+TAUGHT, HEARD = 7_500, 1_500_000  # users that teach the order, and their candidates, at most: so its cost stays flat
 
 
 @dataclass(frozen=True)
@@ -197,7 +197,15 @@ def taught(lessons: Iterable[Lesson], count: int, seed: int, threads: int) -> tu
         offset += len(lesson.known.history.users)
         if not left:
             break
-    return Candidates.joined(parts), np.concatenate(hits)
+    return _heard(Candidates.joined(parts), np.concatenate(hits), seed)
+
+
+def _heard(found: Candidates, hit: np.ndarray, seed: int) -> tuple[Candidates, np.ndarray]:
+    """What users drawn by a seed say, no more of them than have HEARD candidates together."""
+    users, sizes = np.unique(found.user, return_counts=True)
+    drawn = np.random.default_rng(seed).permutation(len(users))
+    some = np.isin(found.user, users[drawn[np.cumsum(sizes[drawn]) <= HEARD]])
+    return (found, hit) if some.all() else (found.only(some), hit[some])
 
 
 def rank(known: Knowledge, order: Order, users: np.ndarray, count: int, k: int) -> Lists:

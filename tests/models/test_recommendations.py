@@ -108,6 +108,17 @@ def test_the_newest_lesson_is_heard_first_and_no_more_users_than_wanted(
     assert Order.learn(*taught(lessons(), COUNT, 0, 1), 0, 1).as_dict() == one.as_dict()
 
 
+def test_no_more_candidates_are_heard_than_wanted_and_users_whole(
+    known: Knowledge, bought: sp.csr_matrix, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found, hit = taught([Lesson(known, EVERYBODY, bought)], COUNT, 0, 1)
+    monkeypatch.setattr(recommendations, "HEARD", len(hit) // 2)
+    fewer, their_hit = taught([Lesson(known, EVERYBODY, bought)], COUNT, 0, 1)
+    assert len(hit) // 4 < len(their_hit) <= len(hit) // 2
+    some = np.isin(found.user, fewer.user)
+    assert (fewer.item == found.item[some]).all() and (their_hit == hit[some]).all()
+
+
 def test_each_source_alone_ranks_each_item_once_beside_the_order(known: Knowledge, order: Order) -> None:
     lists = recommendations.rank_beside(known, order, EVERYBODY, COUNT, 5, 2)
     assert (lists.pop("fused") == recommendations.rank_all(known, order, EVERYBODY, COUNT, 5, 2)).all()
