@@ -6,6 +6,7 @@ and pages.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import ibis.expr.types as ir
@@ -13,7 +14,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.dataset as dataset
+import pyarrow.parquet as pq
 from ibis.backends.duckdb import Backend
 
 from pipeline import engine
@@ -137,7 +138,7 @@ def sample(staging: Staging, titles: Mapping[str, str]) -> list[dict[str, Any]]:
     each = SAMPLE // max(len(there), 1)
     chosen = np.concatenate([np.zeros(0, np.int64), *(one[:: max(1, len(one) // each)][:each] for one in there)])
     in_file = np.sort(chosen)
-    told = dataset.dataset(staging.path(CHANGE_LEDGER.name)).take(pa.array(in_file)).to_pylist()
+    told = _rows_at(staging.path(CHANGE_LEDGER.name), in_file)
     numbers = dict[str, int]()
     return [
         {
@@ -153,6 +154,18 @@ def sample(staging: Staging, titles: Mapping[str, str]) -> list[dict[str, Any]]:
         }
         for row in (told[at] for at in np.searchsorted(in_file, chosen))
     ]
+
+
+def _rows_at(path: Path, places: np.ndarray) -> list[dict[str, Any]]:
+    """Rows of a file by their ascending numbers, of which only the row groups that have some are read."""
+    rows: list[dict[str, Any]] = []
+    with pq.ParquetFile(path) as file:
+        ends = np.cumsum([file.metadata.row_group(number).num_rows for number in range(file.num_row_groups)])
+        for number in np.unique(np.searchsorted(ends, places, side="right")).tolist():
+            group = file.read_row_group(number)
+            here = places - (ends[number] - len(group))
+            rows += group.take(pa.array(here[(here >= 0) & (here < len(group))])).to_pylist()
+    return rows
 
 
 def _told(rows: Sequence[dict[str, Any]], least: int) -> list[dict[str, Any]]:

@@ -5,7 +5,9 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from pipeline import engine
@@ -101,6 +103,14 @@ def test_who_saw_how_much_change_is_counted_by_what_they_did(noted: Night) -> No
     }  # fmt: skip
     assert not any(key in json.dumps(facts) for key in KEYS)
     assert {row["user"] for row in facts["sample"]} == {"user 1", "user 2"}
+
+
+def test_rows_are_found_by_their_numbers_in_whichever_row_group(tmp_path: Path) -> None:
+    rows = pa.table({"number": range(23)})
+    pq.write_table(rows, tmp_path / "rows", row_group_size=5)
+    for places in ([0, 4, 5, 22], [12], [], list(range(23))):
+        found = balance_notes._rows_at(tmp_path / "rows", np.array(places, np.int64))
+        assert [row["number"] for row in found] == places
 
 
 def test_few_users_are_not_told_of(noted: Night) -> None:
