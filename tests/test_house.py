@@ -39,6 +39,7 @@ ELSEWHERE = {
     "stages/layout_inputs.py": NIGHT,
     "stages/operating_point.py": NIGHT,
     "stages/place.py": NIGHT,
+    "stages/promised.py": NIGHT,
     "stages/publish.py": NIGHT,
     "stages/ranked.py": "tests/test_spark.py holds a night on Spark to one in a process",
     "stages/ranking_inputs.py": NIGHT,

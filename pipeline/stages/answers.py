@@ -16,7 +16,8 @@ from pipeline.features import behaviour
 from pipeline.feeds import partitions
 from pipeline.record import JsonRecorder
 from pipeline.settings import Night
-from pipeline.stages import desk
+from pipeline.stages import consenting, desk
+from pipeline.stages.spans import USERS, Span
 from pipeline.tables import answers, item_facts, shop_documents, user_orders
 from pipeline.warehouse.staging import Staging
 
@@ -43,7 +44,10 @@ def run(night: Night, _item: str | None, recorder: JsonRecorder, progress: desk.
     goods = item_facts.rows(partitions.latest(items, "item_id"), ibis.memtable(desk.catalogue(night)))
     files = [staging.write(ITEM_FACTS, engine.arrow(goods, ITEM_FACTS))]
     lines = behaviour.purchases(events, night.shop.zone, night.shop.first_day, night.day)
-    files.append(staging.write(USER_ORDERS, user_orders.rows(lines, night.shop.chat.orders)))
+    with staging.parts(USER_ORDERS) as parts:
+        for span in Span.all_of(consenting.users(night)[0], USERS):
+            parts.add(user_orders.rows(span.lines(lines), night.shop.chat.orders))
+    files.append(parts.facts)
     progress(1, 2)
     documents = desk.landed(connection, night, "documents")
     newest = None if documents is None else partitions.latest(documents, "document_id").to_pyarrow()

@@ -3,10 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
 
 import ibis
-import ibis.expr.types as ir
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -25,6 +23,7 @@ from pipeline.feeds import partitions
 from pipeline.settings import Night
 from pipeline.stages import consenting, desk
 from pipeline.stages.scene import Scene
+from pipeline.stages.spans import USERS, Span
 
 CARTS, AUDIENCES = "cart_recommendations", "ad_audiences"
 # What is counted from, of tonight and of last night, by table.
@@ -40,35 +39,6 @@ PLACED = {
     "ad_placements": ["user_key", "surface", "slot", "campaign_id", "item_id"],
     AUDIENCES: ["campaign_id", "user_key", "is_planned"],
 }
-USERS = 20_000  # that are recounted at a time: what one is promised never hangs on another's rows
-
-
-@dataclass(frozen=True)
-class Span:
-    """Users from a key up to another that is no longer of them; None is no bound."""
-
-    low: str | None
-    high: str | None
-
-    @classmethod
-    def all_of(cls, users: pa.Array, size: int) -> "list[Span]":
-        """Spans of so many known users (ascending keys) that together hold whatever key there may be."""
-        bounds = [None, *users[size::size].to_pylist(), None]
-        return [cls(*ends) for ends in pairwise(bounds)]
-
-    def rows(self, table: Dataset, columns: Sequence[str]) -> pa.Table:
-        """Their rows of a table, of the columns that it has; of carts those of baskets, which are users'."""
-        there = [name for name in columns if name in table.schema.names]
-        carts, where = "context_id" in columns, pc.scalar(True)
-        key = pc.field("context_id" if carts else "user_key")
-        where = where if self.low is None else where & (key >= self.low)
-        where = where if self.high is None else where & (key < self.high)
-        return table.to_table(columns=there, filter=where & (pc.field("context") == "basket") if carts else where)
-
-    def lines(self, lines: ir.Table) -> ir.Table:
-        """Their purchases."""
-        lines = lines if self.low is None else lines.filter(_.user_key >= self.low)
-        return lines if self.high is None else lines.filter(_.user_key < self.high)
 
 
 def frame(night: Night, staged: Mapping[str, Dataset], also: Sequence[Finding], users: int = USERS) -> pa.Table:
@@ -78,7 +48,7 @@ def frame(night: Night, staged: Mapping[str, Dataset], also: Sequence[Finding], 
         night: whose.
         staged: tables, read as asked for.
         also: findings of promises that are recounted elsewhere.
-        users: that are recounted at a time.
+        users: that are recounted at a time: what one is promised never hangs on another's rows.
     """
     return promises(_Told(night, staged, users).parts(), also)
 

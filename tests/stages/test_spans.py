@@ -1,12 +1,13 @@
-"""Spans of users hold every row once; whole recounts run in `test_night.py`."""
+"""Spans of users hold every row once."""
 
+import ibis
 import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pyarrow.dataset import dataset
 
-from pipeline.stages.promised import Span
+from pipeline.stages.spans import Span
 
 USERS = [f"{n:02d}" for n in range(20)]
 
@@ -27,3 +28,9 @@ def test_of_carts_baskets_are_users(size: int) -> None:
     spans = Span.all_of(pa.array(USERS), size)
     found = [span.rows(dataset(carts), ["context", "context_id", "rank"]) for span in spans]
     assert pa.concat_tables(found).column("rank").to_pylist() == [2, 3]
+
+
+def test_lines_are_those_of_their_users() -> None:
+    lines = ibis.memtable(pa.table({"user_key": ["05", "00", "", "19", "zz", "05"], "line": range(6)}))
+    found = [span.lines(lines).to_pyarrow().column("line").to_pylist() for span in Span.all_of(pa.array(USERS), 5)]
+    assert [sorted(one) for one in found] == [[1, 2], [0, 5], [], [3, 4]]
