@@ -5,15 +5,14 @@ The model is a classifier of what came next, whose score is the log-odds (LightG
 Shapes: B users of a block, I items, N candidates, F features, W ways.
 """
 
-from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import lightgbm
 import numpy as np
 
+from pipeline import at_work
 from pipeline.models import scoring
 from pipeline.models.scoring import Scores
 
@@ -86,14 +85,7 @@ def blocks(users: np.ndarray) -> Iterator[np.ndarray]:
 
 def each_block(work: Callable[[np.ndarray], T], users: np.ndarray, threads: int) -> Iterator[T]:
     """What is made of blocks of users, in their order, so many blocks at work at once."""
-    waiting: deque[Future[T]] = deque()
-    with ThreadPoolExecutor(threads) as pool:
-        for block in blocks(users):
-            waiting.append(pool.submit(work, block))
-            if len(waiting) > threads:  # what nobody has taken yet is not to pile up
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
+    return at_work.each(work, blocks(users), threads)
 
 
 def joined(parts: list[Lists]) -> Lists:

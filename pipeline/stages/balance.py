@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline import at_work
 from pipeline.balance.operating_point import facts
 from pipeline.balance.point import Point
 from pipeline.contracts.tables import (
@@ -23,7 +24,6 @@ from pipeline.contracts.tables import (
 from pipeline.record import JsonRecorder
 from pipeline.settings import Night
 from pipeline.stages import (
-    at_work,
     attribution,
     balance_figures,
     balance_notes,

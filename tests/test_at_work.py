@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from pipeline.stages import at_work
+from pipeline import at_work
 
 
 def test_what_is_made_comes_in_the_order_of_the_things_and_some_are_at_work_at_once():
