@@ -63,7 +63,8 @@ def keep(night: Night, name: str, blocks: Iterable[Free]) -> int:
     count = 0
     with (
         durable.filled(_path(night, name), Step.WORK) as target,
-        pq.ParquetWriter(target, _table(NONE).schema, compression="zstd") as writer,
+        # Hardly any number comes twice, so a dictionary of them would cost more than all the rest.
+        pq.ParquetWriter(target, _table(NONE).schema, compression="zstd", use_dictionary=False) as writer,
     ):
         for block in blocks:
             writer.write_table(_table(block), row_group_size=max(1, len(block.users)))
