@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+from pyarrow.dataset import dataset
 
 from pipeline import gates
 from pipeline.audit import consents, exposure, groups, texts
@@ -67,8 +68,10 @@ class Shop:
             {"item_id": self.goods.item_id.to_numpy()[items], "rank": np.tile(np.arange(SIZE) + 1, LISTS)}
         )
         told = exposure.rows(self.goods, self.kinds, shown, {})
-        tables = {name: frame(name) for name in ("recommendations", "ad_audiences", "user_profiles", "page_layouts")}
-        said = {"recommendations": pa.table({"item_id": ["i000"], "reason": [self.reason]})}
+        tables = {
+            name: dataset(frame(name)) for name in ("recommendations", "ad_audiences", "user_profiles", "page_layouts")
+        }
+        said = {"recommendations": dataset(pa.table({"item_id": ["i000"], "reason": [self.reason]}))}
         return [
             *exposure.findings(told, told, RULES),
             *groups.gap_findings(groups.compare(self.people, self.measures, RULES.least_group), RULES),
