@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 import yaml
+from pyarrow.dataset import dataset
 
 from pipeline import gates, nightly, tracking
 from pipeline.contracts.tables import TABLES
@@ -27,7 +28,7 @@ from pipeline.learning import lineage
 from pipeline.privacy.keys import VARIABLE
 from pipeline.record import RUNS, last_values, read_notes
 from pipeline.settings import Night, load_shop
-from pipeline.stages import features, why
+from pipeline.stages import features, promised, why
 from pipeline.warehouse import snapshot
 from pipeline.warehouse.manifest import Manifest
 
@@ -222,6 +223,14 @@ def test_audiences_are_of_live_campaigns_and_worth_their_cost(nights):
         assert row["size"] == len(contacted) if row["is_published"] else not len(mine)
         if row["is_published"]:
             assert row["expected_responses"] == pytest.approx(pc.sum(contacted.column("propensity")).as_py(), abs=0.01)
+
+
+def test_promises_recounted_some_users_at_a_time_are_those_of_all_at_once(nights):
+    opened = snapshot.open_snapshot(nights.first.warehouse, nights.manifests["first"].snapshot)
+    tables = {name: dataset(opened.path(name)) for name in TABLES}
+    whole, parts = (promised.frame(nights.first, tables, [], users) for users in (10**6, 100))
+    assert parts.equals(whole)
+    assert sum(whole.column("cases").to_pylist()) > 10_000 and sum(whole.column("violations").to_pylist()) == 0
 
 
 def test_run_status_accounts_for_every_table(nights):

@@ -104,7 +104,8 @@ class _Told:
     def tried(self) -> pa.Table:
         """Rows as of `World.tried`, of everybody."""
         counts = [recount.buyers(one.select(["item_id", "times"]).to_pandas()) for one in self.taken]
-        return pa.Table.from_pandas(pd.concat(counts).groupby("item_id").sum().reset_index())
+        rows = pa.Table.from_pandas(pd.concat(counts).groupby("item_id").sum().reset_index())
+        return rows.replace_schema_metadata()  # which says that keys are words, even once they are numbers
 
     @cached_property
     def readable(self) -> pa.Array:
