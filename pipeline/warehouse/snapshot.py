@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -55,8 +56,34 @@ class Snapshot:
         Raises:
             NoData: the snapshot has no such table.
         """
-        wanted = None if user_key is None else pc.field("user_key") == user_key
-        return pq.read_table(self.path(table), columns=columns, filters=wanted, partitioning=None)
+        if user_key is not None:
+            return rows_of(self.path(table), user_key, columns)
+        return pq.read_table(self.path(table), columns=columns, partitioning=None)
+
+
+def rows_of(path: Path, user_key: str, columns: list[str] | None = None) -> pa.Table:
+    """One user's rows of a table; of one sorted by users only the row groups are looked at that may have some.
+
+    Arrow's own filter finds them, too, but takes longer to begin than it takes to read them.
+
+    Args:
+        path: of the Parquet file.
+        user_key: whose.
+        columns: those to read; all when left out.
+    """
+    with pq.ParquetFile(path, memory_map=True) as file:
+        facts = file.metadata
+        order = facts.row_group(0).sorting_columns[:1] if facts.num_row_groups else ()
+        leaf = order[0].column_index if order else 0
+        if not order or facts.schema.column(leaf).path != "user_key":
+            return pq.read_table(path, columns=columns, filters=pc.field("user_key") == user_key, partitioning=None)
+        groups = range(facts.num_row_groups)
+        first = bisect_left(groups, user_key, key=lambda at: facts.row_group(at).column(leaf).statistics.max)
+        end = bisect_right(groups, user_key, key=lambda at: facts.row_group(at).column(leaf).statistics.min)
+        wanted = None if columns is None else [*{*columns, "user_key"}]
+        rows = file.read_row_groups(list(groups[first:end]), wanted)
+        rows = rows.filter(pc.equal(rows.column("user_key"), user_key))
+        return rows if columns is None else rows.select(columns)
 
 
 def pointer(root: Path) -> str | None:

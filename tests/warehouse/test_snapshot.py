@@ -2,10 +2,22 @@
 
 from datetime import date
 
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
 
 from pipeline.errors import DataError, NoData
-from pipeline.warehouse.snapshot import CURRENT, current, history, newest_before, open_snapshot, pointer, verify
+from pipeline.warehouse.snapshot import (
+    CURRENT,
+    current,
+    history,
+    newest_before,
+    open_snapshot,
+    pointer,
+    rows_of,
+    verify,
+)
 
 
 def test_nothing_published(house):
@@ -28,6 +40,24 @@ def test_one_users_rows(house):
     found = current(house.root).table("users", user_key="u")
     assert found.to_pylist() == [{"user_key": "u", "spread": [3.0]}]
     assert current(house.root).table("users", ["spread"], user_key="nobody").num_rows == 0
+
+
+@pytest.mark.parametrize("by", ["user_key", "rank"])
+def test_one_users_rows_are_found_in_any_row_group(tmp_path, by):
+    users = [f"u{n:02}" for n in range(0, 40, 2) for _ in range(n % 7)]
+    rows = pa.table({"rank": list(range(len(users))), "user_key": users, "lists": [[n] for n in range(len(users))]})
+    order = pq.SortingColumn.from_ordering(rows.schema, [(by, "ascending")])
+    pq.write_table(rows, tmp_path / "rows.parquet", row_group_size=4, sorting_columns=order)
+    for key in ["a", *(f"u{n:02}" for n in range(41)), "z"]:
+        wanted = rows.filter(pc.field("user_key") == key)
+        assert rows_of(tmp_path / "rows.parquet", key).equals(wanted)
+        assert rows_of(tmp_path / "rows.parquet", key, ["lists", "rank"]).equals(wanted.select(["lists", "rank"]))
+
+
+def test_one_users_rows_of_an_empty_table_are_none(tmp_path):
+    rows = pa.table({"user_key": pa.array([], pa.string())})
+    pq.write_table(rows, tmp_path / "rows.parquet")
+    assert rows_of(tmp_path / "rows.parquet", "u").equals(rows)
 
 
 def test_an_unknown_table_is_named(house):
