@@ -262,11 +262,12 @@ def _run(folder: Path, step: str, way: str) -> None:
         rows = WAYS[way](step, files)
         seconds = perf_counter() - began
     us = psutil.Process()
-    peak = sum(_high_water(one.pid) for one in (us, *us.children(recursive=True)))
+    peak = sum(high_water(one.pid) for one in (us, *us.children(recursive=True)))
     print(json.dumps([seconds, peak, *digest(rows)]))
 
 
-def _high_water(process: int) -> float:
+def high_water(process: int) -> float:
+    """The most memory a process held, in MiB."""
     status = Path(f"/proc/{process}/status").read_text(encoding="utf-8")
     held = (int(line.split()[1]) / 1024 for line in status.splitlines() if line.startswith("VmHWM"))
     return next(held, 0.0)  # one that has ended holds nothing

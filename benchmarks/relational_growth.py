@@ -22,7 +22,7 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.relational import MEMORY, OURS, THREADS, _high_water, files_of, laid_out
+from benchmarks.relational import MEMORY, OURS, THREADS, files_of, high_water, laid_out
 from benchmarks.side_by_side import Calibration, note_figures
 from pipeline import engine, spark
 
@@ -53,7 +53,7 @@ def _run(folder: Path, step: str, name: str, target: Path) -> None:
     spent, began = _spent(), perf_counter()
     compute(target)
     taken = perf_counter() - began, _spent() - spent
-    peak = sum(_high_water(one.pid) for one in _family())
+    peak = sum(high_water(one.pid) for one in _family())
     print(json.dumps(dict(zip(MEASURES, (*taken, peak), strict=True))))
 
 

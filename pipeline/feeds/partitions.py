@@ -8,7 +8,7 @@ import json
 import os
 import shutil
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import date
 from pathlib import Path
@@ -85,9 +85,9 @@ def landed(connection: Backend, root: Path, feed: str, upto: date) -> ir.Table |
     return engine.read(connection, [folder / ROWS for folder in folders], FEEDS[feed].landed)
 
 
-def read_rows(folder: Path, columns: Sequence[str] | None = None) -> pa.Table:
-    """The clean rows of one day's folder, in some columns or all."""
-    return pq.read_table(folder / ROWS, columns=columns, partitioning=None)
+def read_rows(folder: Path) -> pa.Table:
+    """The clean rows of one day's folder."""
+    return pq.read_table(folder / ROWS, partitioning=None)
 
 
 def latest(rows: ir.Table, key: str) -> ir.Table:

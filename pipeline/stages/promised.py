@@ -94,7 +94,7 @@ class _Told:
     @cached_property
     def taken(self) -> list[pa.Table]:
         """Rows as of `World.taken`, by span."""
-        lines = desk.connect(self.night).read_parquet(self.night.work / f"{desk.LINES}.parquet")
+        lines = desk.lines(self.night, desk.connect(self.night))
         once = lines.filter(_.ds <= ibis.literal(self.night.day))
         once = once.select("user_key", "item_id", "basket_id", "ds").distinct()
         rows = once.group_by("user_key", "item_id").agg(times=_.count(), last_on=_.ds.max())
