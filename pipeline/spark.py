@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 Batches = Iterator[pa.RecordBatch]
-ALWAYS = {"spark.sql.session.timeZone": "UTC", "spark.ui.showConsoleProgress": "false"}
-HERE = {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1", "spark.ui.enabled": "false"}
+Conf = dict[str, bool | float | int | str | None]  # as PySpark's types have it
+ALWAYS: Conf = {"spark.sql.session.timeZone": "UTC", "spark.ui.showConsoleProgress": "false"}
+HERE: Conf = {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1", "spark.ui.enabled": "false"}
 MIB = 2**20
 
 
@@ -48,7 +49,7 @@ def session(threads: int) -> "SparkSession":
     elif "SPARK_CONF_DIR" not in os.environ:
         # One process does all the work and hands over whole tables; Spark's own bounds are a gibibyte for each.
         half = f"{psutil.virtual_memory().total // 2 // MIB}m"
-        room = {"spark.driver.memory": half, "spark.driver.maxResultSize": half}
+        room: Conf = {"spark.driver.memory": half, "spark.driver.maxResultSize": half}
         builder = builder.master(f"local[{threads}]").config(map=HERE | room)
         builder = builder.config("spark.sql.shuffle.partitions", str(threads))
     return builder.config(map=ALWAYS).getOrCreate()

@@ -14,8 +14,9 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.preprocessing import normalize
 
+from pipeline import at_work
 from pipeline.features.sequences import Lines
-from pipeline.models import cart, scoring
+from pipeline.models import cart, row_loops, scoring
 from pipeline.models.next_items import PRIOR, Habits, damped
 from pipeline.models.scoring import Scores
 
@@ -90,15 +91,47 @@ class Baskets:
 
     def profile(self, decay: float) -> sp.csr_matrix:
         """How often each user bought what, each basket back counting `decay` times less: float32 CSR [U, I]."""
-        weight = decay ** self.age[self.basket].astype(np.float64)
-        place = (self.owner[self.basket], self.item)
-        return sp.csr_matrix((weight.astype(np.float32), place), shape=self.shape)
+        pairs, weights = self.pairs, decay ** np.arange(self.sizes.max(initial=0))
+        return pairs.matrix(np.add.reduceat(weights[pairs.age], pairs.first) if len(pairs.first) else pairs.first)
+
+    @cached_property
+    def pairs(self) -> "Pairs":
+        """Users with what they bought."""
+        span = int(self.sizes.max(initial=1))
+        key = (self.owner[self.basket] * self.shape[1] + self.item) * span + self.age[self.basket]
+        pair, age = np.divmod(np.sort(key), span)
+        first = np.flatnonzero(np.r_[True, pair[1:] != pair[:-1]][: len(pair)])
+        user, item = np.divmod(pair[first], self.shape[1])
+        return Pairs(item, np.searchsorted(user, np.arange(self.shape[0] + 1)), age, first, self.shape)
 
     @cached_property
     def held(self) -> sp.csr_matrix:
         """Float32 CSR [S, I]."""
         ones = np.ones(len(self.item), np.float32)
         return sp.csr_matrix((ones, (self.basket, self.item)), shape=(len(self.owner), self.shape[1]))
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Users with items that they bought, by user, then item, and how many baskets ago that was.
+
+    Attributes:
+        item: int [P] of each pair.
+        start: int [U + 1] where each user's pairs begin.
+        age: int [M] baskets that the user has after each with the item, ascending in a pair.
+        first: int [P] where each pair's ages begin.
+        shape: users and items there are.
+    """
+
+    item: np.ndarray
+    start: np.ndarray
+    age: np.ndarray
+    first: np.ndarray
+    shape: tuple[int, int]
+
+    def matrix(self, values: np.ndarray) -> sp.csr_matrix:
+        """Values [P] as float32 CSR [U, I]."""
+        return sp.csr_matrix((values.astype(np.float32), self.item, self.start), shape=self.shape)
 
 
 @dataclass(frozen=True)
@@ -116,23 +149,17 @@ class Rhythm:
     @classmethod
     def of(cls, baskets: Baskets) -> "Rhythm":
         """Read it off the baskets."""
-        user, age = baskets.owner[baskets.basket], baskets.age[baskets.basket]
-        order = np.lexsort((age, baskets.item, user))
-        user, item, age = user[order], baskets.item[order], age[order]
-        first = np.flatnonzero(np.r_[True, (user[1:] != user[:-1]) | (item[1:] != item[:-1])][: len(user)])
-        last = np.r_[first[1:], len(user)][: len(first)] - 1
-        times = last - first
-        place = (user[first], item[first])
-        gap = (age[last] - age[first]) / np.maximum(times, 1)
-
-        def matrix(values: np.ndarray) -> sp.csr_matrix:
-            return sp.csr_matrix((values.astype(np.float32), place), shape=baskets.shape)
-
-        return cls(matrix(age[first] + 1), matrix(gap))
+        pairs = baskets.pairs
+        last = np.r_[pairs.first[1:], len(pairs.age)][: len(pairs.first)] - 1
+        newest, oldest = pairs.age[pairs.first], pairs.age[last]
+        return cls(pairs.matrix(newest + 1), pairs.matrix((oldest - newest) / np.maximum(last - pairs.first, 1)))
 
 
 def flows(
-    first: sp.csr_matrix, then: sp.csr_matrix, weighed: Callable[[sp.csr_matrix, np.ndarray], sp.csr_matrix]
+    first: sp.csr_matrix,
+    then: sp.csr_matrix,
+    weighed: Callable[[sp.csr_matrix, np.ndarray], sp.csr_matrix],
+    threads: int = 1,
 ) -> sp.csr_matrix:
     """How often items stood in rows of which others stood in the same ones, weighed: CSR [I, I], the strongest pairs.
 
@@ -140,13 +167,15 @@ def flows(
         first: CSR [N, I].
         then: CSR [N, I].
         weighed: what is kept of the counts CSR [A, I] of so many items, given their places [A].
+        threads: at work at once.
     """
     count, by_item = first.shape[1], first.T.tocsr()
-    parts = []
-    for start in range(0, count, AT_ONCE):
+
+    def part(start: int) -> sp.csr_matrix:
         some = np.arange(start, min(start + AT_ONCE, count))
-        parts.append(scoring.strongest(weighed(by_item[some] @ then, some), max(EDGES // count, 1)))
-    return sp.vstack(parts, format="csr")
+        return scoring.strongest(weighed(scoring.product(by_item[some], then), some), max(EDGES // count, 1))
+
+    return sp.vstack(list(at_work.each(part, range(0, count, AT_ONCE), threads)), format="csr")
 
 
 def others(counts: sp.csr_matrix, items: np.ndarray) -> sp.csr_matrix:
@@ -155,7 +184,7 @@ def others(counts: sp.csr_matrix, items: np.ndarray) -> sp.csr_matrix:
     return counts
 
 
-def lifts(held: sp.csr_matrix) -> sp.csr_matrix:
+def lifts(held: sp.csr_matrix, threads: int = 1) -> sp.csr_matrix:
     """Log of the surely least lift of items in one basket, where it is above chance: CSR [I, I]."""
     counts = np.asarray(held.sum(0)).ravel()
 
@@ -165,7 +194,7 @@ def lifts(held: sp.csr_matrix) -> sp.csr_matrix:
         kept = (lift > 1) & (items[joint.row] != joint.col)
         return sp.csr_matrix((np.log(lift[kept]), (joint.row[kept], joint.col[kept])), shape=joint.shape)
 
-    return flows(held, held, sure)
+    return flows(held, held, sure, threads)
 
 
 @dataclass(frozen=True)
@@ -196,13 +225,11 @@ class Crowd:
             rows: CSR [B, I] such rows of who asks.
             whose: int [B] whom each is or stands for, who is no neighbour of theirs.
         """
-        near = np.asarray((rows @ self.near[kind]).todense(), np.float32)
         place = np.minimum(np.searchsorted(self.users, whose), len(self.users) - 1)
-        own = np.flatnonzero(self.users[place] == whose)
-        near[own, place[own]] = 0
-        count = min(NEIGHBOURS, near.shape[1] - 1)
-        near[near <= np.partition(near, -count - 1, axis=1)[:, [-count - 1]]] = 0
-        return normalize(sp.csr_matrix(near), "l1") @ self.habits
+        own = np.where(self.users[place] == whose, place, -1)
+        count = min(NEIGHBOURS, len(self.users) - 1)
+        near = row_loops.nearest(scoring.parts(rows), scoring.parts(self.near[kind]), len(self.users), own, count)
+        return scoring.product(scoring.matrix(near, len(self.users)), self.habits)
 
 
 @dataclass(frozen=True)
@@ -268,8 +295,8 @@ class Ways:
     guests: Guests | None = None
 
     @classmethod
-    def of(cls, baskets: Baskets) -> "Ways":
-        """Count them."""
+    def of(cls, baskets: Baskets, threads: int = 1) -> "Ways":
+        """Count them, so many threads at work at once."""
         count, slow = baskets.profile(1.0), baskets.profile(SLOW)
         bought = np.asarray(count.sum(0)).ravel().astype(np.float64)
         buyers, again = (np.asarray((count > least).sum(0)).ravel() for least in (0, 1))
@@ -280,6 +307,10 @@ class Ways:
         paired = held[np.flatnonzero(sizes <= LARGEST)]
         shared = sp.diags(np.maximum(np.asarray(paired.sum(1)).ravel(), 1) ** -0.5) @ paired
         rarity = np.log(baskets.shape[0] / np.maximum(buyers, 1))
+
+        def weighed(part: sp.csr_matrix, items: np.ndarray) -> sp.csr_matrix:
+            return damped(part, often, DAMPING, items)
+
         habits, rare = units(count, slow, rarity)
         return cls(
             baskets=baskets,
@@ -288,9 +319,9 @@ class Ways:
             quick=baskets.profile(QUICK),
             last=baskets.from_end(1).astype(np.float32),
             rhythm=Rhythm.of(baskets),
-            follows=flows(held[same], held[same + 1], lambda part, items: damped(part, often, DAMPING, items)),
-            together=flows(shared, shared, lambda part, items: damped(others(part, items), often, DAMPING, items)),
-            lifts=lifts(paired),
+            follows=flows(held[same], held[same + 1], weighed, threads),
+            together=flows(shared, shared, lambda part, items: weighed(others(part, items), items), threads),
+            lifts=lifts(paired, threads),
             habits=habits,
             rare=rare,
             crowd=Crowd.of(habits, rare),
@@ -328,19 +359,19 @@ class Ways:
             "personal/all": self.count[users],
             "neighbours/habits": self.crowd.alike("habits", who.habits[users], whose),
             "neighbours/rare": self.crowd.alike("rare", who.rare[users], whose),
-            "co_visitation/next": self.quick[users] @ self.follows,
-            "complements/all": self.slow[users] @ self.together,
-            "complements/lift": self.last[users] @ self.lifts,
-            "complements/last": self.last[users] @ self.together,
+            "co_visitation/next": scoring.product(self.quick[users], self.follows),
+            "complements/all": scoring.product(self.slow[users], self.together),
+            "complements/lift": scoring.product(self.last[users], self.lifts),
+            "complements/last": scoring.product(self.last[users], self.together),
         }
-        found: dict[str, Scores] = {way: one.astype(np.float32) for way, one in sums.items()}
+        found: dict[str, Scores] = {way: one.astype(np.float32, copy=False) for way, one in sums.items()}
         return found | {"popularity/bought": self.bought[None, :].astype(np.float32)}
 
     def facts(self, users: np.ndarray, row: np.ndarray, item: np.ndarray) -> dict[str, np.ndarray]:
         """The user's rhythm with the item, how often it is bought, again too, and how much the user buys."""
 
         def own(matrix: sp.csr_matrix) -> np.ndarray:
-            return np.asarray(matrix[users][row, item]).ravel()
+            return scoring.values(matrix[users], row, item)
 
         times, since, gap = own(self.count), own(self.rhythm.since), own(self.rhythm.gap)
         sizes = self.baskets.sizes[users]

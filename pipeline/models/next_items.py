@@ -107,7 +107,8 @@ def damped(
 ) -> sp.csr_matrix:
     """Counts of some items [A, I] divided by powers of how often both items were taken; of all, unless it is said."""
     source, target = (taken[items] + PRIOR) ** -habits.source_power, (taken + PRIOR) ** -habits.target_power
-    return (sp.diags(source) @ counts @ sp.diags(target)).tocsr().astype(np.float32)
+    weights = np.repeat(source, np.diff(counts.indptr)) * counts.data * target[counts.indices]
+    return sp.csr_matrix((weights.astype(np.float32), counts.indices, counts.indptr), shape=counts.shape)
 
 
 def co_visitation(forward: sp.csr_matrix, taken: np.ndarray, habits: Habits) -> sp.csr_matrix:

@@ -61,6 +61,7 @@ def knowledge(
     rows: np.ndarray,
     texts: np.ndarray,
     length: int,
+    threads: int = 1,
 ) -> Knowledge:
     """What completing reads: each user's last basket as the open one, and the baskets before it.
 
@@ -71,11 +72,12 @@ def knowledge(
         rows: int [I] vocabulary row of each item.
         texts: float32 [I, T] unit text vectors.
         length: items the transformer reads.
+        threads: at work at once.
     """
     lines = history.lines.among(columns, history.baskets.shape[1])
     baskets = Baskets.of(lines, len(columns))
     held = baskets.from_end(1)
-    ways = replace(next_baskets.Ways.of(baskets.without_last(1)), last=held.astype(np.float32))
+    ways = replace(next_baskets.Ways.of(baskets.without_last(1), threads), last=held.astype(np.float32))
     taken = held.astype(np.float32)
     states = sequential.States(model, history.lines, rows, texts, length)
     read = (

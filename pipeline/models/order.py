@@ -7,6 +7,7 @@ Shapes: B users of a block, I items, N candidates, F features, W ways.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TypeVar
 
 import lightgbm
@@ -15,6 +16,7 @@ import numpy as np
 from pipeline import at_work
 from pipeline.models import scoring
 from pipeline.models.scoring import Scores
+from pipeline.models.tree_scores import Trees
 
 BLOCK = 256
 T = TypeVar("T")
@@ -138,9 +140,13 @@ class Order:
         """Names of the features it reads."""
         return [str(name) for name in self.model.feature_name()]
 
+    @cached_property
+    def _trees(self) -> Trees:
+        return Trees.of(self.model)
+
     def ranked(self, found: Candidates, k: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """The k best candidates of each user, ties by item: their rows, scores (log-odds) and places (0 is best)."""
-        score = np.round(self.model.predict(found.features, raw_score=True), DIGITS)
+        score = np.round(self._trees.scores(found.features), DIGITS)
         order = np.lexsort((found.item, -score, found.user))
         user = found.user[order]
         place = np.arange(len(user)) - np.searchsorted(user, user)

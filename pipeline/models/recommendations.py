@@ -56,12 +56,14 @@ class Days:
 
     def facts(self, users: np.ndarray, row: np.ndarray, item: np.ndarray) -> dict[str, np.ndarray]:
         """Days since the user took it, its share of the days between two times, and its promotion this week."""
-        place = (users[row], self.columns[item])
-        age, gap = (np.asarray(one[place]).ravel().astype(np.float64) for one in (self.history.age, self.history.gap))
+        place = self.columns[item]
+        age, gap = (
+            scoring.values(one[users], row, place).astype(np.float64) for one in (self.history.age, self.history.gap)
+        )
         return {
             "personal/days_since": age,
             "personal/days_due": np.divide(age, gap, out=np.zeros_like(age), where=gap > 0),
-            "promotion/stores": self.history.stores[self.columns[item]],
+            "promotion/stores": self.history.stores[place],
         }
 
 
@@ -111,10 +113,10 @@ class Knowledge:
         return replace(self, read=(sequential.Ways(states, vectors), taste))
 
 
-def repeated(history: History, columns: np.ndarray) -> Knowledge:
-    """Knowledge of a shop whose users take the same items again and again."""
+def repeated(history: History, columns: np.ndarray, threads: int = 1) -> Knowledge:
+    """Knowledge of a shop whose users take the same items again and again; arguments as of `once`."""
     lines = history.lines.among(columns, history.baskets.shape[1])
-    baskets = next_baskets.Ways.of(Baskets.of(lines, len(columns)))
+    baskets = next_baskets.Ways.of(Baskets.of(lines, len(columns)), threads)
     counted = (Days(history, columns), baskets)
     return Knowledge(history, columns, counted, baskets.follows, history.weight[:, columns], Filters())
 

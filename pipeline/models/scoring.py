@@ -4,14 +4,13 @@ Sparse rows cost by what is in them, not by how many items there are. Their entr
 Shapes: B rows, I columns, N places.
 """
 
-from collections.abc import Iterator
 from typing import TypeAlias
 
 import numpy as np
 import scipy.sparse as sp
 
-LEAST = np.nextafter(np.float32(0), np.float32(1))
-STRIDE = 8  # of many columns so many are passed over when a bound is sought
+from pipeline.models import row_loops
+
 Scores: TypeAlias = np.ndarray | sp.csr_matrix  # float32 [B, I]; an array of a single row is the same for everybody
 
 
@@ -30,24 +29,8 @@ def ranked(scores: Scores, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarr
         count: entries of a row, at most.
     """
     if isinstance(scores, np.ndarray):
-        some = scores[:, ::STRIDE] if scores.shape[1] >= 2 * STRIDE * count else scores
-        least = min(count, some.shape[1])
-        bound = np.partition(some, -least, axis=1)[:, -least, None]  # the best of some bound the best of all from below
-        row, column = np.divmod(np.flatnonzero(scores >= np.maximum(bound, LEAST)), scores.shape[1])
-        value = scores[row, column]
-    else:
-        sizes = np.diff(scores.indptr)
-        bound = np.zeros(len(sizes), scores.dtype)
-        for at in np.flatnonzero(sizes > count):
-            bound[at] = np.partition(scores.data[scores.indptr[at] : scores.indptr[at + 1]], -count)[-count]
-        reaching = np.flatnonzero((scores.data >= np.repeat(bound, sizes)) & (scores.data > 0))
-        row = np.searchsorted(scores.indptr, reaching, side="right") - 1
-        column, value = scores.indices[reaching].astype(np.int64), scores.data[reaching]
-    order = np.lexsort((column, -value, row))
-    row, column = row[order], column[order]
-    rank = np.arange(len(row)) - np.searchsorted(row, row) + 1
-    kept = rank <= count
-    return row[kept], column[kept], rank[kept]
+        return row_loops.best_of_whole(scores, count)
+    return row_loops.best(scores.indptr, scores.indices, scores.data, count)
 
 
 def strongest(rows: sp.csr_matrix, count: int) -> sp.csr_matrix:
@@ -58,17 +41,22 @@ def strongest(rows: sp.csr_matrix, count: int) -> sp.csr_matrix:
     return sp.csr_matrix((values(rows, row, column), (row, column)), shape=rows.shape)
 
 
+def product(rows: sp.csr_matrix, others: sp.csr_matrix) -> sp.csr_matrix:
+    """Rows [B, I] times a matrix [I, J]: CSR [B, J], a row's entries in no order."""
+    return matrix(row_loops.summed(parts(rows), parts(others), others.shape[1]), others.shape[1])
+
+
+def matrix(found: row_loops.Rows, width: int) -> sp.csr_matrix:
+    """Rows as loops give them, over so many columns."""
+    starts, columns, entries = found
+    return sp.csr_matrix((entries, columns, starts), shape=(len(starts) - 1, width))
+
+
 def values(scores: Scores, row: np.ndarray, column: np.ndarray) -> np.ndarray:
     """What stands at places: [N]; rows ascending."""
     if isinstance(scores, np.ndarray):
         return np.asarray(scores[row if len(scores) > 1 else 0, column])
-    line, out = np.zeros(scores.shape[1], scores.dtype), np.zeros(len(row), scores.dtype)
-    ends = np.searchsorted(row, np.arange(scores.shape[0] + 1))
-    for at, columns, entries in _lines(scores):
-        line[columns] = entries
-        out[ends[at] : ends[at + 1]] = line[column[ends[at] : ends[at + 1]]]
-        line[columns] = 0
-    return out
+    return row_loops.at_places(parts(scores), scores.shape[1], row, column)
 
 
 def most(scores: Scores) -> np.ndarray:
@@ -100,17 +88,10 @@ def without(scores: Scores, allowed: np.ndarray | None, excluded: sp.csr_matrix 
     if allowed is not None:
         scores.data[~allowed[scores.indices]] = 0
     if excluded is not None:
-        struck = np.zeros(scores.shape[1], bool)
-        for at, columns, entries in _lines(scores):
-            held = excluded.indices[excluded.indptr[at] : excluded.indptr[at + 1]]
-            struck[held] = True
-            entries[struck[columns]] = 0
-            struck[held] = False
+        row_loops.strike(parts(scores), scores.shape[1], excluded.indptr, excluded.indices)
     return scores
 
 
-def _lines(rows: sp.csr_matrix) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
-    """Each row that is not empty: its number, columns and entries."""
-    for at in np.flatnonzero(np.diff(rows.indptr)):
-        some = slice(rows.indptr[at], rows.indptr[at + 1])
-        yield int(at), rows.indices[some], rows.data[some]
+def parts(matrix: sp.csr_matrix) -> row_loops.Rows:
+    """Where rows begin, columns, entries: as loops take them."""
+    return matrix.indptr, matrix.indices, matrix.data

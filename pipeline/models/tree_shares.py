@@ -67,8 +67,8 @@ class Trees(NamedTuple):
             ValueError: a tree has more splits than SPLITS, or one that asks for anything but a number's size.
         """
         roots = [tree["tree_structure"] for tree in model.dump_model()["tree_info"]]
-        splits = [_splits(root) for root in roots]
-        paths = [list(_paths(root)) for root in roots]
+        splits = [splits_of(root) for root in roots]
+        paths = [list(paths_of(root)) for root in roots]
         if wrong := [one for tree in splits for one in tree if one["decision_type"] != "<="]:
             raise ValueError(f"split by {wrong[0]['decision_type']}: only sizes of numbers are explained")
         if max(map(len, splits), default=0) > SPLITS:
@@ -86,14 +86,14 @@ class Trees(NamedTuple):
         factor = node[:, None, None, :] * there + (1 - node[:, None, None, :]) * share
         flat = [one for tree in splits for one in tree]
         return cls(
-            splits=_starts(splits),
-            leaves=_starts(paths),
-            knows=_starts(features),
+            splits=starts_of(splits),
+            leaves=starts_of(paths),
+            knows=starts_of(features),
             feature=np.array([one["split_feature"] for one in flat], np.int64),
-            most=_down(np.array([one["threshold"] for one in flat], np.float64)),
-            passes_unknown=np.array([_passes_unknown(one) for one in flat], bool),
+            most=rounded_down(np.array([one["threshold"] for one in flat], np.float64)),
+            passes_unknown=np.array([takes_unknown(one) for one in flat], bool),
             value=np.array([value for tree in paths for value, _steps in tree])[:, None] * weight[:, None, :],
-            path=_starts([path for tree in merged for path in tree]),
+            path=starts_of([path for tree in merged for path in tree]),
             asked=np.array(asked, np.int64),
             passed=np.array([one[0] for one in rows], np.int64),
             failed=np.array([one[1] for one in rows], np.int64),
@@ -189,7 +189,7 @@ def _nodes(features: int) -> tuple[np.ndarray, np.ndarray]:
     return np.pad((node + 1) / 2, (0, more)).reshape(-1, NODES), np.pad(weight / 2, (0, more)).reshape(-1, NODES)
 
 
-def _splits(node: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+def splits_of(node: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """A tree's splits by number."""
     found, left = [], [node]
     while left:
@@ -200,7 +200,7 @@ def _splits(node: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return sorted(found, key=lambda one: int(one["split_index"]))
 
 
-def _paths(node: Mapping[str, Any], steps: tuple[Step, ...] = ()) -> Iterator[Path]:
+def paths_of(node: Mapping[str, Any], steps: tuple[Step, ...] = ()) -> Iterator[Path]:
     """A tree's leaves, with the way to each."""
     if "split_index" not in node:
         yield float(node["leaf_value"]), steps
@@ -210,7 +210,7 @@ def _paths(node: Mapping[str, Any], steps: tuple[Step, ...] = ()) -> Iterator[Pa
         child = node[side]
         share = child.get("internal_count", child.get("leaf_count")) / whole
         step = (int(node["split_index"]), int(node["split_feature"]), side == "left_child", share)
-        yield from _paths(child, (*steps, step))
+        yield from paths_of(child, (*steps, step))
 
 
 def _merged(steps: tuple[Step, ...]) -> dict[int, tuple[int, int, float]]:
@@ -223,17 +223,17 @@ def _merged(steps: tuple[Step, ...]) -> dict[int, tuple[int, int, float]]:
     return found
 
 
-def _passes_unknown(split: Mapping[str, Any]) -> bool:
+def takes_unknown(split: Mapping[str, Any]) -> bool:
     """Whether a row without a value passes: where training saw none, it counts as 0."""
     return bool(split["default_left"] if split["missing_type"] == "NaN" else split["threshold"] >= 0)
 
 
-def _down(values: np.ndarray) -> np.ndarray:
+def rounded_down(values: np.ndarray) -> np.ndarray:
     """The largest float32 not above each value: a float32 is at most the one when it is at most the other."""
     near = values.astype(np.float32)
     return np.where(near > values, np.nextafter(near, np.float32(-np.inf)), near)
 
 
-def _starts(parts: Any) -> np.ndarray:
+def starts_of(parts: Any) -> np.ndarray:
     """Where each part begins in all of them one after another: int [P + 1]."""
     return np.r_[0, np.cumsum([len(one) for one in parts])].astype(np.int64)

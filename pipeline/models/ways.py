@@ -75,7 +75,8 @@ class Taste:
         """Cosines, 0 where they are negative."""
         taste = np.asarray(self.profile[users] @ self.texts)
         taste /= np.maximum(np.linalg.norm(taste, axis=1, keepdims=True), 1e-9)
-        return {"text/taste": np.maximum(taste @ self.texts.T, 0)}
+        found = taste @ self.texts.T
+        return {"text/taste": np.maximum(found, 0, out=found)}
 
     def facts(self, users: np.ndarray, row: np.ndarray, item: np.ndarray) -> dict[str, np.ndarray]:
         """Nothing but the cosine."""

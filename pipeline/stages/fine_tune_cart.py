@@ -62,8 +62,8 @@ def _lesson(
     fits = sp.diags(np.isin(np.arange(len(space.ids)), columns).astype(float))
     wanted = sp.csr_matrix(cut.lost @ fits, dtype=bool)
     wanted.eliminate_zeros()
-    length = inputs.night.shop.recommender.history
-    known = open_baskets.knowledge(replace(history, lines=cut.lines), columns, model, rows, texts, length)
+    length, threads = inputs.night.shop.recommender.history, inputs.night.shop.threads
+    known = open_baskets.knowledge(replace(history, lines=cut.lines), columns, model, rows, texts, length, threads)
     return Lesson(known, np.flatnonzero(np.diff(wanted.indptr) > 0), wanted)
 
 

@@ -84,5 +84,5 @@ class RankingInputs:
         """The same of chosen items: int [R] places that may be listed."""
         shop = self.night.shop
         if shop.recommender.repeats:
-            return recommendations.repeated(history, columns)
+            return recommendations.repeated(history, columns, shop.threads)
         return recommendations.once(history, columns, texts, shop.recommender.linear_items, shop.threads)

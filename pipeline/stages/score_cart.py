@@ -95,7 +95,8 @@ def opened(inputs: RankingInputs, history: History, version: str) -> tuple[Knowl
         raise DataError(f"{version}: learned no order of carts; take one that has {CART}.json")
     model, words, texts, _order = open_version(night, inputs, version)
     columns = np.flatnonzero(inputs.space.recommendable & (history.buyers_recent > 0))
-    return open_baskets.knowledge(history, columns, model, words, texts, night.shop.recommender.history), order
+    length, threads = night.shop.recommender.history, night.shop.threads
+    return open_baskets.knowledge(history, columns, model, words, texts, length, threads), order
 
 
 def by_order(inputs: RankingInputs, history: History, version: str, users: np.ndarray) -> Iterator[Lists]:

@@ -57,11 +57,3 @@ def test_a_row_that_is_everybodys_is_read_by_all(excluded: bool) -> None:
     found = scoring.without(shared.copy(), None, held if excluded else None)
     assert scoring.dense(found, 2).tolist() == ([[1, 0, 2], [1, 3, 2]] if excluded else [[1, 3, 2], [1, 3, 2]])
     assert scoring.values(found, np.array([0, 1]), np.array([1, 2])).tolist() == ([0, 2] if excluded else [3, 2])
-
-
-def test_of_many_columns_the_largest_are_found_by_a_few() -> None:
-    table = np.random.default_rng(3).integers(0, 40, (5, 100 * scoring.STRIDE)).astype(np.float32)  # ties, too
-    row, column, rank = scoring.ranked(table, 3)
-    for at, line in enumerate(table):
-        assert column[row == at].tolist() == np.lexsort((np.arange(len(line)), -line))[:3].tolist()
-    assert rank.tolist() == [1, 2, 3] * 5
