@@ -73,6 +73,8 @@ class Watch:
         if self._task:
             found = perf_counter() - self._since[0], _processor_seconds() - self._since[1], _peak_mib()
             self.taken[self._task] = dict(zip(MEASURES, found, strict=True))
+            # Told at once, so that it is known of a night that is refused, too.
+            print(self._task, *(f"{one:,.1f}" for one in found), file=sys.stderr, flush=True)
 
 
 def _processor_seconds() -> float:
