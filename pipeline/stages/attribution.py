@@ -5,6 +5,7 @@ with another seed changes; a transformer of another seed would cost a training. 
 (`balance.attribution`).
 """
 
+from collections.abc import Iterable
 from datetime import date
 from typing import Any, Literal
 
@@ -16,13 +17,14 @@ from pipeline.balance.attribution import Path, attribute, own_events, shares
 from pipeline.features.history import History
 from pipeline.models import recommendations
 from pipeline.models.order import Order
+from pipeline.models.recommendations import Lists
 from pipeline.record import JsonRecorder
 from pipeline.stages import desk, free_lists
 from pipeline.stages.fine_tune_recommendations import CHANCE, NAME, open_version, readable
 from pipeline.stages.gate import note_json
 from pipeline.stages.operating_point import cohort
 from pipeline.stages.scene import Scene
-from pipeline.stages.score_recommendations import CHAMPION, LONG, TONIGHT, by_order
+from pipeline.stages.score_recommendations import LONG, TONIGHT, by_order
 
 SURFACE: Literal["home"] = "home"  # its list is the head of the free one
 
@@ -77,14 +79,15 @@ def path(scene: Scene, users: pa.Array, since: date, versions: tuple[str, str], 
     places = np.asarray(pc.index_in(users, past.users)).astype(np.int64)
     yesterday, user = _by_champion(scene, champion, (past, now), columns, places)
     tonight = free_lists.of(scene.night, TONIGHT, users, size)
-    last = free_lists.of(scene.night, CHAMPION, users, size) if champion != serves else tonight
+    now_at = np.asarray(pc.index_in(users, scene.history.users)).astype(np.int64)
+    last = _heads(by_order(inputs, scene.history, champion, now_at), size) if champion != serves else tonight
     return Path(
         yesterday=yesterday[:, :size],
         forced=_open(yesterday, allowed, size),
         user=_open(user, allowed, size),
         data=last,
         model=tonight,
-        seed=_by_chance(scene, serves, np.asarray(pc.index_in(users, scene.history.users)), size),
+        seed=_by_chance(scene, serves, now_at, size),
         published=(shown, _published(scene, users, home, size)),
     )
 
@@ -110,7 +113,11 @@ def _by_chance(scene: Scene, serves: str, users: np.ndarray, size: int) -> np.nd
     if desk.noted(scene.night, f"measured-{NAME}")["challenger"] != serves:
         return None
     other = Order.from_dict(desk.noted(scene.night, CHANCE))
-    blocks = by_order(scene.inputs, scene.history, serves, users.astype(np.int64), other)
+    return _heads(by_order(scene.inputs, scene.history, serves, users, other), size)
+
+
+def _heads(blocks: Iterable[Lists], size: int) -> np.ndarray:
+    """The first places of blocks of lists: int [S, size]."""
     return np.concatenate([lists.items[:, :size] for lists in blocks])
 
 

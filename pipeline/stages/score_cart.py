@@ -21,6 +21,7 @@ from pipeline.settings import Night
 from pipeline.stages import consenting, desk, free_lists
 from pipeline.stages.fine_tune_recommendations import open_cart, open_version, readable
 from pipeline.stages.free_lists import WIDE, Free
+from pipeline.stages.idle import among, idle
 from pipeline.stages.ranked import Asked, everybody
 from pipeline.stages.ranking_inputs import RankingInputs
 from pipeline.warehouse.staging import Staging
@@ -45,8 +46,8 @@ def run(night: Night, _staging: Staging, progress: desk.Progress) -> dict[str, A
     serves = desk.noted(night, "judgement")["recommendations"]["serves"]
     before = readable(night, desk.champion(night, "recommendations")) if serves else None
     other = before if before != serves else None
-    lists = _everybody(inputs, history, other, consenting.served(night, history.users)) if other else ()
-    free_lists.keep(night, CHAMPION, _kept(lists, history, empty))
+    champions = _resting(inputs, history, other) if other else ()
+    free_lists.keep(night, CHAMPION, _kept(champions, history, empty))
     progress(3, 3)
     return {"rows": {}}
 
@@ -76,6 +77,13 @@ def _lists(inputs: RankingInputs, history: History, found: Complements) -> Itera
     for block in blocks(served):
         items, scores = cart.complete(held[block], history, block, lifts, listable, WIDE)
         yield Lists(block, items, scores, np.zeros((*items.shape, 0), np.float32))
+
+
+def _resting(inputs: RankingInputs, history: History, version: str) -> Iterator[Lists]:
+    """Blocks of everybody, with lists by a kept version for idle users."""
+    served = consenting.served(inputs.night, history.users)
+    resting = served[idle(inputs.night, history.users)[served]]
+    return among(_everybody(inputs, history, version, resting), served)
 
 
 def _everybody(inputs: RankingInputs, history: History, version: str, users: np.ndarray) -> Iterator[Lists]:

@@ -14,6 +14,7 @@ from pipeline.settings import Night
 from pipeline.stages import consenting, desk, free_lists
 from pipeline.stages.fine_tune_recommendations import open_version, readable
 from pipeline.stages.free_lists import Free
+from pipeline.stages.idle import among, idle
 from pipeline.stages.ranked import Asked, everybody
 from pipeline.stages.ranking_inputs import RankingInputs
 from pipeline.warehouse.staging import Staging
@@ -34,19 +35,22 @@ def run(night: Night, _staging: Staging, progress: desk.Progress) -> dict[str, A
         free_lists.keep(night, TONIGHT, best)
         free_lists.keep(night, CHAMPION, [])
         return {"rows": {}, "fallback": "judge found no model better than the baseline"}
-    free_lists.keep(night, TONIGHT, ranked(inputs, serves, served, progress))
+    tonight = ranked(inputs, history, serves, served, progress)
+    free_lists.keep(night, TONIGHT, (Free.of(lists, history.users) for lists in tonight))
     before = readable(night, desk.champion(night, "recommendations"))
-    champions = (block.bare() for block in ranked(inputs, str(before), served, progress))
-    free_lists.keep(night, CHAMPION, champions if before not in (None, serves) else [])
+    resting = served[idle(night, history.users)[served]] if before not in (None, serves) else served[:0]
+    champions = among(ranked(inputs, history, str(before), resting, progress), served) if len(resting) else ()
+    free_lists.keep(night, CHAMPION, (Free.of(lists, history.users).bare() for lists in champions))
     return {"rows": {}}
 
 
-def ranked(inputs: RankingInputs, version: str, served: np.ndarray, progress: desk.Progress) -> Iterator[Free]:
+def ranked(
+    inputs: RankingInputs, history: History, version: str, users: np.ndarray, progress: desk.Progress
+) -> Iterator[Lists]:
     """Blocks of users (places in tonight's history) ranked by a kept version on tonight's data."""
-    history = inputs.history(inputs.night.day)
-    for lists in everybody(inputs, history, Asked.of(inputs.night, version, opened, LONG), served):
-        yield Free.of(lists, history.users)
-        progress(int(np.searchsorted(served, lists.users[-1])) + 1, len(served))
+    for lists in everybody(inputs, history, Asked.of(inputs.night, version, opened, LONG), users):
+        yield lists
+        progress(int(np.searchsorted(users, lists.users[-1])) + 1, len(users))
 
 
 def opened(inputs: RankingInputs, history: History, version: str) -> tuple[Knowledge, Order]:
