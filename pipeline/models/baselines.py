@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from pipeline.models import row_loops
+
 TIE = 1e-6  # popularity fills where the score is silent
 DIGITS = 10  # finer than the steps of popularity
 
@@ -14,10 +16,8 @@ def filled(scores: np.ndarray, popular: np.ndarray) -> np.ndarray:
 def top(scores: np.ndarray, k: int) -> np.ndarray:
     """Columns of the k best scores of each row, best first, ties by column: int [B, k], a total order."""
     k = min(k, scores.shape[1])
-    exact = np.round(scores.astype(np.float64), DIGITS)
-    bound = -np.partition(-exact, k - 1, axis=1)[:, k - 1 : k]
-    out = np.empty((len(exact), k), np.int64)
-    for row in range(len(exact)):
-        near = np.flatnonzero(exact[row] >= bound[row])
-        out[row] = near[np.argsort(-exact[row, near], kind="stable")[:k]]
+    out = np.empty((len(scores), k), np.int64)
+    for row, line in enumerate(scores):  # one at a time stays near
+        exact = np.round(line[None, :].astype(np.float64), DIGITS)
+        out[row] = row_loops.best_of_whole(exact, k, -np.inf)[1]
     return out

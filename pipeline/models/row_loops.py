@@ -25,15 +25,15 @@ def best(starts: np.ndarray, columns: np.ndarray, entries: np.ndarray, count: in
     done = 0
     for row in range(rows):
         first, end = starts[row], starts[row + 1]
-        held = _head(columns[first:end], entries[first:end], value, column)
+        held = _head(columns[first:end], entries[first:end], 0.0, value, column)
         _write(row, held, value, column, found, done)
         done += held
     return found[0][:done], found[1][:done], found[2][:done]
 
 
 @numba.njit(nogil=True)
-def best_of_whole(scores: np.ndarray, count: int) -> Places:
-    """The same of rows [B, I] that have an entry in every column."""
+def best_of_whole(scores: np.ndarray, count: int, floor: float = 0.0) -> Places:
+    """The same of rows [B, I] that have an entry in every column, of entries above a floor."""
     rows, width = scores.shape
     every = np.arange(width)
     room = rows * min(count, width)
@@ -41,20 +41,19 @@ def best_of_whole(scores: np.ndarray, count: int) -> Places:
     value, column = np.empty(count, scores.dtype), np.empty(count, np.int64)
     done = 0
     for row in range(rows):
-        held = _head(every, scores[row], value, column)
+        held = _head(every, scores[row], floor, value, column)
         _write(row, held, value, column, found, done)
         done += held
     return found[0][:done], found[1][:done], found[2][:done]
 
 
 @numba.njit(nogil=True)
-def _head(columns: np.ndarray, entries: np.ndarray, value: np.ndarray, column: np.ndarray) -> int:
-    """The best of a row into a heap whose root is the worst of them; how many they are."""
-    held, room = 0, len(value)
-    least = entries.dtype.type(0)
+def _head(columns: np.ndarray, entries: np.ndarray, floor: float, value: np.ndarray, column: np.ndarray) -> int:
+    """The best of a row above a floor into a heap whose root is the worst of them; how many they are."""
+    held, room, least = 0, len(value), entries.dtype.type(floor)
     for at in range(len(entries)):
         one = entries[at]
-        if one < least or one <= 0:
+        if one < least or one <= floor:
             continue
         if held < room:
             _rise(value, column, held, one, columns[at])
@@ -163,7 +162,7 @@ def nearest(rows: Rows, near: Rows, crowd: int, own: np.ndarray, count: int) -> 
             _add(line, near[1][begin:end], near[2][begin:end], rows[2][one])
         if own[row] >= 0:
             line[own[row]] = 0
-        full = _head(every, line, heap, place) > count
+        full = _head(every, line, 0.0, heap, place) > count
         least = heap[0] if full else np.float32(0)
         first = done = starts[row]
         total = 0.0

@@ -22,6 +22,7 @@ from pipeline.models import recommendations
 from pipeline.models.order import Order, blocks
 from pipeline.models.recommendations import Knowledge, Lists
 from pipeline.settings import Night
+from pipeline.stages import states
 from pipeline.stages.ranking_inputs import RankingInputs
 
 Opener = Callable[[RankingInputs, History, str], tuple[Knowledge, Order]]
@@ -89,11 +90,14 @@ def everybody(inputs: RankingInputs, history: History, asked: Asked, users: np.n
         asked: the ranking.
         users: int [B] places in the history, ascending.
     """
-    shop = asked.night.shop
+    night, shop = asked.night, asked.night.shop
     if shop.engine == "spark":
-        return _on_spark(asked, users)
+        yield from _on_spark(asked, users)
+        return
     known, order = asked.opened(inputs, history, asked.version)
-    return recommendations.rank_blocks(known, order, users, shop.recommender.candidates, asked.places, shop.threads)
+    states.recall(night, asked.version, known)
+    yield from recommendations.rank_blocks(known, order, users, shop.recommender.candidates, asked.places, shop.threads)
+    states.leave(night, asked.version, known)
 
 
 def _on_spark(asked: Asked, users: np.ndarray) -> Iterator[Lists]:
