@@ -15,9 +15,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import scipy.sparse as sp
 
+from pipeline import at_work
 from pipeline.features.history import History
 from pipeline.features.sequences import Lines
-from pipeline.models import next_baskets, next_items
+from pipeline.models import next_baskets, next_items, row_loops
 from pipeline.models.next_baskets import Baskets
 from pipeline.models.next_items import Habits, Sequences
 from pipeline.pages import MODULES, Module
@@ -187,20 +188,9 @@ class Shelves:
 def top(scores: sp.csr_matrix, count: int) -> sp.csr_matrix:
     """The largest positive entries of each row, at most so many, ties by column: bool CSR."""
     scores = sp.csr_matrix(scores)
-    scores.sort_indices()
-    exact = -np.round(scores.data.astype(np.float64), EXACT)
-    kept = np.zeros(len(exact), bool)
-    for start, end in zip(scores.indptr[:-1], scores.indptr[1:], strict=True):
-        row = exact[start:end]
-        if len(row) > count:
-            near = np.flatnonzero(row <= np.partition(row, count - 1)[count - 1])
-            near = near[np.argsort(row[near], kind="stable")[:count]]
-            kept[start + near] = True
-        else:
-            kept[start:end] = True
-    kept &= exact < 0
-    bound = np.r_[0, np.cumsum(kept)][scores.indptr]
-    return sp.csr_matrix((np.ones(int(kept.sum()), bool), scores.indices[kept], bound), shape=scores.shape)
+    exact = np.round(scores.data.astype(np.float64), EXACT)
+    row, column, _rank = row_loops.best(scores.indptr, scores.indices, exact, count)
+    return sp.csr_matrix((np.ones(len(row), bool), (row, column)), shape=scores.shape)
 
 
 def _strongest(graph: sp.csr_matrix) -> sp.csr_matrix:
@@ -221,22 +211,30 @@ def _without(scores: sp.csr_matrix, *held: sp.csr_matrix) -> sp.csr_matrix:
     return scores
 
 
-def replayed(shelves: Shelves, taken: sp.csr_matrix, count: int) -> tuple[np.ndarray, np.ndarray]:
+def replayed(shelves: Shelves, taken: sp.csr_matrix, count: int, threads: int = 1) -> tuple[np.ndarray, np.ndarray]:
     """How many of its goods were taken from each module, and whether it had any to show: float and bool [U, M].
 
     Args:
         shelves: modules as of the day before.
         taken: CSR [U, I] what users then took, or how often they touched it.
         count: goods a module shows.
+        threads: blocks of users at work at once.
     """
     users = len(shelves.goods.history.users)
     hits, shows = np.zeros((users, len(MODULES))), np.zeros((users, len(MODULES)), bool)
-    for start in range(0, users, BLOCK):
+
+    def work(start: int) -> None:
         block = np.arange(start, min(start + BLOCK, users))
         truth = taken[block][:, shelves.columns].astype(np.float64)
         for module, goods in enumerate(shelves.shown(block, count).values()):
             hits[block, module] = np.asarray(goods.multiply(truth).sum(1)).ravel()
             shows[block, module] = np.diff(goods.indptr) > 0
+
+    starts = range(0, users, BLOCK)
+    for start in starts[:1]:  # opens what all of them read
+        work(start)
+    for _done in at_work.each(work, starts[1:], threads):
+        pass
     return hits, shows
 
 

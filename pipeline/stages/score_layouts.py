@@ -73,7 +73,7 @@ def _evidence(inputs: LayoutInputs, users: pa.Array, progress: desk.Progress) ->
         shelves = Shelves(inputs.goods(known_by, allowed=space.listable))
         history = shelves.goods.history
         done = inputs.done(history, known_by, end)
-        hits, shows = replayed(shelves, done, pages.module_items)
+        hits, shows = replayed(shelves, done, pages.module_items, inputs.night.shop.threads)
         if end == inputs.night.day:
             rows = np.asarray(pc.index_in(history.users, users)).astype(np.int64)
             value, common = shrunken(evidence.hits, evidence.weeks)
@@ -123,7 +123,7 @@ def _shows_tonight(inputs: LayoutInputs, users: pa.Array) -> np.ndarray:
     """Which modules have something to show each user: bool [U, M]; strangers are shown what everybody is."""
     shelves = Shelves(inputs.goods(inputs.night.day, allowed=inputs.ranking.space.recommendable))
     history = shelves.goods.history
-    _hits, known = replayed(shelves, sp.csr_matrix(history.weight.shape), 1)
+    _hits, known = replayed(shelves, sp.csr_matrix(history.weight.shape), 1, inputs.night.shop.threads)
     # A profile's top category stands on the home page even on a day when its shelf is bare.
     known[:, MODULES.index(TOP_CATEGORY)] |= np.diff(shelves.shares.indptr) > 0
     shows = np.tile([module in shelves.for_strangers for module in MODULES], (len(users), 1))
