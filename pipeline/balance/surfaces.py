@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse as sp
 
+from pipeline.models import scoring
+
 
 @dataclass(frozen=True)
 class Ranked:
@@ -83,4 +85,4 @@ def top_shelves(shares: np.ndarray, count: int) -> np.ndarray:
 def at(matrix: sp.csr_matrix, items: np.ndarray) -> np.ndarray:
     """Values of each row's items: [B, N]; of pads, those of item 0."""
     users = np.repeat(np.arange(len(items)), items.shape[1])
-    return np.asarray(matrix[users, np.maximum(items, 0).ravel()]).reshape(items.shape)
+    return scoring.values(matrix, users, np.maximum(items, 0).ravel()).reshape(items.shape)
