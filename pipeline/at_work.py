@@ -25,3 +25,12 @@ def each(work: Callable[[T], Made], things: Iterable[T], threads: int) -> Iterat
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
+
+
+def after_one(work: Callable[[T], Made], things: Iterable[T], threads: int) -> Iterator[Made]:
+    """The same, of which the first is made before any other: what all of them read is opened once."""
+    coming = iter(things)
+    for first in coming:
+        yield work(first)
+        break
+    yield from each(work, coming, threads)

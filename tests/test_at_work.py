@@ -43,3 +43,16 @@ def test_what_fails_is_told_in_its_turn():
 
 def test_of_nothing_comes_nothing():
     assert list(at_work.each(len, [], 2)) == []
+
+
+def test_the_first_one_is_made_before_any_other():
+    done: list[int] = []
+
+    def work(number: int) -> int:
+        assert number == 0 or done
+        time.sleep(0.01 * (number == 0))
+        done.append(number)
+        return number
+
+    assert list(at_work.after_one(work, range(6), 3)) == list(range(6))
+    assert done[0] == 0 and list(at_work.after_one(work, [], 3)) == []

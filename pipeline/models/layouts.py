@@ -230,10 +230,7 @@ def replayed(shelves: Shelves, taken: sp.csr_matrix, count: int, threads: int = 
             hits[block, module] = np.asarray(goods.multiply(truth).sum(1)).ravel()
             shows[block, module] = np.diff(goods.indptr) > 0
 
-    starts = range(0, users, BLOCK)
-    for start in starts[:1]:  # opens what all of them read
-        work(start)
-    for _done in at_work.each(work, starts[1:], threads):
+    for _done in at_work.after_one(work, range(0, users, BLOCK), threads):
         pass
     return hits, shows
 

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import scipy.sparse as sp
 
+from pipeline import at_work
 from pipeline.balance import coherence
 from pipeline.contracts.tables import (
     AD_AUDIENCE_SUMMARY,
@@ -29,6 +30,7 @@ from pipeline.pages import ADS
 from pipeline.record import JsonRecorder
 from pipeline.settings import Night
 from pipeline.stages import desk, free_lists, score_recommendations
+from pipeline.stages.free_lists import Free
 from pipeline.stages.response_inputs import ResponseInputs
 from pipeline.stages.scene import Company, Scene
 from pipeline.stages.sorted_keys import rows_of
@@ -58,12 +60,17 @@ def run(night: Night, _item: str | None, recorder: JsonRecorder, progress: desk.
 
 def _placed(slots: "_Slots", progress: desk.Progress) -> Iterator[pa.Table]:
     scene, done = slots.scene, 0
-    for free in free_lists.read_bare(scene.night, score_recommendations.TONIGHT):
+
+    def work(free: Free) -> tuple[int, list[pa.Table]]:
         company = scene.of(free.users, personal=True)
         liking = _liking(free.items, len(scene.before.ids))
-        for surface, count in scene.night.shop.pages.ads.items():
-            yield slots.of(surface, count, company, liking)
-        done += len(free.users)
+        pages = scene.night.shop.pages.ads.items()
+        return len(free.users), [slots.of(surface, count, company, liking) for surface, count in pages]
+
+    ranked = free_lists.read_bare(scene.night, score_recommendations.TONIGHT)
+    for count, tables in at_work.after_one(work, ranked, scene.night.shop.threads):
+        yield from tables
+        done += count
         progress(done, len(scene.history.users) + 1)
 
 
