@@ -18,7 +18,7 @@ import numpy as np
 
 SPLITS = 62  # of a tree at most: what a row passes is a whole number
 PLACES, SPREAD = 12, np.uint64(0x9E3779B97F4A7C15)  # bits of a place; 2^64 over the golden ratio (Knuth 1973)
-NODES = 8  # at once: loops of a known length are unrolled
+NODES = 4  # at once, enough for most paths: loops of a known length are unrolled
 AT_ONCE = 1024  # rows whose features stay near while all trees pass over them
 
 Step = tuple[int, int, bool, float]  # of a path: split, its feature, whether it goes left, share of the data that does
@@ -37,6 +37,7 @@ class Trees(NamedTuple):
         passes_unknown: bool [S] a row passes it without a value.
         value: float64 [B, L, NODES] of a leaf, times the weights of the nodes.
         path: int [L + 1] where the features of each leaf's path begin.
+        blocks: int [L] of nodes that make a leaf's sums exact.
         asked: int [E] place of a feature among its tree's.
         passed, failed: int64 [E] by bits, which of the splits on that feature have to be passed, and which not.
         factor: float64 [B, E, 2, NODES] of the leaf's value by nodes, for rows that stray there, and for others.
@@ -52,6 +53,7 @@ class Trees(NamedTuple):
     passes_unknown: np.ndarray
     value: np.ndarray
     path: np.ndarray
+    blocks: np.ndarray
     asked: np.ndarray
     passed: np.ndarray
     failed: np.ndarray
@@ -75,15 +77,18 @@ class Trees(NamedTuple):
             raise ValueError(f"a tree of {max(map(len, splits))} splits: {SPLITS} at most are explained")
         features = [sorted({one["split_feature"] for one in tree}) for tree in splits]
         merged = [[_merged(steps) for _value, steps in tree] for tree in paths]
-        longest = max((len(one) for tree in merged for one in tree), default=0)
-        node, weight = _nodes(longest)
+        sizes = [len(one) for tree in merged for one in tree]
+        rules = {size: _nodes(size) for size in {0, *sizes}}
+        blocks = np.array([len(rules[size][0]) for size in sizes], np.int64)
+        node, weight = (_leveled([rules[size][at] for size in sizes], int(blocks.max(initial=1))) for at in (0, 1))
+        node = np.repeat(node, sizes, axis=1)[:, :, None, :]  # a leaf's are those of every feature of its path
         asked = [
             names.index(one) for names, tree in zip(features, merged, strict=True) for path in tree for one in path
         ]
         rows = [one for tree in merged for path in tree for one in path.values()]
         share = np.array([one[2] for one in rows]).reshape(-1, 1, 1)
         there = np.array([0.0, 1.0]).reshape(1, 2, 1)
-        factor = node[:, None, None, :] * there + (1 - node[:, None, None, :]) * share
+        factor = node * there + (1 - node) * share
         flat = [one for tree in splits for one in tree]
         return cls(
             splits=starts_of(splits),
@@ -92,8 +97,9 @@ class Trees(NamedTuple):
             feature=np.array([one["split_feature"] for one in flat], np.int64),
             most=rounded_down(np.array([one["threshold"] for one in flat], np.float64)),
             passes_unknown=np.array([takes_unknown(one) for one in flat], bool),
-            value=np.array([value for tree in paths for value, _steps in tree])[:, None] * weight[:, None, :],
+            value=np.array([value for tree in paths for value, _steps in tree])[:, None] * weight,
             path=starts_of([path for tree in merged for path in tree]),
+            blocks=blocks,
             asked=np.array(asked, np.int64),
             passed=np.array([one[0] for one in rows], np.int64),
             failed=np.array([one[1] for one in rows], np.int64),
@@ -168,7 +174,7 @@ def _shared(way: int, trees: Trees, tree: int, own: np.ndarray) -> None:
         first, end = trees.path[leaf], trees.path[leaf + 1]
         for one in range(first, end):
             there[one - first] = (way & trees.passed[one]) == trees.passed[one] and (way & trees.failed[one]) == 0
-        for block in range(len(trees.value)):
+        for block in range(trees.blocks[leaf]):
             for node in range(NODES):
                 product[node] = trees.value[block, leaf, node]
             for one in range(first, end):
@@ -187,6 +193,14 @@ def _nodes(features: int) -> tuple[np.ndarray, np.ndarray]:
     node, weight = np.polynomial.legendre.leggauss(count)
     more = -count % NODES
     return np.pad((node + 1) / 2, (0, more)).reshape(-1, NODES), np.pad(weight / 2, (0, more)).reshape(-1, NODES)
+
+
+def _leveled(rows: list[np.ndarray], blocks: int) -> np.ndarray:
+    """Nodes or weights of each leaf, zeros behind those of fewer blocks: [B, L, NODES]."""
+    out = np.zeros((blocks, len(rows), NODES))
+    for leaf, row in enumerate(rows):
+        out[: len(row), leaf] = row
+    return out
 
 
 def splits_of(node: Mapping[str, Any]) -> list[Mapping[str, Any]]:
