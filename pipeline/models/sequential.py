@@ -8,6 +8,7 @@ Shapes: B batch, L positions, D width, V vocabulary.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -163,26 +164,32 @@ def windows(lines: Lines, length: int, target_age: int | None = None) -> Windows
         length: positions a window.
         target_age: only targets younger than this many days, and only each user's last window (for validation).
     """
+    target = _next_basket(lines, target_age)
+    useful = np.r_[0, np.cumsum(target >= 0)]
     read, targets = [], []
-    for user in range(len(lines)):
-        first, last = lines.start[user], lines.start[user + 1]
-        item, basket = lines.item[first:last], lines.basket[first:last]
-        begins = np.flatnonzero(np.r_[True, basket[1:] != basket[:-1]])
-        ends = np.r_[begins[1:], len(item)]
-        which = np.searchsorted(begins, np.arange(len(item)), side="right") - 1
-        later = np.minimum(which + 1, len(begins) - 1)
-        place = begins[later] + (np.arange(len(item)) - begins[which]) % (ends[later] - begins[later])
-        target = np.where(which + 1 < len(begins), item[place], -1)
-        if target_age is not None:
-            target = np.where(lines.age[first:last][place] < target_age, target, -1)
-        for end in range(len(item), 0, -length):
-            begin = max(0, end - length)
-            if (target[begin:end] >= 0).any():
-                read.append(item[begin:end])
+    for first, last in pairwise(lines.start.tolist()):
+        for end in range(last, first, -length):
+            begin = max(first, end - length)
+            if useful[end] > useful[begin]:
+                read.append(lines.item[begin:end])
                 targets.append(target[begin:end])
             if target_age is not None:
                 break
     return Windows(read, targets)
+
+
+def _next_basket(lines: Lines, target_age: int | None) -> np.ndarray:
+    """Each position's target: int [M], -1 where there is none; arguments as of `windows`."""
+    user = np.repeat(np.arange(len(lines)), np.diff(lines.start))
+    begins = np.flatnonzero(np.r_[True, (user[1:] != user[:-1]) | (lines.basket[1:] != lines.basket[:-1])][: len(user)])
+    sizes = np.diff(np.r_[begins, len(user)])
+    basket = np.repeat(np.arange(len(begins)), sizes)
+    later = np.minimum(basket + 1, len(begins) - 1)
+    place = begins[later] + (np.arange(len(user)) - begins[basket]) % sizes[later]
+    known = (later > basket) & (user[place] == user)
+    if target_age is not None:
+        known &= lines.age[place] < target_age
+    return np.where(known, lines.item[place], -1)
 
 
 def padded(rows: list[np.ndarray]) -> np.ndarray:
