@@ -147,7 +147,7 @@ class Order:
     def ranked(self, found: Candidates, k: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """The k best candidates of each user, ties by item: their rows, scores (log-odds) and places (0 is best)."""
         score = np.round(self._trees.scores(found.features), DIGITS)
-        order = np.lexsort((found.item, -score, found.user))
+        order = np.lexsort((-score, found.user))  # of equal ones the first item stays first
         user = found.user[order]
         place = np.arange(len(user)) - np.searchsorted(user, user)
         kept = place < k

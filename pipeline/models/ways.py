@@ -94,16 +94,18 @@ def chosen(scores: Mapping[str, Scores], users: int, count: int) -> tuple[np.nda
     Returns:
         int [N], int [N], bool [N, W].
     """
-    width = next(iter(scores.values())).shape[1]
+    width, ways = next(iter(scores.values())).shape[1], len(scores)
     keys = []
-    for one in scores.values():
+    for way, one in enumerate(scores.values()):
         row, item, _rank = scoring.ranked(one, count)
         shared = one.shape[0] < users
-        keys.append((np.arange(users)[:, None] * width + item).ravel() if shared else row * width + item)
-    places, at = np.unique(np.concatenate(keys), return_inverse=True)
-    named = np.zeros((len(places), len(keys)), bool)
-    named[at, np.repeat(np.arange(len(keys)), [len(one) for one in keys])] = True
-    return places // width, places % width, named
+        place = (np.arange(users)[:, None] * width + item).ravel() if shared else row * width + item
+        keys.append(place * ways + way)
+    place, which = np.divmod(np.sort(np.concatenate(keys)), ways)
+    first = np.r_[True, place[1:] != place[:-1]][: len(place)]
+    named = np.zeros((int(first.sum()), ways), bool)
+    named[np.cumsum(first) - 1, which] = True
+    return *np.divmod(place[first], width), named
 
 
 def opinions(scores: Mapping[str, Scores], row: np.ndarray, item: np.ndarray) -> dict[str, np.ndarray]:
