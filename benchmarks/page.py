@@ -1,9 +1,11 @@
 """docs/benchmarks.md and its plots, of what the benchmarks left in build/figures: python -m benchmarks.page.
 
-A file a benchmark; what was not run stands on no page, and a run on a machine that drifted says so.
+A file a benchmark; what was not run again stays on the page as it stands, with the commit that it was run at, and a run on
+a machine that drifted says so.
 """
 
 import json
+import re
 from collections.abc import Mapping
 from math import log
 from pathlib import Path
@@ -189,13 +191,22 @@ def write(figures: Path, docs: Path) -> list[str]:
     for name, one in found.items():
         if seconds := timed(name, one):
             draw(seconds, docs / "images" / f"bench-{name}.png")
-    parts = [HEAD, *(section(name, one) for name, one in found.items())]
+    parts = [section(name, one) for name, one in found.items()]
     if sizes:
         parts.append(steps(sizes))
         draw_curves({name: curves(sizes, name) for name in engines(sizes)}, docs / "images" / f"bench-{GROWTH}.png")
     parts += [nights(whole)] if whole else []
-    (docs / "benchmarks.md").write_text("\n".join(parts), encoding="utf-8")
+    page = docs / "benchmarks.md"
+    before = sections(page.read_text(encoding="utf-8")) if page.exists() else {}
+    every = before | sections("\n".join(parts))
+    page.write_text(HEAD + "".join(f"\n{part}\n" for _heading, part in sorted(every.items())), encoding="utf-8")
     return [*found, *([GROWTH] if sizes else []), *([END] if whole else [])]
+
+
+def sections(page: str) -> dict[str, str]:
+    """What stands under each heading of a page, heading and all."""
+    parts = re.split(r"^(?=## )", page, flags=re.MULTILINE)[1:]
+    return {part.splitlines()[0]: part.rstrip() for part in parts}
 
 
 if __name__ == "__main__":

@@ -29,6 +29,21 @@ def test_the_page_has_what_was_measured(tmp_path: Path) -> None:
     assert "**drifted by 30%**" in page.section("sort", FIGURES | {"drift": 0.3})
 
 
+def test_what_was_not_run_again_stays_as_it_stands(tmp_path: Path) -> None:
+    figures = tmp_path / "figures"
+    figures.mkdir()
+    for name in ("sort", "parse"):
+        facts = {key.replace("sort", name): value for key, value in FIGURES.items()}
+        (figures / f"{name}.json").write_text(json.dumps(facts))
+    page.write(figures, tmp_path)
+    first = (tmp_path / "benchmarks.md").read_text()
+    (figures / "sort.json").unlink()
+    (figures / "parse.json").write_text(json.dumps(facts | {"parse/rows": 7}))
+    assert page.write(figures, tmp_path) == ["parse"]
+    assert (tmp_path / "benchmarks.md").read_text() == first.replace("| rows | 1,000,000 |", "| rows | 7 |", 1)
+    assert first.index("## parse") < first.index("## sort")
+
+
 def test_nights_stand_by_size_with_how_they_grow(tmp_path: Path) -> None:
     figures, machine = tmp_path / "figures", {key: FIGURES[key] for key in ("machine", "load", "drift", "commit")}
     figures.mkdir()
