@@ -1,7 +1,7 @@
 """docs/benchmarks.md and its plots, of what the benchmarks left in build/figures: python -m benchmarks.page.
 
-A file a benchmark; what was not run again stays on the page as it stands, with the commit that it was run at, and a run on
-a machine that drifted says so.
+A file a benchmark; what was not run again stays on the page as it stands, with the commit that it was run at, and
+a run on a machine that drifted says so.
 """
 
 import json
