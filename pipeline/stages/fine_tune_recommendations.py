@@ -17,7 +17,7 @@ from pipeline.features.history import History, bought_between
 from pipeline.learning import champions
 from pipeline.metrics import intervals, ranking
 from pipeline.models import recommendations, sequential
-from pipeline.models.order import Candidates, Order
+from pipeline.models.order import Order
 from pipeline.models.recommendations import Knowledge, Lesson
 from pipeline.record import JsonRecorder
 from pipeline.settings import Night
@@ -28,7 +28,7 @@ from pipeline.stages.ranking_inputs import RankingInputs
 NAME = "recommendations"
 CUTOFFS = (5, 10, 20, 50)
 ORDER, CART = "order.json", "cart.json"
-CHANCE = "chance-order"
+CHANCE = "chance-order"  # by another seed: tells what of tonight's changes is chance
 JUDGED = "judged-users"  # NDCG@10 of each
 JUDGES = 10_000  # users of the judged week, at most: so what judging costs stays flat
 
@@ -70,12 +70,13 @@ def run(night: Night, recorder: JsonRecorder, progress: desk.Progress) -> dict[s
         progress=progress,
     )
     shutil.rmtree(folder, ignore_errors=True)
-    order = _orders(
-        night,
-        recommendations.taught(
-            _lessons(inputs, model, rows, texts), settings.candidates, night.shop.seed, night.shop.threads
-        ),
+    lesson = recommendations.taught(
+        _lessons(inputs, model, rows, texts), settings.candidates, night.shop.seed, night.shop.threads
     )
+    order = Order.learn(*lesson, night.shop.seed, night.shop.threads)
+    if champion:  # whose lists tonight's are held against
+        desk.note(night, CHANCE, Order.learn(*lesson, night.shop.seed + 1, night.shop.threads).as_dict())
+    del lesson
     note_json(recorder, "fusion", {"weights": order.shares()})
     cart = fine_tune_cart.learn(inputs, model, rows, texts, recorder)
     recorder.tags({"cart/order": "learned" if cart else "lift and habit, which no learned order completes better than"})
@@ -100,13 +101,6 @@ def _lessons(
         if len(buyers):
             known = inputs.counted(before, texts).reading(model, rows, texts, inputs.night.shop.recommender.history)
             yield Lesson(known, buyers, bought)
-
-
-def _orders(night: Night, lesson: tuple[Candidates, np.ndarray]) -> Order:
-    """The order; another one by another seed is left to tell what of tonight's changes is chance."""
-    order, chance = (Order.learn(*lesson, seed, night.shop.threads) for seed in (night.shop.seed, night.shop.seed + 1))
-    desk.note(night, CHANCE, chance.as_dict())
-    return order
 
 
 def readable(night: Night, champion: str | None) -> str | None:
