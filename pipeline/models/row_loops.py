@@ -21,7 +21,7 @@ def best(starts: np.ndarray, columns: np.ndarray, entries: np.ndarray, count: in
     for row in range(rows):
         room += min(count, starts[row + 1] - starts[row])
     found = np.empty(room, np.int64), np.empty(room, np.int64), np.empty(room, np.int64)
-    value, column = np.empty(count, entries.dtype), np.empty(count, np.int64)
+    value, column = np.empty(count), np.empty(count, np.int64)
     done = 0
     for row in range(rows):
         first, end = starts[row], starts[row + 1]
@@ -35,10 +35,10 @@ def best(starts: np.ndarray, columns: np.ndarray, entries: np.ndarray, count: in
 def best_of_whole(scores: np.ndarray, count: int, floor: float = 0.0) -> Places:
     """The same of rows [B, I] that have an entry in every column, of entries above a floor."""
     rows, width = scores.shape
-    every = np.arange(width)
+    every = np.arange(width, dtype=np.int32)
     room = rows * min(count, width)
     found = np.empty(room, np.int64), np.empty(room, np.int64), np.empty(room, np.int64)
-    value, column = np.empty(count, scores.dtype), np.empty(count, np.int64)
+    value, column = np.empty(count), np.empty(count, np.int64)
     done = 0
     for row in range(rows):
         held = _head(every, scores[row], floor, value, column)
@@ -50,18 +50,18 @@ def best_of_whole(scores: np.ndarray, count: int, floor: float = 0.0) -> Places:
 @numba.njit(nogil=True)
 def _head(columns: np.ndarray, entries: np.ndarray, floor: float, value: np.ndarray, column: np.ndarray) -> int:
     """The best of a row above a floor into a heap whose root is the worst of them; how many they are."""
-    held, room, least = 0, len(value), entries.dtype.type(floor)
+    held, room, least = 0, len(value), floor
     for at in range(len(entries)):
-        one = entries[at]
+        one, where = np.float64(entries[at]), np.int64(columns[at])  # of one kind, so that one heap is compiled
         if one < least or one <= floor:
             continue
         if held < room:
-            _rise(value, column, held, one, columns[at])
+            _rise(value, column, held, one, where)
             held += 1
             if held == room:
                 least = value[0]
-        elif one > least or columns[at] < column[0]:
-            _sink(value, column, held, one, columns[at])
+        elif one > least or where < column[0]:
+            _sink(value, column, held, one, where)
             least = value[0]
     return held
 
@@ -154,8 +154,8 @@ def nearest(rows: Rows, near: Rows, crowd: int, own: np.ndarray, count: int) -> 
     """
     starts = np.zeros(len(own) + 1, np.int64)
     columns, entries = np.empty(len(own) * count, np.int64), np.empty(len(own) * count, np.float32)
-    line, heap, place = np.zeros(crowd, np.float32), np.empty(count + 1, np.float32), np.empty(count + 1, np.int64)
-    every = np.arange(crowd)
+    line, heap, place = np.zeros(crowd, np.float32), np.empty(count + 1), np.empty(count + 1, np.int64)
+    every = np.arange(crowd, dtype=np.int32)
     for row in range(len(own)):
         for one in range(rows[0][row], rows[0][row + 1]):
             begin, end = near[0][rows[1][one]], near[0][rows[1][one] + 1]
@@ -163,7 +163,7 @@ def nearest(rows: Rows, near: Rows, crowd: int, own: np.ndarray, count: int) -> 
         if own[row] >= 0:
             line[own[row]] = 0
         full = _head(every, line, 0.0, heap, place) > count
-        least = heap[0] if full else np.float32(0)
+        least = heap[0] if full else 0.0
         first = done = starts[row]
         total = 0.0
         for at in range(crowd):

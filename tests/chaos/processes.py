@@ -38,6 +38,7 @@ def helper() -> Any:
         [
             "tests.chaos.processes",
             "tests.chaos.corner",
+            "tests.chaos.compiled",
             "tests.warehouse.conftest",
             *HEAVY,
             *(f"pipeline.stages.{one.name}" for one in stages),

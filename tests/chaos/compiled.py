@@ -1,0 +1,24 @@
+"""Loops that a night compiles, compiled where processes that may be killed are forked from, so that none pays for it.
+
+Types are those that a night has; a loop asked for others is compiled once more in the process that asks.
+"""
+
+import numpy as np
+
+from pipeline.models import row_loops, tree_scores
+
+PLACE, ROW = np.zeros(1, np.int64), np.ones(1, np.float32)
+ROWS = (np.array([0, 1], np.int32), np.zeros(1, np.int32), ROW)
+
+row_loops.best(*ROWS, 1)
+row_loops.best(*ROWS[:2], ROW.astype(np.float64), 1)
+row_loops.best_of_whole(ROW[None, :], 1)
+row_loops.best_of_whole(ROW[None, :].astype(np.float64), 1, -np.inf)
+row_loops.at_places(ROWS, 1, PLACE, PLACE)
+row_loops.strike(ROWS, 1, *ROWS[:2])
+row_loops.summed(ROWS, ROWS, 1)
+row_loops.nearest(ROWS, ROWS, 1, PLACE, 1)
+
+_NO_SPLIT = (np.zeros(2, np.int64), np.zeros(0, np.int64), np.zeros(0, np.float32), np.zeros(0, bool))
+_LEAF = np.zeros((1, tree_scores.LEAVES))
+tree_scores._add(ROW[None, :], tree_scores.Trees(*_NO_SPLIT, np.zeros(0, np.uint32), _LEAF), np.zeros(1))
