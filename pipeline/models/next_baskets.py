@@ -24,7 +24,7 @@ SLOW, QUICK = 0.9, 0.6
 NEIGHBOURS = 300
 CROWD = 15_000  # users among whom neighbours are looked for: each user is held against all of them
 LARGEST = 40  # a larger basket is a stock-up, which pairs everything with everything
-EDGES, AT_ONCE = 20_000_000, 2048  # pairs of items that a graph keeps, the strongest of each; items counted at once
+EDGES, AT_ONCE = 20_000_000, 1024  # pairs of items that a graph keeps, the strongest of each; items counted at once
 COUNTED = 3_000_000  # lines that graphs are counted from, at most, each user's newest: so their cost stays flat
 DAMPING = Habits(source_power=0.5, target_power=0.3)
 
@@ -102,7 +102,8 @@ class Baskets:
         pair, age = np.divmod(np.sort(key), span)
         first = np.flatnonzero(np.r_[True, pair[1:] != pair[:-1]][: len(pair)])
         user, item = np.divmod(pair[first], self.shape[1])
-        return Pairs(item, np.searchsorted(user, np.arange(self.shape[0] + 1)), age, first, self.shape)
+        start = np.searchsorted(user, np.arange(self.shape[0] + 1))
+        return Pairs(item.astype(np.int32), start, age.astype(np.int32), first, self.shape)
 
     @cached_property
     def held(self) -> sp.csr_matrix:
@@ -116,9 +117,9 @@ class Pairs:
     """Users with items that they bought, by user, then item, and how many baskets ago that was.
 
     Attributes:
-        item: int [P] of each pair.
+        item: int32 [P] of each pair.
         start: int [U + 1] where each user's pairs begin.
-        age: int [M] baskets that the user has after each with the item, ascending in a pair.
+        age: int32 [M] baskets that the user has after each with the item, ascending in a pair.
         first: int [P] where each pair's ages begin.
         shape: users and items there are.
     """

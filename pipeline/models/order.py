@@ -127,7 +127,8 @@ class Order:
             threads: part of what makes two runs equal.
         """
         useful = np.isin(found.user, found.user[hit])
-        data = lightgbm.Dataset(found.features[useful], hit[useful].astype(np.int8), feature_name=list(found.columns))
+        features = found.features if useful.all() else found.features[useful]  # a copy of all of them is not small
+        data = lightgbm.Dataset(features, hit[useful].astype(np.int8), feature_name=list(found.columns))
         settings = {
             "objective": "binary", "num_leaves": cls.LEAVES, "learning_rate": cls.RATE, "min_data_in_leaf": 100,
             "lambda_l2": 5.0, "feature_fraction": 0.8, "seed": seed, "num_threads": threads, "deterministic": True,

@@ -72,7 +72,7 @@ def _worse(value: np.ndarray, column: np.ndarray, one: int, other: int) -> bool:
 
 
 @numba.njit(nogil=True)
-def _rise(value: np.ndarray, column: np.ndarray, at: int, one: float, where: int) -> None:
+def _rise(value: np.ndarray, column: np.ndarray, at: int, one: float, where: np.int64) -> None:
     """Put an entry at the end of a heap, and up to where it belongs."""
     value[at], column[at] = one, where
     while at:
@@ -85,7 +85,7 @@ def _rise(value: np.ndarray, column: np.ndarray, at: int, one: float, where: int
 
 
 @numba.njit(nogil=True)
-def _sink(value: np.ndarray, column: np.ndarray, held: int, one: float, where: int) -> None:
+def _sink(value: np.ndarray, column: np.ndarray, held: int, one: float, where: np.int64) -> None:
     """Put an entry at the root of a heap instead of what is there, and down to where it belongs."""
     at = 0
     value[0], column[0] = one, where
