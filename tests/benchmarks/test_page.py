@@ -60,6 +60,7 @@ def test_nights_stand_by_size_with_how_they_grow(tmp_path: Path) -> None:
     text = (tmp_path / "benchmarks.md").read_text()
     assert "| first night | 1,000 | 10,000 | growth | peak MiB |" in text
     assert "| rank | 2.0 | 200.0 | 2.0 | 300 |" in text  # ten times the events, a hundred times the seconds
+    assert "| night, by the clock | 9 | 9 | | |" in text and "| night, by the clock | 9 | | |" in text
     assert "| report | 1.0 | 1.0 |  | 300 |" in text and "publish" not in text  # too short to tell
     assert "| next night, a twentieth of the events new | 1,000 | growth | peak MiB |" in text
 
