@@ -131,7 +131,8 @@ def nights(found: Mapping[int, Mapping[str, Any]]) -> str:
             peak = found[run[-1]][f"{start}{task}/peak_mib"]
             lines.append(f"| {task} | {' | '.join(f'{one:,.1f}' for one in taken)} | {grows} | {peak:,.0f} |")
         clock = [found[events].get(f"{start}night{SECONDS}") for events in run]
-        lines.append(f"| night, by the clock | {' | '.join(f'{one:,.0f}' if one else '' for one in clock)} | | |")
+        if any(clock):
+            lines.append(f"| night, by the clock | {' | '.join(f'{one:,.0f}' if one else '' for one in clock)} | | |")
     return "\n".join([*lines, "", *(f"{events:,} events: {about(found[events])}  " for events in sizes), ""])
 
 
