@@ -56,6 +56,8 @@ def values(scores: Scores, row: np.ndarray, column: np.ndarray) -> np.ndarray:
     """What stands at places: [N]; rows ascending."""
     if isinstance(scores, np.ndarray):
         return np.asarray(scores[row if len(scores) > 1 else 0, column])
+    if column.max(initial=-1) >= scores.shape[1]:  # loops do not look
+        raise IndexError(f"column {column.max()} of {scores.shape[1]}")
     return row_loops.at_places(parts(scores), scores.shape[1], row, column)
 
 

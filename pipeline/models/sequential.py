@@ -341,7 +341,7 @@ class Ways:
     def scores(self, users: np.ndarray) -> dict[str, Scores]:
         """Probabilities float32 [B, I]."""
         found = self.states[users] @ self.vectors.T
-        for start in range(0, len(found), ROWS):  # in place and few at once: what stays near costs a third
+        for start in range(0, len(found), ROWS):  # in place and few at once, so that what is read stays near
             rows = found[start : start + ROWS]
             rows -= rows.max(axis=1, keepdims=True)
             np.exp(rows, out=rows)

@@ -58,7 +58,8 @@ class Trees(NamedTuple):
             value[tree, (bits[: len(leaves)] * SPREAD) >> SHIFT] = [one for one, _steps in leaves]
             for bit, (_value, steps) in zip(bits, leaves, strict=False):
                 for split, _feature, goes_left, _share in steps:
-                    kept[tree][split] &= ~bit if goes_left else ~np.uint32(0)
+                    if goes_left:
+                        kept[tree][split] &= ~bit
         return cls(
             splits=starts_of(splits),
             feature=np.array([one["split_feature"] for one in flat], np.int64),

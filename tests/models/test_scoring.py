@@ -57,3 +57,8 @@ def test_a_row_that_is_everybodys_is_read_by_all(excluded: bool) -> None:
     found = scoring.without(shared.copy(), None, held if excluded else None)
     assert scoring.dense(found, 2).tolist() == ([[1, 0, 2], [1, 3, 2]] if excluded else [[1, 3, 2], [1, 3, 2]])
     assert scoring.values(found, np.array([0, 1]), np.array([1, 2])).tolist() == ([0, 2] if excluded else [3, 2])
+
+
+def test_a_place_that_is_not_there_is_told() -> None:
+    with pytest.raises(IndexError, match="column 7 of 7"):
+        scoring.values(sparse(np.ones((ROWS, COLUMNS), np.float32)), np.array([0, 1]), np.array([2, COLUMNS]))
