@@ -76,7 +76,7 @@ airflow: setup $(PREPARED) ## any Airflow command: make airflow DO="dags list"
 	@$(AIRFLOW_ENV) airflow $(DO)
 
 test: setup lint ## everything that is checked: lint, then the tests
-	$(BIN)/python -m pytest -m "$(MARKS)" -n 2 --dist loadfile
+	$(BIN)/python -m pytest -m "$(MARKS)" -n 2 --dist loadfile --no-loadscope-reorder
 
 chaos: setup ## every fault of the matrix at full counts: a table, and build/figures/chaos.json
 	SHOPKEEL_CHAOS=full $(BIN)/python -m pytest tests/chaos -q -n 2 --dist loadfile

@@ -6,8 +6,9 @@ process of its own, which tells what every task took: seconds, processor seconds
 most memory it held. Seconds tell of a busy machine, too; processor seconds hardly do. Figures go to
 build/figures/end_to_end_EVENTS.json; the shops lie in SHOPKEEL_HOME/scale-EVENTS until the next run of that size.
 
-Settings are the grocer's but for training (READ, TRAINING), which is the same for a shop of any size, and for how
-groups of goods have to be shown and how good models have to be, since all is made up: asked is what nights cost.
+Settings are the grocer's but for training (READ, TRAINING), which is the same for a shop of any size, for idle users'
+lists, which stand for REST nights, and for how groups of goods have to be shown and how good models have to be, since
+all is made up: asked is what nights cost.
 """
 
 import json
@@ -37,6 +38,7 @@ TRAINING = {
     "encoder": {"steps": 16, "eval_steps": 8},
     "recommender": {"steps": 200, "warm_steps": 20, "eval_steps": 100},
 }
+REST = 6
 NIGHTS = ("first", "next")
 MEASURES = ("seconds", "cpu_seconds", "peak_mib")
 Taken = dict[str, dict[str, float]]
@@ -133,6 +135,7 @@ def _spare(path: Path) -> None:
     raw = yaml.safe_load(path.read_text(encoding="utf-8"))
     policy = yaml.safe_load((resources.files("pipeline.shops.policies") / "default.yaml").read_text(encoding="utf-8"))
     policy["audit"]["exposure"] = {axis: [0.0, 1000.0] for axis in policy["audit"]["exposure"]}
+    policy["rest_nights"] = REST
     raw["policy"] = policy
     raw["thresholds"][
         "recommendations_min_ndcg_gain"

@@ -69,7 +69,7 @@ def steps(found: Mapping[int, Mapping[str, Any]]) -> str:
     sizes = sorted(found)
     names = engines(found)
     lines = [f"## {GROWTH.replace('_', ' ')}", "", "Seconds by events, from Parquet to Parquet, each run once"]
-    lines += ["(`benchmarks/relational_growth.py`); both engines gave the same rows."]
+    lines += ["(`benchmarks/relational_growth.py`); where both engines ran, they gave the same rows."]
     for name in names:
         beside = name != names[0]
         lines += ["", f"| {name} | {' | '.join(f'{events:,}' for events in sizes)} | growth | peak MiB |"]

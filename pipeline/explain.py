@@ -38,6 +38,11 @@ GROUP_WORDS = {
     "promoted": "displays and mailers this week",
 }
 
+# How sentences begin or end whose numbers are of the night.
+EVERY, HABIT = "You buy it about every", "You bought it"
+PROMOTED = "On display or in the mailer this week"
+POPULAR, OTHERS = "shoppers bought it in the last 4 weeks", "Bought by other shoppers of late"
+
 HEAVY = 50  # of a user's items among which the nearest is looked for, those that weigh most
 FEW = 5  # buyers from which they are counted
 
@@ -160,12 +165,11 @@ class Words:
             days_ago = age[mine].astype(np.int64) - 1
             if name == "rhythm":
                 told[mine] = [
-                    f"You buy it about every {days:.0f} days, last {_ago(ago)}"
-                    for days, ago in zip(gap[mine].tolist(), days_ago.tolist(), strict=True)
+                    _rhythm(days, ago) for days, ago in zip(gap[mine].tolist(), days_ago.tolist(), strict=True)
                 ]
             elif name == "repeat":
                 told[mine] = [
-                    f"You bought it {_times(times)}, last {_ago(ago)}"
+                    _habit(times, ago)
                     for times, ago in zip(baskets[mine].astype(np.int64).tolist(), days_ago.tolist(), strict=True)
                 ]
             else:
@@ -197,7 +201,7 @@ class Words:
             return ["Bought by shoppers with baskets like yours"] * len(item)
         if group == "promoted":
             stores = history.stores[item]
-            return [f"On display or in the mailer this week ({count:.0f} placements)" for count in stores]
+            return [_promoted(count) for count in stores]
         return [popular_words(count) for count in buyers]
 
     def _sources(self, user: np.ndarray, item: np.ndarray) -> np.ndarray:
@@ -232,7 +236,26 @@ def plain_words(baskets: int, age: int, buyers: int) -> str:
         age: days since the last of them, plus one.
         buyers: who bought it of late.
     """
-    return f"You bought it {_times(baskets)}, last {_ago(age - 1)}" if baskets else popular_words(buyers)
+    return _habit(baskets, age - 1) if baskets else popular_words(buyers)
+
+
+def renewed(reason: str, gap: float, baskets: int, age: int, buyers: int, stores: int) -> str:
+    """A reason of last night with tonight's days and counts, of an item that the user has not bought since.
+
+    Args:
+        reason: what hangs on neither stays as it is.
+        gap: days between two times the user buys it.
+        baskets: of the user that hold it.
+        age: days since the last of them, plus one.
+        buyers: who bought it of late.
+        stores: that put it on display or in the mailer.
+    """
+    if reason.startswith(EVERY) and gap > 0:
+        return _rhythm(gap, age - 1)
+    if reason.startswith(PROMOTED) and stores:
+        return _promoted(stores)
+    hangs = reason.startswith((EVERY, HABIT, PROMOTED)) or reason.endswith((POPULAR, OTHERS))
+    return plain_words(baskets, age, buyers) if hangs else reason
 
 
 def basket_reasons(leads: np.ndarray, often: np.ndarray, titles: Sequence[str]) -> np.ndarray:
@@ -251,7 +274,7 @@ def basket_reasons(leads: np.ndarray, often: np.ndarray, titles: Sequence[str]) 
 
 def popular_words(buyers: int) -> str:
     """The reason of a popular item; so few that they might be known are not counted out."""
-    return f"{buyers} shoppers bought it in the last 4 weeks" if buyers >= FEW else "Bought by other shoppers of late"
+    return f"{buyers} {POPULAR}" if buyers >= FEW else OTHERS
 
 
 def audience_reasons(contributions: np.ndarray, names: Sequence[str], most: int = 2) -> list[str]:
@@ -268,6 +291,18 @@ def audience_reasons(contributions: np.ndarray, names: Sequence[str], most: int 
 def shelf_names(categories: pa.ChunkedArray) -> list[str]:
     """The narrowest part of each category path, lower case."""
     return [(path or "other").rsplit(" > ", 1)[-1].lower() for path in categories.to_pylist()]
+
+
+def _rhythm(gap: float, days_ago: int) -> str:
+    return f"{EVERY} {gap:.0f} days, last {_ago(days_ago)}"
+
+
+def _habit(times: int, days_ago: int) -> str:
+    return f"{HABIT} {_times(times)}, last {_ago(days_ago)}"
+
+
+def _promoted(stores: float) -> str:
+    return f"{PROMOTED} ({stores:.0f} placements)"
 
 
 def _ago(days: int) -> str:

@@ -144,6 +144,10 @@ class Policy(Section):
     start: Start
     pinned_active: Count = Field(description="first places of an active user's list that stay")
     week_limit: Count = Field(description="voluntary replacements an idle user may see in 7 days, of one list")
+    rest_nights: Count = Field(
+        default=0,
+        description="nights in a row that an idle user's lists may stand without being ranked anew; 0 ranks everybody",
+    )
     stale_days: int = Field(ge=3, description="nights after which an active user's unchanged list is stale")
     stale_share: Share = Field(description="of active users who may have a stale list")
     explore: Explore

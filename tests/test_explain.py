@@ -165,3 +165,28 @@ def test_every_feature_has_words():
 def test_shelves_are_the_narrowest_category():
     paths = pa.chunked_array([["DAIRY > MILK > FLUID MILK", "SOAP", None]])
     assert explain.shelf_names(paths) == ["fluid milk", "soap", "other"]
+
+
+@pytest.mark.parametrize(
+    ("then", "now"),
+    [
+        ("You buy it about every 6 days, last yesterday", "You buy it about every 7 days, last 4 days ago"),
+        ("You bought it twice, last 3 days ago", "You bought it twice, last 4 days ago"),
+        ("9 shoppers bought it in the last 4 weeks", "You bought it twice, last 4 days ago"),
+        (
+            "On display or in the mailer this week (1 placements)",
+            "On display or in the mailer this week (3 placements)",
+        ),
+        ("Often in the next basket after Milk", "Often in the next basket after Milk"),
+        ("Close to Milk, which you bought", "Close to Milk, which you bought"),
+    ],
+)
+def test_what_was_said_last_night_is_said_with_tonights_days_and_counts(then, now):
+    assert explain.renewed(then, 7.0, 2, 5, 8, 3) == now
+
+
+@pytest.mark.parametrize("then", ["9 shoppers bought it in the last 4 weeks", "Bought by other shoppers of late"])
+def test_of_what_the_user_never_bought_buyers_are_counted_anew(then):
+    assert explain.renewed(then, 0.0, 0, 0, 8, 0) == "8 shoppers bought it in the last 4 weeks"
+    assert explain.renewed(then, 0.0, 0, 0, 1, 0) == "Bought by other shoppers of late"
+    assert explain.renewed("On display or in the mailer this week (2 placements)", 0.0, 0, 0, 8, 0).startswith("8 shop")

@@ -86,7 +86,7 @@ class Nights:
 
     Attributes:
         first: in one home.
-        other: the same date in another home.
+        other: the same date in another home, of the shop with users at rest.
         manifests: by what was run.
         errors: the refusals.
         pointers: what CURRENT named at moments of interest.
@@ -114,7 +114,8 @@ class Nights:
 def nights(tmp_path_factory: pytest.TempPathFactory, tiny_bert: Path) -> Iterator[Nights]:
     base = tmp_path_factory.mktemp("nights")
     shop = load_shop(trial_shop(base, tiny_bert))
-    first, other = (Night(shop, DAY, base / name) for name in ("home", "other"))
+    rests = shop.model_copy(update={"policy": shop.policy.model_copy(update={"rest_nights": 6})})
+    first, other = Night(shop, DAY, base / "home"), Night(rests, DAY, base / "other")
     out = Nights(first, other)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(VARIABLE, "5a" * 32)
@@ -122,9 +123,6 @@ def nights(tmp_path_factory: pytest.TempPathFactory, tiny_bert: Path) -> Iterato
         out.summaries = nightly.run_night(first, progress=lambda *told: out.steps.append(told))
         out.page = Path(out.summaries["report"]["report"]).read_text(encoding="utf-8")
         out.manifests["first"] = out.now(first)
-        nightly.run_night(first, last="publish")
-        out.manifests["again"] = out.now(first)
-
         nightly.run_night(other, last="answers")
         patch.setenv("SHOPKEEL_EXPECTATIONS", str(impossible(base, "recommendations")))
         with pytest.raises(Refused) as refused:
@@ -137,6 +135,8 @@ def nights(tmp_path_factory: pytest.TempPathFactory, tiny_bert: Path) -> Iterato
         out.errors["publish"] = refused.value
         nightly.run_night(other, first="audit", last="publish")
         out.manifests["other"] = out.now(other)
+        nightly.run_night(replace(other, day=NEXT), last="publish")
+        out.manifests["rested"] = out.now(other)
 
         nightly.run_night(replace(first, day=NEXT), last="publish")
         out.manifests["next"] = out.now(first)
@@ -324,13 +324,7 @@ def test_progress_names_every_stage_in_order(nights):
     assert {stage for stage, *_ in counted} == {stage.name for stage in nightly.STAGES}
 
 
-# --- the same night again --------------------------------------------------------------------------------------------
-
-
-def test_run_again_it_is_the_same_snapshot_and_nothing_moves(nights):
-    assert nights.manifests["again"] == nights.manifests["first"]
-    moves = [move for move in snapshot.log(nights.first.warehouse) if move["snapshot"].startswith(str(DAY))]
-    assert len(moves) == 1
+# --- the same night elsewhere ----------------------------------------------------------------------------------------
 
 
 def test_in_another_home_every_file_is_the_same_to_the_byte(nights):
@@ -339,7 +333,6 @@ def test_in_another_home_every_file_is_the_same_to_the_byte(nights):
         name: table.sha256 for name, table in one.tables.items()
     }
     assert two.models == one.models
-    assert two.snapshot == one.snapshot
 
 
 # --- the night after -------------------------------------------------------------------------------------------------
@@ -359,6 +352,31 @@ def test_the_next_night_follows_and_carries_the_champion_on(nights):
     encoders = last_values(runs / "encoder", "metrics")
     assert "recall/champion@10" in encoders
     assert np.isfinite(list(measured.values())).all()
+
+
+def test_idle_users_at_rest_keep_their_lists_and_others_are_ranked(nights):
+    night = replace(nights.other, day=NEXT)
+    resting = set(pq.read_table(night.work / "at-rest.parquet").column("user_key").to_pylist())
+    assert last_values(night.record / RUNS / "judge", "metrics")["users/at_rest"] == len(resting) > 50
+    before, now = (
+        snapshot.open_snapshot(night.warehouse, nights.manifests[which].snapshot) for which in ("other", "rested")
+    )
+    measured = now.table("experience").to_pandas()
+    mine = measured.user_key.isin(resting)
+    assert set(measured[mine].state) == {"idle"} and set(measured[mine].unchanged_nights) == {1}
+    assert (measured[mine].rbo == 1).all() and not measured[mine].contradictions.any()
+    assert set(measured[~mine & (measured.state == "idle")].user_key) < set(measured.user_key) - resting
+    assert measured[~mine & (measured.state == "active")].voluntary.sum() > 0
+    for name, whose in (("recommendations", "user_key"), ("cart_recommendations", "context_id")):
+        old, new = (one.table(name).to_pandas().query(f"{whose} in @resting") for one in (before, now))
+        same = [one for one in old.columns if one not in ("reason", "change_cause", "kept_since", "lift", "together")]
+        assert new[same].equals(old[same].set_axis(new.index)) and set(new.change_cause) == {"kept"}
+        assert (new.kept_since <= DAY).all()
+        told = set(zip(old.reason, new.reason, strict=True))
+        assert any(now.endswith("days ago") and now != then for then, now in told) == (name == "recommendations")
+        assert all(then.split(", last")[0] == now.split(", last")[0] for then, now in told if ", last" in then)
+    assert not set(now.table("change_ledger").column("user_key").to_pylist()) & resting
+    assert resting & set(now.table("ad_placements").column("user_key").to_pylist())
 
 
 # --- refusals --------------------------------------------------------------------------------------------------------

@@ -124,7 +124,7 @@ def balance_surface(
     champion = rankings.champion.without(*allowed).items[:, :places] if rankings.champion else None
     budget, pinned = _limits(before, standing, point, policy)
     explores = explore.is_drawn(standing.drawn, policy.explore.share) & ~is_new & (budget >= policy.explore.slots)
-    left = np.where(_barred(before, *allowed), GONE, before)
+    left = np.where(barred(before, *allowed), GONE, before)
     merged = merge(left, ranked.items, ranked.scores, budget - policy.explore.slots * explores, pinned)
     cause = np.where(merged.forced, FORCED, np.where(merged.fresh, _causes(merged.items, champion, standing), KEPT))
     cause[is_new] = FIRST_NIGHT
@@ -161,9 +161,9 @@ def _limits(before: np.ndarray, standing: Standing, point: Point, policy: Policy
     return budget, np.minimum(pinned, (before >= 0).sum(1))  # what stands nowhere cannot be pinned
 
 
-def _barred(lists: np.ndarray, items: np.ndarray, barred: sp.csr_matrix) -> np.ndarray:
-    """Which places of last night's lists may not be shown any more: bool [U, K]."""
-    return (lists >= 0) & (~items[lists] | (at(barred, lists) != 0))
+def barred(lists: np.ndarray, items: np.ndarray, users: sp.csr_matrix) -> np.ndarray:
+    """Which places of last night's lists may not be shown any more, by `coherence.eligible`: bool [U, K]."""
+    return (lists >= 0) & (~items[lists] | (at(users, lists) != 0))
 
 
 def _causes(lists: np.ndarray, champion: np.ndarray | None, standing: Standing) -> np.ndarray:

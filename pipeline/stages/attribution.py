@@ -45,7 +45,9 @@ def leave(recorder: JsonRecorder, scene: Scene, serves: str | None, home: pa.Tab
     elif not (champion and serves):
         told = "no model ranked on both nights"
     else:
-        users = cohort(scene.night, scene.inputs.history(since).users, scene.policy.replay.attribution_users)
+        known = scene.inputs.history(since).users
+        ranked = known.filter(pc.is_in(known, free_lists.users(scene.night, TONIGHT)))
+        users = cohort(scene.night, ranked, scene.policy.replay.attribution_users)
         moved = attribute(path(scene, users, since, (champion, serves), home), scene.policy.rbo_p)
         idle = scene.idle(users)
         some = {"all": np.ones(len(users), bool), "idle": idle, "active": ~idle}

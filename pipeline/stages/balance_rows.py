@@ -29,10 +29,7 @@ RULE_WORDS = {rule.name: rule.sentence for rule in coherence.RULES}
 def tables(scene: Scene, words: Reasons, block: Block, outcomes: Mapping[str, Outcome]) -> dict[str, pa.Table]:
     """Rows of every table about a block."""
     company, ids = block.company, scene.before.ids
-    drawn = [name for name in outcomes if name != CART]
-    lists = {name: outcome.made.items for name, outcome in outcomes.items()}
-    reasons = dict(zip(drawn, words.of_lists(company, block.free, [lists[name] for name in drawn]), strict=True))
-    reasons[CART] = words.of_carts(company, lists[CART])
+    reasons = _said(words, block, outcomes)
     rows: dict[str, list[pa.Table]] = defaultdict(list)
     for name, outcome in outcomes.items():
         made = outcome.made
@@ -53,6 +50,20 @@ def tables(scene: Scene, words: Reasons, block: Block, outcomes: Mapping[str, Ou
         rows[CHANGE_LEDGER.name].append(_changes(scene, words, company, name, outcome, reasons[name]))
     rows[EXPERIENCE.name] = _experience(scene, company, outcomes)
     return {name: pa.concat_tables(parts) for name, parts in rows.items()}
+
+
+def _said(words: Reasons, block: Block, outcomes: Mapping[str, Outcome]) -> dict[str, np.ndarray]:
+    """Reasons of every surface's lists: object [B, K]."""
+    if block.rests:
+        return {
+            name: words.of_standing(block.company, one.made.items, one.shown.items, one.told.reasons)
+            for name, one in outcomes.items()
+            if one.told
+        }
+    drawn = [name for name in outcomes if name != CART]
+    lists = {name: outcome.made.items for name, outcome in outcomes.items()}
+    told = words.of_lists(block.company, block.free, [lists[name] for name in drawn])
+    return {**dict(zip(drawn, told, strict=True)), CART: words.of_carts(block.company, lists[CART])}
 
 
 def ascending(blocks: Iterable[tuple[str, Mapping[str, pa.Table]]]) -> Iterator[Mapping[str, pa.Table]]:

@@ -16,7 +16,7 @@ from pipeline.contracts.tables import CART_RECOMMENDATIONS, EXPERIENCE, RECOMMEN
 from pipeline.tables.experience import carried
 from pipeline.warehouse.snapshot import Snapshot
 
-LISTED = ("rank", "item_id", "kept_since")
+LISTED, TOLD = ("rank", "item_id", "kept_since"), ("rank", "score", "reason")
 CART = "cart"  # the surface whose lists stand in a table of their own
 
 
@@ -55,6 +55,19 @@ class Shown:
 
 
 @dataclass(frozen=True)
+class Told:
+    """What one surface's lists of last night say of their places, B users and K places.
+
+    Attributes:
+        scores: float64 [B, K], nan behind the end of a list.
+        reasons: object [B, K], empty there.
+    """
+
+    scores: np.ndarray
+    reasons: np.ndarray
+
+
+@dataclass(frozen=True)
 class Before:
     """The snapshot that a night follows, if there is one.
 
@@ -85,20 +98,25 @@ class Before:
 
     def shown(self, users: pa.Array, sizes: Mapping[str, int]) -> dict[str, Shown]:
         """Every surface's lists of some users (ascending keys), cut to the surface's size."""
-        rows = self._lists(users)
+        rows = self._both(self._listed, self._carts, users)
         for name, known in (("user_key", users), ("item_id", self.ids)) if rows.num_columns else ():
             place = pc.index_in(rows.column(name), known)
             rows = rows.set_column(rows.column_names.index(name), name, place)
         last = self._measured.of(users) if self._measured else None
         return {surface: self._shown(surface, size, users, rows, last) for surface, size in sizes.items()}
 
-    def _lists(self, users: pa.Array) -> pa.Table:
-        """user_key, surface, rank, item_id, kept_since; of a cart the basket's rows."""
-        lists = self._since(self._listed.of(users)) if self._listed else pa.table({})
-        if not (self._listed and self._carts):
+    def told(self, users: pa.Array, sizes: Mapping[str, int]) -> dict[str, Told]:
+        """What the same lists say of their places."""
+        rows = self._both(self._scored, self._scored_carts, users)
+        return {surface: self._said(surface, size, users, rows) for surface, size in sizes.items()}
+
+    def _both(self, listed: "_ByUser | None", carts_: "_ByUser | None", users: pa.Array) -> pa.Table:
+        """user_key, surface and what else is read of lists; of a cart the basket's rows."""
+        lists = self._since(listed.of(users)) if listed else pa.table({})
+        if not (listed and carts_):
             return lists
         carts = (
-            self._since(self._carts.of(users))
+            self._since(carts_.of(users))
             .filter(pc.field("context") == "basket")
             .rename_columns({"context_id": "user_key"})
         )
@@ -118,6 +136,15 @@ class Before:
             common[user] = rows.column("is_fallback").to_numpy()
         return Shown(items, since, *carried(last, surface, users), common)
 
+    @staticmethod
+    def _said(surface: str, size: int, users: pa.Array, rows: pa.Table) -> Told:
+        scores, reasons = np.full((len(users), size), np.nan), np.full((len(users), size), "", dtype=object)
+        if rows.num_columns:
+            rows = rows.filter((pc.field("surface") == surface) & (pc.field("rank") <= size))
+            at = np.asarray(pc.index_in(rows.column("user_key"), users)), rows.column("rank").to_numpy() - 1
+            scores[at], reasons[at] = (rows.column(name).to_numpy() for name in ("score", "reason"))
+        return Told(scores, reasons)
+
     def _since(self, lists: pa.Table) -> pa.Table:
         """With the night of entry; a snapshot of old knows none and says its own day."""
         known = "kept_since" in lists.column_names
@@ -130,6 +157,14 @@ class Before:
     @cached_property
     def _carts(self) -> "_ByUser | None":
         return self._open(CART_RECOMMENDATIONS, "context_id", "context", *LISTED)
+
+    @cached_property
+    def _scored(self) -> "_ByUser | None":
+        return self._open(RECOMMENDATIONS, "user_key", "surface", *TOLD, "is_fallback")
+
+    @cached_property
+    def _scored_carts(self) -> "_ByUser | None":
+        return self._open(CART_RECOMMENDATIONS, "context_id", "context", *TOLD)
 
     @cached_property
     def _measured(self) -> "_ByUser | None":

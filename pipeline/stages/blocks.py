@@ -4,11 +4,12 @@ Not here: rows (`stages.balance_rows`) and the rules (`pipeline.balance`).
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from heapq import merge
 from itertools import zip_longest
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 import scipy.sparse as sp
 
@@ -16,14 +17,12 @@ from pipeline.balance import coherence, explore
 from pipeline.balance.core import common
 from pipeline.balance.exposure import weighed
 from pipeline.balance.point import Point
-from pipeline.balance.surface import ACTIVE, IDLE, NEW, Balanced, Rankings, Standing, balance_surface
+from pipeline.balance.surface import ACTIVE, IDLE, NEW, Balanced, Rankings, Standing, balance_surface, barred
 from pipeline.balance.surfaces import Ranked, views
-from pipeline.stages import free_lists, score_cart, score_recommendations
-from pipeline.stages.before import CART, Shown
+from pipeline.stages import at_rest, free_lists, score_cart, score_recommendations, standing
+from pipeline.stages.before import CART, Shown, Told
 from pipeline.stages.free_lists import Free
 from pipeline.stages.scene import Company, Scene
-
-AT_ONCE = 256  # users of a block of those whose lists are the common ones
 
 
 @dataclass(frozen=True)
@@ -36,6 +35,7 @@ class Block:
         cart: the ranking of what completes the open basket.
         champion, champion_cart: last night's model's rankings on tonight's data, where another one serves tonight.
         common: the ranking is what is popular.
+        rests: the users are at rest, and the ranking is what they had.
     """
 
     company: Company
@@ -44,6 +44,7 @@ class Block:
     champion: Free | None
     champion_cart: Free | None
     common: bool
+    rests: bool = False
 
 
 @dataclass(frozen=True)
@@ -55,17 +56,20 @@ class Outcome:
         state: int8 [B] place in STATES.
         open_to: what the contract lets the surface show: bool [I], and barred CSR [B, I].
         made: tonight's lists.
+        told: what last night's say of their places, of users at rest.
     """
 
     shown: Shown
     state: np.ndarray
     open_to: tuple[np.ndarray, sp.csr_matrix]
     made: Balanced
+    told: Told | None = None
 
 
 def blocks_of(scene: Scene, *, common: bool) -> Iterator[Block]:
-    """All users, blocks by their first keys: those whom the models ranked, and everybody else with what is popular."""
-    return merge(_ranked(scene, common=common), _others(scene), key=lambda block: str(block.company.users[0]))
+    """All users, blocks by their first keys: whom models ranked, who is at rest, the others with what is popular."""
+    parts = _ranked(scene, common=common), _at_rest(scene), _others(scene)
+    return merge(*parts, key=lambda block: str(block.company.users[0]))
 
 
 def _ranked(scene: Scene, *, common: bool) -> Iterator[Block]:
@@ -74,11 +78,17 @@ def _ranked(scene: Scene, *, common: bool) -> Iterator[Block]:
         yield Block(scene.of(free.users, personal=True), free, cart, champion, their_cart, common)
 
 
+def _at_rest(scene: Scene) -> Iterator[Block]:
+    for free in standing.blocks(scene):
+        yield Block(scene.of(free.users, personal=True), free, None, None, None, common=False, rests=True)
+
+
 def _others(scene: Scene) -> Iterator[Block]:
     everyone, served = scene.consents[0], free_lists.users(scene.night, score_recommendations.TONIGHT)
-    others = everyone.filter(pc.invert(pc.is_in(everyone, served)))
-    for start in range(0, len(others), AT_ONCE):
-        users = others.slice(start, AT_ONCE)
+    known = pa.concat_arrays([served, at_rest.users(scene.night, scene.history.users)])
+    others = everyone.filter(pc.invert(pc.is_in(everyone, known)))
+    for start in range(0, len(others), standing.AT_ONCE):
+        users = others.slice(start, standing.AT_ONCE)
         best = free_lists.popular(scene.history, scene.inputs.space.recommendable, users, score_recommendations.LONG)
         yield Block(scene.of(users, personal=False), best, None, None, None, common=True)
 
@@ -93,9 +103,9 @@ def balanced(scene: Scene, block: Block, core: Ranked | None, point: Point) -> d
         point: where the balance stands.
     """
     company, policy, night = block.company, scene.policy, scene.night
-    drawn_from = rankings(scene, block, core)
+    drawn_from = {} if block.rests else rankings(scene, block, core)
     sizes = {str(name): surface.size for name, surface in policy.surfaces.items()}
-    out = {}
+    told, out = scene.before.told(company.users, sizes) if block.rests else {}, {}
     for name, shown in scene.before.shown(company.users, sizes).items():
         if name == "ad":  # what was agreed to once is not kept when it no longer is
             shown = shown.forgotten(~company.who.ads)
@@ -103,7 +113,7 @@ def balanced(scene: Scene, block: Block, core: Ranked | None, point: Point) -> d
             shown = shown.forgotten(~shown.common & (company.rows < 0))
         state = np.where(~shown.known, NEW, np.where(company.idle, IDLE, ACTIVE)).astype(np.int8)
         salt = f"{night.shop.name}:{night.day}:{name}"
-        standing = Standing(
+        stands = Standing(
             state=state,
             spent=shown.spent.sum(1),
             unchanged=shown.unchanged,
@@ -112,9 +122,36 @@ def balanced(scene: Scene, block: Block, core: Ranked | None, point: Point) -> d
             drawn=explore.draws(company.users.to_pylist(), salt),
         )
         open_to = coherence.eligible(company.facts, name)
-        made = balance_surface(shown.items, drawn_from[name], open_to, standing, scene.shelf, point, policy)
-        out[name] = Outcome(shown, state, open_to, made)
+        if block.rests:
+            made = _kept(scene, block, name, (shown, told[name]), open_to, stands, point)
+        else:
+            made = balance_surface(shown.items, drawn_from[name], open_to, stands, scene.shelf, point, policy)
+        out[name] = Outcome(shown, state, open_to, made, told.get(name))
     return out
+
+
+def _kept(
+    scene: Scene,
+    block: Block,
+    name: str,
+    before: tuple[Shown, Told],
+    open_to: tuple[np.ndarray, sp.csr_matrix],
+    stands: Standing,
+    point: Point,
+) -> Balanced:
+    """A surface's lists as they stood, but for what may not be shown any more: nothing is calibrated or explored."""
+    shown, told = before
+    leaves = barred(shown.items, *open_to).any(axis=1, keepdims=True)
+    items = [shown.items]
+    if leaves.any():
+        items.append(np.where(leaves, rankings(scene, block, None)[name].free.items, -1))
+    drawn_from = Rankings(standing.in_order(np.concatenate(items, axis=1)))
+    explore_none = scene.policy.explore.model_copy(update={"share": 0.0})
+    policy = scene.policy.model_copy(update={"explore": explore_none})
+    made = balance_surface(
+        shown.items, drawn_from, open_to, stands, scene.shelf, replace(point, calibration=0.0), policy
+    )
+    return standing.scored(made, shown, told)
 
 
 def rankings(scene: Scene, block: Block, core: Ranked | None) -> dict[str, Rankings]:

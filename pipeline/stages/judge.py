@@ -7,7 +7,7 @@ from pipeline.errors import Refused
 from pipeline.learning.champions import Judgement
 from pipeline.record import JsonRecorder
 from pipeline.settings import Night, Thresholds
-from pipeline.stages import desk
+from pipeline.stages import at_rest, desk
 from pipeline.stages.gate import note_json
 
 
@@ -41,6 +41,8 @@ def run(night: Night, _item: str | None, recorder: JsonRecorder, progress: desk.
     recorder.tags({f"verdict/{judgement.model}/why": judgement.why for judgement in judgements})
     recorder.tags({"lineage/left": ", ".join(f"{model}/{version}" for model, version in left.items()) or "none"})
     desk.note(night, "judgement", {judgement.model: judgement.as_dict() for judgement in judgements})
+    serves = {judgement.model: judgement.serves for judgement in judgements}
+    recorder.metrics({"users/at_rest": at_rest.decide(night, serves["recommendations"])})
     progress(1, 1)
     return {judgement.model: judgement.verdict for judgement in judgements}
 

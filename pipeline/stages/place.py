@@ -7,6 +7,7 @@ candidates is taken (`models.ads`).
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
+from heapq import merge
 from typing import Any
 
 import numpy as np
@@ -29,7 +30,7 @@ from pipeline.models.ads import NOTHING, Candidates, Stood
 from pipeline.pages import ADS
 from pipeline.record import JsonRecorder
 from pipeline.settings import Night
-from pipeline.stages import desk, free_lists, score_recommendations
+from pipeline.stages import desk, free_lists, score_recommendations, standing
 from pipeline.stages.free_lists import Free
 from pipeline.stages.response_inputs import ResponseInputs
 from pipeline.stages.scene import Company, Scene
@@ -67,7 +68,8 @@ def _placed(slots: "_Slots", progress: desk.Progress) -> Iterator[pa.Table]:
         pages = scene.night.shop.pages.ads.items()
         return len(free.users), [slots.of(surface, count, company, liking) for surface, count in pages]
 
-    ranked = free_lists.read_bare(scene.night, score_recommendations.TONIGHT)
+    asked = free_lists.read_bare(scene.night, score_recommendations.TONIGHT)
+    ranked = merge(asked, standing.blocks(scene), key=lambda block: str(block.users[0]))
     for count, tables in at_work.after_one(work, ranked, scene.night.shop.threads):
         yield from tables
         done += count

@@ -7,7 +7,7 @@ from threading import Lock
 import numpy as np
 
 from pipeline import explain
-from pipeline.models import cart
+from pipeline.models import cart, scoring
 from pipeline.models.recommendations import Lists
 from pipeline.models.tree_shares import TreeShares
 from pipeline.stages.fine_tune_recommendations import open_version
@@ -73,6 +73,27 @@ class Reasons:
         rows = np.repeat(np.maximum(company.rows, 0), items.shape[1])
         often = np.asarray(self.scene.history.weight[rows, np.maximum(items, 0).ravel()] > 0).reshape(items.shape)
         return explain.basket_reasons(leads, often, self.titles)
+
+    def of_standing(self, company: Company, items: np.ndarray, before: np.ndarray, told: np.ndarray) -> np.ndarray:
+        """Object [B, K] of lists that stand: what was told of places is told as of tonight, of others the plain words.
+
+        Args:
+            company: the users.
+            items: int [B, K] tonight's.
+            before: int [B, K] last night's, whose reasons `told` are.
+            told: object [B, K].
+        """
+        place = places(before, items)
+        words = np.where(place >= 0, np.take_along_axis(told, np.maximum(place, 0), axis=1), "")
+        shown = items >= 0
+        user, item = np.repeat(company.rows[:, None], items.shape[1], 1)[shown], items[shown]
+        history = self.scene.history
+        baskets, age = (scoring.values(one, user, item).astype(np.int64) for one in (history.baskets, history.age))
+        goods = (one[item].astype(np.int64) for one in (history.buyers_recent, history.stores))
+        facts = (scoring.values(history.gap, user, item), baskets, age, *goods)
+        known = zip(words[shown], *(one.tolist() for one in facts), strict=True)
+        words[shown] = [explain.renewed(*one) if one[0] else explain.plain_words(*one[2:5]) for one in known]
+        return words
 
     def _plain(self, rows: np.ndarray, items: np.ndarray) -> list[str]:
         """Of places whose features are not known: the user's own habit, else how many took it."""

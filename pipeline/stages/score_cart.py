@@ -18,7 +18,7 @@ from pipeline.models.cart import Complements
 from pipeline.models.order import Order, blocks
 from pipeline.models.recommendations import Knowledge, Lists
 from pipeline.settings import Night
-from pipeline.stages import consenting, desk, free_lists
+from pipeline.stages import at_rest, desk, free_lists
 from pipeline.stages.fine_tune_recommendations import open_cart, open_version, readable
 from pipeline.stages.free_lists import WIDE, Free
 from pipeline.stages.idle import among, idle
@@ -46,7 +46,7 @@ def run(night: Night, _staging: Staging, progress: desk.Progress) -> dict[str, A
     serves = desk.noted(night, "judgement")["recommendations"]["serves"]
     before = readable(night, desk.champion(night, "recommendations")) if serves else None
     other = before if before != serves else None
-    champions = _resting(inputs, history, other) if other else ()
+    champions = _idlers(inputs, history, other) if other else ()
     free_lists.keep(night, CHAMPION, _kept(champions, history, empty))
     progress(3, 3)
     return {"rows": {}}
@@ -68,7 +68,7 @@ def _kept(ranked: Iterable[Lists], history: History, empty: np.ndarray) -> Itera
 def _lists(inputs: RankingInputs, history: History, found: Complements) -> Iterator[Lists]:
     """By the learned order, else by lift and habit."""
     night, listable = inputs.night, inputs.space.recommendable
-    served = consenting.served(night, history.users)
+    served = at_rest.awake(night, history.users)
     serves = desk.noted(night, "judgement")["recommendations"]["serves"]
     if serves and open_cart(night, serves):
         yield from _everybody(inputs, history, serves, served)
@@ -79,11 +79,11 @@ def _lists(inputs: RankingInputs, history: History, found: Complements) -> Itera
         yield Lists(block, items, scores, np.zeros((*items.shape, 0), np.float32))
 
 
-def _resting(inputs: RankingInputs, history: History, version: str) -> Iterator[Lists]:
-    """Blocks of everybody, with lists by a kept version for idle users."""
-    served = consenting.served(inputs.night, history.users)
-    resting = served[idle(inputs.night, history.users)[served]]
-    return among(_everybody(inputs, history, version, resting), served)
+def _idlers(inputs: RankingInputs, history: History, version: str) -> Iterator[Lists]:
+    """Blocks of all who are ranked, with lists by a kept version for idle users."""
+    served = at_rest.awake(inputs.night, history.users)
+    idlers = served[idle(inputs.night, history.users)[served]]
+    return among(_everybody(inputs, history, version, idlers), served)
 
 
 def _everybody(inputs: RankingInputs, history: History, version: str, users: np.ndarray) -> Iterator[Lists]:

@@ -11,7 +11,7 @@ from pipeline.models import recommendations
 from pipeline.models.order import Order, blocks
 from pipeline.models.recommendations import Knowledge, Lists
 from pipeline.settings import Night
-from pipeline.stages import consenting, desk, free_lists
+from pipeline.stages import at_rest, desk, free_lists
 from pipeline.stages.fine_tune_recommendations import open_version, readable
 from pipeline.stages.free_lists import Free
 from pipeline.stages.idle import among, idle
@@ -24,10 +24,10 @@ TONIGHT, CHAMPION = "recommendations", "champion"
 
 
 def run(night: Night, _staging: Staging, progress: desk.Progress) -> dict[str, Any]:
-    """Free lists of consenting users with history; what is popular, if judge found no model better."""
+    """Free lists of consenting users with history, but for those at rest; what is popular, if no model is better."""
     inputs = RankingInputs(night)
     history = inputs.history(night.day)
-    served = consenting.served(night, history.users)
+    served = at_rest.awake(night, history.users)
     serves = desk.noted(night, "judgement")["recommendations"]["serves"]
     if not serves:
         users = (history.users.take(pa.array(block)) for block in blocks(served))
@@ -38,8 +38,8 @@ def run(night: Night, _staging: Staging, progress: desk.Progress) -> dict[str, A
     tonight = ranked(inputs, history, serves, served, progress)
     free_lists.keep(night, TONIGHT, (Free.of(lists, history.users) for lists in tonight))
     before = readable(night, desk.champion(night, "recommendations"))
-    resting = served[idle(night, history.users)[served]] if before not in (None, serves) else served[:0]
-    champions = among(ranked(inputs, history, str(before), resting, progress), served) if len(resting) else ()
+    idlers = served[idle(night, history.users)[served]] if before not in (None, serves) else served[:0]
+    champions = among(ranked(inputs, history, str(before), idlers, progress), served) if len(idlers) else ()
     free_lists.keep(night, CHAMPION, (Free.of(lists, history.users).bare() for lists in champions))
     return {"rows": {}}
 

@@ -1,0 +1,56 @@
+"""Lists that stand: users at rest draw from what they had, then from their other lists, then from what is popular.
+
+So nothing of a list changes but what may not be shown any more, and the rules of `pipeline.balance` hold for it as for
+any other. Not here: who is at rest (`stages.at_rest`).
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+import pyarrow as pa
+
+from pipeline.balance.places import looked_up
+from pipeline.balance.surface import Balanced
+from pipeline.balance.surfaces import Ranked
+from pipeline.stages import at_rest, free_lists, score_recommendations
+from pipeline.stages.before import Shown, Told
+from pipeline.stages.free_lists import Free
+from pipeline.stages.scene import Scene
+
+AT_ONCE = 256  # users of a block of those whom no model ranks
+
+
+def blocks(scene: Scene) -> Iterator[Free]:
+    """Users at rest with all that stood on their lists, home's first, and what is popular behind it."""
+    resting = at_rest.users(scene.night, scene.history.users)
+    sizes = {str(name): surface.size for name, surface in scene.policy.surfaces.items()}
+    for start in range(0, len(resting), AT_ONCE):
+        users = resting.slice(start, AT_ONCE)
+        yield in_turn(scene, users, [shown.items for shown in scene.before.shown(users, sizes).values()])
+
+
+def in_turn(scene: Scene, users: pa.Array, lists: list[np.ndarray]) -> Free:
+    """Items of several lists int [B, K], one list after another, each once, then what is popular; scores just fall."""
+    recommendable, count = scene.inputs.space.recommendable, score_recommendations.LONG
+    popular = free_lists.popular(scene.history, recommendable, users, count)
+    ranked = in_order(np.concatenate([*lists, popular.items], axis=1))
+    return replace(popular, items=ranked.items.astype(np.int32), scores=ranked.scores)
+
+
+def in_order(items: np.ndarray) -> Ranked:
+    """Each item of a row at its first place alone, in the same order, pads behind."""
+    order = np.argsort(items, axis=1, kind="stable")
+    in_place = np.take_along_axis(items, order, axis=1)
+    again = np.zeros(items.shape, bool)
+    np.put_along_axis(again, order[:, 1:], in_place[:, 1:] == in_place[:, :-1], axis=1)
+    scores = np.broadcast_to(-np.arange(float(items.shape[1])), items.shape)
+    kept = Ranked(items, scores).only(~again)
+    return Ranked(kept.items, scores)
+
+
+def scored(made: Balanced, shown: Shown, told: Told) -> Balanced:
+    """With the scores that places were told to have; what came in has the least of its list."""
+    least = np.nanmin(np.where(shown.items >= 0, told.scores, np.inf), axis=1, initial=np.inf)
+    scores = looked_up(made.items, Ranked(shown.items, told.scores), np.where(np.isfinite(least), least, np.nan))
+    return replace(made, scores=np.where(made.items >= 0, scores, np.nan))
