@@ -141,11 +141,9 @@ def _kept(
 ) -> Balanced:
     """A surface's lists as they stood, but for what may not be shown any more: nothing is calibrated or explored."""
     shown, told = before
-    leaves = barred(shown.items, *open_to).any(axis=1, keepdims=True)
-    items = [shown.items]
-    if leaves.any():
-        items.append(np.where(leaves, rankings(scene, block, None)[name].free.items, -1))
-    drawn_from = Rankings(standing.in_order(np.concatenate(items, axis=1)))
+    leaves = barred(shown.items, *open_to).any()
+    others = rankings(scene, block, None)[name].free.items if leaves else shown.items[:, :0]
+    drawn_from = Rankings(standing.as_many(shown.items, others, open_to))
     explore_none = scene.policy.explore.model_copy(update={"share": 0.0})
     policy = scene.policy.model_copy(update={"explore": explore_none})
     made = balance_surface(

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
+import scipy.sparse as sp
 
 from pipeline.balance.places import looked_up
 from pipeline.balance.surface import Balanced
@@ -47,6 +48,12 @@ def in_order(items: np.ndarray) -> Ranked:
     scores = np.broadcast_to(-np.arange(float(items.shape[1])), items.shape)
     kept = Ranked(items, scores).only(~again)
     return Ranked(kept.items, scores)
+
+
+def as_many(items: np.ndarray, others: np.ndarray, open_to: tuple[np.ndarray, sp.csr_matrix]) -> Ranked:
+    """What a surface draws from: of its list int [B, K], then of others, what may be shown, as many as it held."""
+    ranked = in_order(np.concatenate([items, others], axis=1)).without(*open_to)
+    return ranked.only(np.arange(ranked.items.shape[1]) < (items >= 0).sum(1, keepdims=True))
 
 
 def scored(made: Balanced, shown: Shown, told: Told) -> Balanced:

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import scipy.sparse as sp
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -30,6 +31,14 @@ def test_all_lists_come_before_what_is_popular(monkeypatch: Any) -> None:
     scene: Any = SimpleNamespace(inputs=SimpleNamespace(space=SimpleNamespace(recommendable=None)), history=None)
     found = standing.in_turn(scene, users, [np.array([[1, 2], [3, -1]]), np.array([[2, 4], [5, 3]])])
     assert found.items.tolist() == [[1, 2, 4, 7, -1, -1], [3, 5, 7, 1, -1, -1]]
+
+
+def test_what_leaves_is_replaced_and_nothing_is_added() -> None:
+    items, others = np.array([[0, 1, 2], [3, 4, -1]]), np.array([[2, 5, 6], [5, 6, 0]])
+    showable = np.array([1, 0, 1, 1, 1, 1, 1], bool)
+    barred = sp.csr_matrix(([1], ([1], [4])), shape=(2, 7))
+    found = standing.as_many(items, others, (showable, barred)).items
+    assert found.tolist() == [[0, 2, 5, -1, -1, -1], [3, 5, -1, -1, -1, -1]]
 
 
 def test_scores_are_those_told_and_of_what_came_in_the_least() -> None:
