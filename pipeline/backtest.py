@@ -97,7 +97,8 @@ class Days:
         count = (last - first).days + 1
         if count < 2:
             raise ConfigError(f"--to {last}: a backtest from {first} needs at least two days; give a later one")
-        kept = {"keep_snapshots": count + 2} | ({"max_users": users} if users else {})
+        everybody = shop.policy.model_copy(update={"rest_nights": 0})  # each has a free list to be held against
+        kept = {"keep_snapshots": count + 2, "policy": everybody} | ({"max_users": users} if users else {})
         return cls(shop.model_copy(update=kept), home / HOME, first, last)
 
     @cached_property

@@ -100,7 +100,9 @@ def test_a_goal_is_met_by_what_was_measured(value, met):
 
 
 def test_nights_that_are_there_are_not_run_again(tmp_path, monkeypatch):
-    days = Days.of(SHOP, tmp_path, date(2017, 11, 1), date(2017, 11, 3), 1000)
+    resting = SHOP.model_copy(update={"policy": SHOP.policy.model_copy(update={"rest_nights": 3})})
+    days = Days.of(resting, tmp_path, date(2017, 11, 1), date(2017, 11, 3), 1000)
+    assert days.shop.policy == SHOP.policy
     assert [night.day.day for night in days.nights] == [1, 2, 3]
     assert days.nights[0].home == tmp_path / "backtest"
     assert (days.shop.max_users, days.shop.keep_snapshots) == (1000, 5)
