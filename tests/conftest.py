@@ -5,6 +5,7 @@ hold, not by how long a busy machine takes.
 """
 
 import atexit
+import gc
 import os
 import shutil
 import tempfile
@@ -32,6 +33,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Files that take long come first, so that no worker is left alone with one while the other has nothing to do."""
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: item.path not in slow)
+
+
+def pytest_collection_finish() -> None:
+    """What is imported by now stays: the garbage collections between a night's stages need not look at it again."""
+    gc.collect()
+    gc.freeze()
 
 
 @dataclass(frozen=True)
