@@ -3,7 +3,7 @@
 Each step of `relational` on each engine in a process of its own, once, with the engine started before: rows are read
 from Parquet and written to Parquet, as a shop's are that no memory holds. Both engines' rows must be the same before a
 figure is one. DuckDB may hold MEMORY GiB and spills past that; Spark has its own bounds (`pipeline.spark`), and is not
-run past MOST events, where a size would take it an hour.
+run past MOST events.
 
 Seconds tell of a busy machine, too; processor seconds hardly do, and where two cores are busy all the while, half of
 them is the least that a step can take here.

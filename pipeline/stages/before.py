@@ -99,15 +99,14 @@ class Before:
     def shown(self, users: pa.Array, sizes: Mapping[str, int]) -> dict[str, Shown]:
         """Every surface's lists of some users (ascending keys), cut to the surface's size."""
         rows = self._both(self._listed, self._carts, users)
-        for name, known in (("user_key", users), ("item_id", self.ids)) if rows.num_columns else ():
-            place = pc.index_in(rows.column(name), known)
-            rows = rows.set_column(rows.column_names.index(name), name, place)
+        if rows.num_columns:
+            rows = _numbered(_numbered(rows, "user_key", users), "item_id", self.ids)
         last = self._measured.of(users) if self._measured else None
         return {surface: self._shown(surface, size, users, rows, last) for surface, size in sizes.items()}
 
     def told(self, users: pa.Array, sizes: Mapping[str, int]) -> dict[str, Told]:
-        """What the same lists say of their places."""
-        rows = self._both(self._scored, self._scored_carts, users)
+        """What the same lists say of their places, after a night that left any."""
+        rows = _numbered(self._both(self._scored, self._scored_carts, users), "user_key", users)
         return {surface: self._said(surface, size, users, rows) for surface, size in sizes.items()}
 
     def _both(self, listed: "_ByUser | None", carts_: "_ByUser | None", users: pa.Array) -> pa.Table:
@@ -129,20 +128,17 @@ class Before:
         since = np.zeros(items.shape, "datetime64[D]")
         common = np.zeros(len(users), bool)
         if rows.num_columns:
-            rows = rows.filter((pc.field("surface") == surface) & (pc.field("rank") <= size))
-            user, place = rows.column("user_key").to_numpy(), rows.column("rank").to_numpy() - 1
-            items[user, place] = rows.column("item_id").to_numpy()
-            since[user, place] = rows.column("kept_since").to_numpy().astype("datetime64[D]")
-            common[user] = rows.column("is_fallback").to_numpy()
+            rows, at = _on(rows, surface, size)
+            items[at] = rows.column("item_id").to_numpy()
+            since[at] = rows.column("kept_since").to_numpy().astype("datetime64[D]")
+            common[at[0]] = rows.column("is_fallback").to_numpy()
         return Shown(items, since, *carried(last, surface, users), common)
 
     @staticmethod
     def _said(surface: str, size: int, users: pa.Array, rows: pa.Table) -> Told:
         scores, reasons = np.full((len(users), size), np.nan), np.full((len(users), size), "", dtype=object)
-        if rows.num_columns:
-            rows = rows.filter((pc.field("surface") == surface) & (pc.field("rank") <= size))
-            at = np.asarray(pc.index_in(rows.column("user_key"), users)), rows.column("rank").to_numpy() - 1
-            scores[at], reasons[at] = (rows.column(name).to_numpy() for name in ("score", "reason"))
+        rows, at = _on(rows, surface, size)
+        scores[at], reasons[at] = (rows.column(name).to_numpy() for name in ("score", "reason"))
         return Told(scores, reasons)
 
     def _since(self, lists: pa.Table) -> pa.Table:
@@ -177,6 +173,17 @@ class Before:
     def _path(self, table: Table) -> Path | None:
         there = self.parent is not None and table.name in self.parent.manifest.tables
         return self.parent.path(table.name) if self.parent and there else None
+
+
+def _numbered(rows: pa.Table, name: str, known: pa.Array) -> pa.Table:
+    """With a column's places among known values instead of the values."""
+    return rows.set_column(rows.column_names.index(name), name, pc.index_in(rows.column(name), known))
+
+
+def _on(rows: pa.Table, surface: str, size: int) -> tuple[pa.Table, tuple[np.ndarray, np.ndarray]]:
+    """Rows of one surface, and which user and place each is of."""
+    rows = rows.filter((pc.field("surface") == surface) & (pc.field("rank") <= size))
+    return rows, (rows.column("user_key").to_numpy(), rows.column("rank").to_numpy() - 1)
 
 
 class _ByUser:

@@ -2,6 +2,7 @@
 
 from datetime import date
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
@@ -18,8 +19,8 @@ SIZES = {"home": 3, "cart": 2}
 
 def listed(user, surface, items, since=ENTERED):
     return [
-        {"user_key": USERS[user].as_py(), "surface": surface, "rank": rank, "item_id": item, "score": 0.0,
-         "reason": "because", "kept_since": since, "change_cause": "kept", "is_fallback": False}
+        {"user_key": USERS[user].as_py(), "surface": surface, "rank": rank, "item_id": item, "score": -rank / 2,
+         "reason": f"because of {item}", "kept_since": since, "change_cause": "kept", "is_fallback": False}
         for rank, item in enumerate(items, start=1)
     ]  # fmt: skip
 
@@ -68,6 +69,14 @@ def test_how_lists_came_about_is_carried_on(parent):
     assert shown["home"].spent.tolist() == [[0] * 6, [0] * 6, [0, 1, 2, 0, 0, 1], [0] * 6]
     assert shown["home"].unchanged.tolist() == [0, 0, 5, 0]
     assert not shown["cart"].spent.any()
+
+
+def test_what_was_said_of_places_is_told(parent):
+    told = Before(parent, pa.array(list("abcd"))).told(USERS, SIZES)
+    np.testing.assert_array_equal(told["home"].scores, [[-0.5, -1, -1.5], [np.nan] * 3, [-0.5, -1, -1.5], [np.nan] * 3])
+    assert told["home"].reasons[0].tolist() == ["because of b", "because of x", "because of a"]
+    assert told["home"].reasons[1].tolist() == [""] * 3
+    assert told["cart"].reasons.tolist() == [["", ""], ["", ""], ["because", ""], ["", ""]]
 
 
 def test_only_those_asked_for_are_read(parent):
