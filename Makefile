@@ -13,7 +13,8 @@ export MLFLOW_PORT ?= 5000
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 PREPARED := $(or $(SHOPKEEL_HOME),var)/airflow/.prepared
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+# No byte code of what may never be imported: Python makes it of what is, at its first import.
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile
 ASKS_FOR_CUDA := 'import importlib.metadata as m; exit("cuda-toolkit" not in str(m.requires("torch")))'
 AIRFLOW_ENV := . ops/airflow.sh &&
 

@@ -32,7 +32,7 @@ def small(folder: Path, checkpoint: Path) -> str:
     # People like gift cards: only so high a floor has anything under it.
     raw["sentiment"] = {"max_tokens": 16, "trained_layers": 1, "floor": 0.97}
     raw["sentiment"]["training"] = raw["encoder"]["training"] | {"steps": 20}
-    raw["recommender"] |= {"width": 16}
+    raw["recommender"] |= {"width": 16, "trees": 40}
     raw["recommender"]["training"] |= {"steps": 5, "eval_steps": 5}
     path = folder / "gift_cards.yaml"
     path.write_text(yaml.safe_dump(raw), encoding="utf-8")

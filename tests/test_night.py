@@ -50,7 +50,7 @@ def trial_shop(folder: Path, checkpoint: Path) -> str:
         judged_pairs=100,
     )  # fmt: skip
     raw["encoder"]["training"].update(steps=3, warm_steps=2, batch_size=8, eval_steps=2)
-    raw["recommender"].update(width=16, history=32, negatives=64, candidates=120)
+    raw["recommender"].update(width=16, history=32, negatives=64, candidates=60, trees=20)
     raw["recommender"]["training"].update(steps=5, warm_steps=3, eval_steps=3)
     raw["cart"].update(min_together=3)
     raw["policy"]["replay"].update(users=60)

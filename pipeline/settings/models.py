@@ -58,6 +58,7 @@ class RecommenderSettings(Section):
     repeats: bool = Field(default=True, description="users take the same item again; if not, it is listed no more")
     linear_items: int = Field(default=4000, gt=0, description="items of the linear model where none is taken twice")
     candidates: int = Field(gt=0, description="candidates that each way of scoring names")
+    trees: int = Field(default=300, gt=0, description="trees of the order of candidates")
     training: Training
 
     @model_validator(mode="after")

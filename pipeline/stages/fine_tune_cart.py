@@ -30,7 +30,7 @@ def learn(
     if not len(taught.users):
         return None
     lesson = recommendations.taught([taught], settings.candidates, shop.seed, shop.threads)
-    order = Order.learn(*lesson, shop.seed, shop.threads)
+    order = Order.learn(*lesson, shop.seed, shop.threads, settings.trees)
     del taught, lesson
     judged = _lesson(inputs, cut.day, shop.holdout_days, model, rows, texts)
     if not len(judged.users):

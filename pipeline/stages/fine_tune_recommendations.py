@@ -73,9 +73,10 @@ def run(night: Night, recorder: JsonRecorder, progress: desk.Progress) -> dict[s
     lesson = recommendations.taught(
         _lessons(inputs, model, rows, texts), settings.candidates, night.shop.seed, night.shop.threads
     )
-    order = Order.learn(*lesson, night.shop.seed, night.shop.threads)
+    order = Order.learn(*lesson, night.shop.seed, night.shop.threads, settings.trees)
     if champion:  # whose lists tonight's are held against
-        desk.note(night, CHANCE, Order.learn(*lesson, night.shop.seed + 1, night.shop.threads).as_dict())
+        other = Order.learn(*lesson, night.shop.seed + 1, night.shop.threads, settings.trees)
+        desk.note(night, CHANCE, other.as_dict())
     del lesson
     note_json(recorder, "fusion", {"weights": order.shares()})
     cart = fine_tune_cart.learn(inputs, model, rows, texts, recorder)

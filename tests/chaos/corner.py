@@ -79,7 +79,7 @@ def shop(folder: Path, checkpoint: Path, longer: int = 0) -> Path:
         judged_pairs=20,
     )  # fmt: skip
     raw["encoder"]["training"].update(steps=2, warm_steps=1, batch_size=8, eval_steps=1)
-    raw["recommender"].update(width=8, layers=1, history=8, negatives=16, candidates=60)
+    raw["recommender"].update(width=8, layers=1, history=8, negatives=16, candidates=60, trees=10)
     raw["policy"]["replay"].update(users=10)
     raw["policy"]["grid"] = {
         "calibration": [0.1], "distil": [0.5], "budget_idle": [1, 2], "budget_active": [5], "pinned_idle": [3],

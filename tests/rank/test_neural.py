@@ -1,5 +1,6 @@
 """The pretrained parts of a bare ranking: vectors of titles, content made narrow, and the transformer."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,15 @@ def chains() -> Sequences:
     """Users who walk along a circle of thirty items."""
     begins = np.random.default_rng(2).integers(30, size=200)
     return Sequences(np.array([(begin + step) % 30 for begin in begins for step in range(8)]), np.arange(0, 1601, 8))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few_steps() -> Iterator[None]:
+    """A circle of thirty items is learned sooner than a shop."""
+    training = neural.RECOMMENDER.training.model_copy(update={"steps": 200, "warm_steps": 60, "eval_steps": 50})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(neural, "RECOMMENDER", neural.RECOMMENDER.model_copy(update={"training": training}))
+        yield
 
 
 @pytest.fixture(scope="module")
