@@ -23,6 +23,9 @@ atexit.register(shutil.rmtree, _home, ignore_errors=True)
 os.environ.update(AIRFLOW_HOME=_home, AIRFLOW__CORE__LOAD_EXAMPLES="False")
 os.environ.pop("COLUMNS", None)  # a test worker's, which the command line would keep for good
 
+CORNER = ("disk_full", "failpoints", "laws_night", "random_kills")
+SHARED = {f"tests/chaos/test_{name}.py": "nights of the corner shop" for name in CORNER}
+SHARED |= dict.fromkeys(("tests/test_gates.py", "tests/chaos/test_gates_rows.py"), "verdicts on planted defects")
 DAY = date(2017, 3, 19)  # past a change of the clocks and the first campaigns
 
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -35,9 +38,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.path not in slow)
 
 
-def pytest_collection_finish() -> None:
-    """What is imported by now stays: the garbage collections between a night's stages need not look at it again."""
-    gc.collect()
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Tests of a file share a worker, and so do files that start from what takes long and is made once (SHARED)."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class Together(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.partition("::")[0]
+            return SHARED.get(file, file)
+
+    return Together(config, log)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def settled() -> None:
+    """What is there by now stays: the garbage collections between a night's stages need not look at it again."""
     gc.freeze()
 
 

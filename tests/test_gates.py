@@ -4,7 +4,9 @@ import json
 import re
 from collections import defaultdict
 from datetime import date
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -130,8 +132,14 @@ DEFECTS = [
 
 
 @pytest.fixture(scope="module")
-def planted(tmp_path_factory: pytest.TempPathFactory) -> dict[int, gates.Verdict]:
-    """The verdict on each defect; one run judges one defect of every suite."""
+def planted() -> dict[int, gates.Verdict]:
+    """The verdict on each defect."""
+    return verdicts_on_defects()
+
+
+@cache
+def verdicts_on_defects() -> dict[int, gates.Verdict]:
+    """One run judges one defect of every suite; another file asks for them, too."""
     rounds: dict[int, dict[str, int]] = defaultdict(dict)
     for number, (suite, *_) in enumerate(DEFECTS):
         rounds[sum(earlier[0] == suite for earlier in DEFECTS[:number])][suite] = number
@@ -141,7 +149,8 @@ def planted(tmp_path_factory: pytest.TempPathFactory) -> dict[int, gates.Verdict
         for suite, number in defects.items():
             _, change, rows, _ = DEFECTS[number]
             frames[suite] = frame(suite, [{**row, **change} if n < rows else row for n, row in enumerate(ROWS[suite])])
-        judged = gates.check(frames, tmp_path_factory.mktemp("docs"))
+        with TemporaryDirectory() as docs:
+            judged = gates.check(frames, Path(docs))
         verdicts.update({defects[verdict.suite]: verdict for verdict in judged})
     return verdicts
 

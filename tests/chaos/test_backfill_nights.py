@@ -15,7 +15,7 @@ pytestmark = pytest.mark.slow
 
 
 def test_every_night_of_a_range_has_its_snapshot_and_current_is_the_newest(tmp_path, tiny_bert, matrix):
-    count = counts(3, 30)
+    count = counts(2, 30)
     days = [corner.EVENING - timedelta(back) for back in reversed(range(count))]
     path = corner.shop(tmp_path, tiny_bert)
     path.write_text(yaml.safe_dump(yaml.safe_load(path.read_text()) | {"keep_snapshots": count}))
