@@ -86,7 +86,7 @@ class Nights:
 
     Attributes:
         first: in one home.
-        other: the same date in another home, of the shop with users at rest.
+        other: the same date in another home, of the shop with users at rest and models that are not trained at once.
         manifests: by what was run.
         errors: the refusals.
         pointers: what CURRENT named at moments of interest.
@@ -114,7 +114,8 @@ class Nights:
 def nights(tmp_path_factory: pytest.TempPathFactory, tiny_bert: Path) -> Iterator[Nights]:
     base = tmp_path_factory.mktemp("nights")
     shop = load_shop(trial_shop(base, tiny_bert))
-    rests = shop.model_copy(update={"policy": shop.policy.model_copy(update={"rest_nights": 6})})
+    fresh = {part: getattr(shop, part).model_copy(update={"fresh_share": 0.5}) for part in ("encoder", "recommender")}
+    rests = shop.model_copy(update={"policy": shop.policy.model_copy(update={"rest_nights": 6}), **fresh})
     first, other = Night(shop, DAY, base / "home"), Night(rests, DAY, base / "other")
     out = Nights(first, other)
     with pytest.MonkeyPatch.context() as patch:
@@ -376,6 +377,19 @@ def test_idle_users_at_rest_keep_their_lists_and_others_are_ranked(nights):
     assert all(then.split(", last")[0] == now.split(", last")[0] for then, now in told if then.startswith("You bought"))
     assert any(then != now for then, now in told if then.startswith("You bought"))
     assert resting & set(now.table("ad_placements").column("user_key").to_pylist())
+
+
+def test_models_to_which_little_has_come_serve_on_untrained(nights):
+    before, after = nights.manifests["other"], nights.manifests["rested"]
+    for name in ("encoder", "recommendations"):
+        assert after.models[name] == before.models[name] != nights.manifests["next"].models.get(name, "")
+    runs = replace(nights.other, day=NEXT).record / RUNS
+    why = last_values(runs / "judge", "tags")["verdict/recommendations/why"]
+    assert "over" in why and "more purchases have come since one was taught" in why
+    measured = last_values(runs / "fine_tune-recommendations", "metrics")
+    assert measured["ndcg/fused@10"] > 0 and "ndcg/champion@10" not in measured
+    noted = [note["values"] for note in read_notes(runs / "fine_tune-recommendations") if note["kind"] == "params"]
+    assert noted and not any(name.startswith("training") for values in noted for name in values)
 
 
 def places_of(opened):

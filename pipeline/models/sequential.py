@@ -365,7 +365,7 @@ def save(model: Sequential, vocabulary: Vocabulary, settings: RecommenderSetting
             "text_width": model.text.in_features,
             "vocabulary": vocabulary.ids,
             "encoder": encoder,
-            "settings": settings.model_dump(mode="json"),
+            "settings": settings.model_dump(mode="json", exclude={"fresh_share"}),
         },
     )
 

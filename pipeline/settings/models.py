@@ -38,6 +38,7 @@ class EncoderSettings(Section):
     pairs: int = Field(gt=0, description="co-purchase pairs sampled for contrastive training")
     judged_pairs: int = Field(gt=0, description="pairs of the judged week by which encoders are compared")
     reads_in: Precision = Field(default="float32", description="int8 reads texts quicker, a little less exactly")
+    fresh_share: float = Field(default=0, ge=0, description="more purchases than when last taught, to train again")
     training: Training
 
 
@@ -59,6 +60,9 @@ class RecommenderSettings(Section):
     linear_items: int = Field(default=4000, gt=0, description="items of the linear model where none is taken twice")
     candidates: int = Field(gt=0, description="candidates that each way of scoring names")
     trees: int = Field(default=300, gt=0, description="trees of the order of candidates")
+    fresh_share: float = Field(
+        default=0, ge=0, description="more purchases than when it was last taught, to train again while it is good"
+    )
     training: Training
 
     @model_validator(mode="after")

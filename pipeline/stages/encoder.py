@@ -18,7 +18,7 @@ from pipeline.metrics import intervals
 from pipeline.models import encoder as encoders
 from pipeline.record import JsonRecorder
 from pipeline.settings import Night
-from pipeline.stages import desk
+from pipeline.stages import desk, fresh
 
 NAME = "encoder"
 PAIR_DAYS = 180
@@ -29,16 +29,18 @@ def run(night: Night, _item: str | None, recorder: JsonRecorder, progress: desk.
     """Train a challenger from the champion (or the pretrained checkpoint), judge it, embed the catalogue's texts."""
     shop, settings = night.shop, night.shop.encoder
     harness.settle(shop.seed, shop.threads)
-    cut = desk.cut(night)
+    champion = desk.champion(night, NAME)
+    if champion and settings.fresh_share and fresh.share(night, NAME) < settings.fresh_share:
+        return _stay(night, recorder, champion, champion, "few purchases have come since an encoder was taught")
     catalogue = desk.catalogue(night)
     _hashes, texts = desk.text_index(catalogue)
-    fit, valid, judged = _pairs(night, catalogue, texts, cut)
-    champion = desk.champion(night, NAME)
+    fit, valid, judged = _pairs(night, catalogue, texts, desk.cut(night))
     pretrained = checkpoints.resolve(settings.checkpoint, night.home)
     frozen = champions.keep(night.models, NAME, encoders.Encoder(pretrained, settings.max_tokens).save)
     lineage.note(night.models, f"{NAME}/{frozen}", lineage.Lesson(date.min))  # it learned of nobody here
     if not (len(fit.pairs) and len(valid.pairs) and len(judged)):
-        return _stay(night, recorder, champion, frozen)
+        why = "too few pairs of different items were bought together to tune or to judge"
+        return _stay(night, recorder, champion, frozen, why)
     model = encoders.load(night.models, champion or frozen, settings.max_tokens)
     recorder.params({"encoder": settings.model_dump(exclude={"training"}), "encoder.start": champion or frozen})
     folder = desk.checkpoints(night, NAME)
@@ -67,9 +69,8 @@ def run(night: Night, _item: str | None, recorder: JsonRecorder, progress: desk.
     return _settle(night, recorder, _judge(night, challenger, champion, frozen, found))
 
 
-def _stay(night: Night, recorder: JsonRecorder, champion: str | None, frozen: str) -> dict[str, Any]:
-    """Where too little was bought together there is nothing to tune on: vectors stay as they are."""
-    why = "too few pairs of different items were bought together to tune or to judge"
+def _stay(night: Night, recorder: JsonRecorder, champion: str | None, frozen: str, why: str) -> dict[str, Any]:
+    """Where there is nothing to tune on, or too little that is new, vectors stay as they are."""
     serves, verdict = champion or frozen, _otherwise(champion)
     return _settle(night, recorder, Judgement(NAME, verdict, serves, champion, serves, why))
 

@@ -1,11 +1,15 @@
-"""Train the recommender: the sequential transformer, then the order of candidates, then the judged week."""
+"""Train the recommender: the sequential transformer, then the order of candidates, then the judged week.
+
+A night to which little has come (`recommender.fresh_share`) trains nothing: the judged week is the champion's.
+"""
 
 import json
 import shutil
 from collections.abc import Callable, Iterator
 from datetime import date
+from math import inf
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -20,8 +24,8 @@ from pipeline.models import recommendations, sequential
 from pipeline.models.order import Order
 from pipeline.models.recommendations import Knowledge, Lesson
 from pipeline.record import JsonRecorder
-from pipeline.settings import Night
-from pipeline.stages import desk, fine_tune_cart
+from pipeline.settings import Night, RecommenderSettings
+from pipeline.stages import desk, fine_tune_cart, fresh
 from pipeline.stages.gate import note_json
 from pipeline.stages.ranking_inputs import RankingInputs
 
@@ -33,19 +37,60 @@ JUDGED = "judged-users"  # NDCG@10 of each
 JUDGES = 10_000  # users of the judged week, at most: so what judging costs stays flat
 
 
+class Opened(NamedTuple):
+    """What a version ranks by: model, vocabulary row of each item, the text vectors it was trained on, order."""
+
+    model: sequential.Sequential
+    rows: np.ndarray
+    texts: np.ndarray
+    order: Order
+
+
 def run(night: Night, recorder: JsonRecorder, progress: desk.Progress) -> dict[str, Any]:
-    """Train, keep the version, and note how it does on the judged week."""
-    inputs, settings = RankingInputs(night), night.shop.recommender
+    """Train, keep the version, and note how it does on the judged week; or how the champion does that stands."""
+    inputs, champion = RankingInputs(night), readable(night, desk.champion(night, NAME))
+    facts = _standing(night, inputs, champion, recorder) if champion else None
+    facts = facts or _trained(night, inputs, champion, recorder, progress)
+    desk.note(night, f"measured-{NAME}", facts)
+    return facts
+
+
+def _standing(night: Night, inputs: RankingInputs, champion: str, recorder: JsonRecorder) -> dict[str, Any] | None:
+    """How the champion does, where so little has come since it learned that it stands; None if another is wanted."""
+    settings, limits = night.shop.recommender, night.shop.thresholds
+    came = fresh.share(night, NAME) if settings.fresh_share else inf
+    config = champions.config(champions.folder(night.models, NAME, champion))
+    encoder = desk.noted(night, "judgement-encoder")["serves"]
+    if came >= settings.fresh_share or config["encoder"] != encoder or not _is_same(config, settings):
+        return None
+    facts = _judged(inputs, open_version(night, inputs, champion), None, recorder)
+    floor = facts["ndcg"][facts["best_baseline"]] * (1 + (limits.recommendations_min_ndcg_gain if limits else 0))
+    if facts["ndcg"]["fused"] <= floor:
+        return None
+    recorder.params({"recommender.champion": champion, "recommender.came": came})
+    return {
+        "challenger": None,
+        "champion": champion,
+        "kept": f"{came:.1%} more purchases have come since one was taught",
+        **facts,
+    }
+
+
+def _trained(
+    night: Night, inputs: RankingInputs, champion: str | None, recorder: JsonRecorder, progress: desk.Progress
+) -> dict[str, Any]:
+    """A challenger, and how it and the champion do."""
+    settings = night.shop.recommender
     encoder = desk.noted(night, "judgement-encoder")["serves"]
     texts = inputs.texts(encoder)
     past = inputs.history(inputs.cut.fit_end)
-    champion = readable(night, desk.champion(night, NAME))
     model, vocabulary = _start(night, inputs, past, texts.shape[1], champion)
     rows = vocabulary.rows(inputs.space.ids.to_pylist())
     counts = np.asarray(past.baskets.sum(0)).ravel()
     fit = sequential.windows(past.lines, settings.history)
-    tuning = inputs.history(inputs.cut.tune_end)
-    valid = sequential.windows(tuning.lines, settings.history, target_age=night.shop.holdout_days)
+    valid = sequential.windows(
+        inputs.history(inputs.cut.tune_end).lines, settings.history, target_age=night.shop.holdout_days
+    )
     batches = sequential.Batches(rows, texts, counts, settings.negatives, night.shop.seed)
     recorder.params(
         {
@@ -84,12 +129,18 @@ def run(night: Night, recorder: JsonRecorder, progress: desk.Progress) -> dict[s
     version = champions.keep(night.models, NAME, _writer(model, vocabulary, night, encoder, order, cart))
     desk.tell_version(recorder, night, NAME, version)
     desk.tell_lesson(recorder, night, NAME, version, encoder=encoder, recommendations=champion)
+    facts = _judged(inputs, Opened(model, rows, texts, order), champion, recorder)
+    return {"challenger": version, "champion": champion, **facts}
+
+
+def _judged(inputs: RankingInputs, version: Opened, champion: str | None, recorder: JsonRecorder) -> dict[str, Any]:
+    """How a version does on the judged week, beside the baselines and the champion."""
+    night, tuning = inputs.night, inputs.history(inputs.cut.tune_end)
     buyers, truth = _buyers(inputs, tuning, inputs.cut.tune_end, inputs.cut.day)
     buyers = np.sort(np.random.default_rng(night.shop.seed).permutation(buyers)[:JUDGES])
-    judged = inputs.counted(tuning, texts).reading(model, rows, texts, settings.history)
-    facts = _measure(night, inputs, judged, buyers, truth, order, champion, recorder)
-    desk.note(night, f"measured-{NAME}", {"challenger": version, "champion": champion, **facts})
-    return {"version": version, **facts}
+    model, rows, texts, order = version
+    judged = inputs.counted(tuning, texts).reading(model, rows, texts, night.shop.recommender.history)
+    return _measure(night, inputs, judged, buyers, truth, order, champion, recorder)
 
 
 def _lessons(
@@ -114,14 +165,12 @@ def readable(night: Night, champion: str | None) -> str | None:
     return None
 
 
-def open_version(
-    night: Night, inputs: RankingInputs, version: str
-) -> tuple[sequential.Sequential, np.ndarray, np.ndarray, Order]:
-    """A kept version: model, vocabulary rows of the items, the text vectors it was trained on, order."""
+def open_version(night: Night, inputs: RankingInputs, version: str) -> Opened:
+    """A kept version."""
     folder = champions.folder(night.models, NAME, version)
     model, vocabulary, config = sequential.load(folder)
     order = Order.from_dict(json.loads((folder / ORDER).read_text()))
-    return model, vocabulary.rows(inputs.space.ids.to_pylist()), inputs.texts(config["encoder"]), order
+    return Opened(model, vocabulary.rows(inputs.space.ids.to_pylist()), inputs.texts(config["encoder"]), order)
 
 
 def open_cart(night: Night, version: str) -> Order | None:
@@ -140,13 +189,18 @@ def _start(
     frequent = [ids[place] for place in np.flatnonzero(counts >= settings.min_purchases)]
     if champion:
         old_model, old, config = sequential.load(champions.folder(night.models, NAME, champion))
-        same = {**config["settings"], "training": None} == {**settings.model_dump(mode="json"), "training": None}
-        if same and config["text_width"] == text_width:
+        if _is_same(config, settings) and config["text_width"] == text_width:
             vocabulary = old.extended(frequent)
             return sequential.grown(old_model, old, vocabulary, settings), vocabulary
     vocabulary = sequential.Vocabulary([]).extended(frequent)
     torch.manual_seed(night.shop.seed)
     return sequential.Sequential(len(vocabulary.ids), text_width, settings), vocabulary
+
+
+def _is_same(config: dict[str, Any], settings: RecommenderSettings) -> bool:
+    """Whether a version is of tonight's settings, but for how and when it is trained and what had no name then."""
+    tonight = settings.model_dump(mode="json", exclude={"fresh_share"}) | {"training": None}
+    return tonight | config["settings"] | {"training": None} == tonight
 
 
 def _writer(

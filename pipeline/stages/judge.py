@@ -60,9 +60,11 @@ def judge_recommendations(facts: dict[str, Any], limits: Thresholds) -> Judgemen
     floor = ndcg[best] * (1 + limits.recommendations_min_ndcg_gain)
     gain, low, high = facts["gain"]
     words = f"NDCG@10 {ndcg['fused']:.4f}, {gain:+.4f} [{low:+.4f}, {high:+.4f}] over {best.replace('_', ' ')}"
-    loses = champion and ndcg["fused"] < ndcg["champion"] * (1 - limits.recommendations_max_champion_loss)
+    if challenger is None:  # the champion was measured, as nothing else was trained
+        return Judgement("recommendations", "kept", champion, champion, champion, f"{words}; {facts['kept']}")
     if champion:
         words += f"; the champion has {ndcg['champion']:.4f}"
+    loses = champion and ndcg["fused"] < ndcg["champion"] * (1 - limits.recommendations_max_champion_loss)
     if ndcg["fused"] > floor and not loses:
         return Judgement("recommendations", "promoted", challenger, champion, challenger, words)
     if champion and ndcg["champion"] > floor:

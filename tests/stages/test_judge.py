@@ -56,6 +56,13 @@ def test_lists_must_beat_the_best_baseline_and_not_lose_to_the_champion(facts, v
     assert "personal frequency" in found.why
 
 
+def test_a_champion_to_which_little_has_come_serves_on():
+    facts = lists(0.25) | {"challenger": None, "champion": OLD, "kept": "little has come"}
+    found = judge.judge_recommendations(facts, LIMITS)
+    assert (found.verdict, found.challenger, found.champion, found.serves) == ("kept", OLD, OLD, OLD)
+    assert found.why.startswith("NDCG@10 0.2500") and found.why.endswith("little has come")
+
+
 def test_the_gain_asked_for_is_relative_to_the_baseline():
     asked = LIMITS.model_copy(update={"recommendations_min_ndcg_gain": 0.10})
     assert judge.judge_recommendations(lists(0.219), asked).verdict == "baseline"
