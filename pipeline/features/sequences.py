@@ -1,4 +1,4 @@
-"""Each user's purchases in order, as Arrow lists and as index arrays for the sequential model."""
+"""Each user's purchases in order, as rows and as index arrays for the sequential model."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -6,7 +6,6 @@ from datetime import date
 import ibis
 import ibis.expr.types as ir
 import numpy as np
-import pyarrow as pa
 from ibis import _
 
 from pipeline.features.behaviour import age_days
@@ -60,11 +59,6 @@ class Lines:
         return Lines(self.item[kept], self.basket[kept], self.age[kept], start)
 
 
-def recent_lines(lines: ir.Table, as_of: date, limit: int) -> pa.Table:
-    """Computed `recent`."""
-    return recent(lines, as_of, limit).to_pyarrow()
-
-
 def recent(lines: ir.Table, as_of: date, limit: int) -> ir.Table:
     """user_key, item_id, age: each user's last `limit` basket lines, oldest first, as of a day.
 
@@ -88,22 +82,3 @@ def _once(lines: ir.Table, as_of: date) -> ir.Table:
     """Each line of a basket once, with a hash of basket and item."""
     once = known_by(lines, as_of).group_by("user_key", "item_id", "basket_id", "ds").agg(ts=_.ts.min())
     return once.mutate(mix=(once.basket_id + once.item_id).hexdigest("md5"))
-
-
-def offsets(keys: pa.ChunkedArray) -> np.ndarray:
-    """Start of each run of equal keys, and the end: shape [runs + 1]."""
-    runs = pa.compute.run_end_encode(keys.combine_chunks())
-    return np.concatenate([[0], runs.run_ends.to_numpy()]).astype(np.int64)
-
-
-def sequences(recent: pa.Table) -> pa.Table:
-    """Contract `sequences` from `recent_lines`."""
-    starts = offsets(recent.column("user_key"))
-    bounds = pa.array(starts, pa.int32())
-    return pa.table(
-        {
-            "user_key": recent.column("user_key").take(pa.array(starts[:-1])),
-            "sequence": pa.ListArray.from_arrays(bounds, recent.column("item_id").combine_chunks()),
-            "sequence_days": pa.ListArray.from_arrays(bounds, recent.column("age").combine_chunks().cast(pa.int64())),
-        }
-    )

@@ -61,6 +61,23 @@ class Timeline:
         user, item, changed, day = (np.concatenate(column) for column in zip(*parts, strict=True))
         return cls(users, user, item, np.cumsum(changed, dtype=np.int32), day)
 
+    def sequences(self, items: pa.Array, as_of: date, limit: int) -> pa.Table:
+        """Contract `sequences`: each user's last lines, as many as `limit`, as of a day that none of them is after.
+
+        Args:
+            items: as of `of`.
+            as_of: the day from which ages are counted.
+            limit: lines of a user, at most.
+        """
+        start = np.searchsorted(self.user, np.arange(len(self.users) + 1))
+        sizes = np.minimum(np.diff(start), limit)
+        bounds = np.r_[0, np.cumsum(sizes)]
+        rows = np.arange(bounds[-1]) + np.repeat(start[1:] - sizes - bounds[:-1], sizes)
+        age = (np.datetime64(as_of) - self.day[rows]).astype(np.int64)
+        ends = pa.array(bounds, pa.int32())
+        lists = (pa.ListArray.from_arrays(ends, one) for one in (items.take(pa.array(self.item[rows])), pa.array(age)))
+        return pa.table([self.users, *lists], ["user_key", "sequence", "sequence_days"])
+
     def tables(self) -> tuple[pa.Table, pa.Table]:
         """Lines and users as tables."""
         lines = {name: getattr(self, name) for name in ("user", "item", "basket", "day")}

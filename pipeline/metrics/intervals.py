@@ -34,17 +34,27 @@ def bootstrap_mean(values_U: ArrayLike, n: int = 2000, seed: int = 0) -> Interva
     Source: Efron 1979.
     """
     values = np.asarray(values_U, dtype=np.float64)
-    if values.ndim != 1 or not values.size or not np.isfinite(values).all():
-        raise ValueError(f"values are {values.shape}; pass at least one finite value a user, in one dimension")
-    rng = np.random.default_rng(seed)
-    chunk = max(1, CHUNK_CELLS // values.size)
-    # Drawn indices beat multinomial counts about fivefold, and chunks bound the memory.
-    means = [
-        values[rng.integers(values.size, size=(min(chunk, n - done), values.size))].mean(axis=1)
-        for done in range(0, n, chunk)
-    ]
-    low, high = np.percentile(np.concatenate(means), PERCENTILES)
-    return float(values.mean()), float(low), float(high)
+    if values.ndim != 1:
+        raise ValueError(f"values are {values.shape}; pass one finite value a user, in one dimension")
+    return bootstrap_means(values[None], n, seed)[0]
+
+
+def bootstrap_means(values_MU: ArrayLike, n: int = 2000, seed: int = 0) -> list[Interval]:
+    """The same of M measures of the same users: each as `bootstrap_mean` gives it, of resamples drawn once for all."""
+    values = np.asarray(values_MU, dtype=np.float64)
+    if values.ndim != 2 or not values.size or not np.isfinite(values).all():
+        raise ValueError(f"values are {values.shape}; pass at least one finite value a user and measure")
+    rng, users = np.random.default_rng(seed), values.shape[1]
+    chunk = max(1, CHUNK_CELLS // users)
+    means = []
+    # Counts of drawn places beat multinomial counts about fivefold, and chunks bound the memory.
+    for done in range(0, n, chunk):
+        drawn = rng.integers(users, size=(min(chunk, n - done), users))
+        drawn += users * np.arange(len(drawn))[:, None]
+        times = np.bincount(drawn.ravel(), minlength=drawn.size).reshape(drawn.shape)
+        means.append(times @ values.T / users)
+    low, high = np.percentile(np.concatenate(means), PERCENTILES, axis=0)
+    return [(float(a), float(b), float(c)) for a, b, c in zip(values.mean(1), low, high, strict=True)]
 
 
 def paired_gain(a_U: ArrayLike, b_U: ArrayLike, n: int = 2000, seed: int = 0) -> Interval:

@@ -34,7 +34,7 @@ class Halved:
 
 
 def halved(lines: Lines, items: int, age: int) -> Halved:
-    """Take out the second half of last baskets; their lines stand in no telling order (`sequences.recent_lines`).
+    """Take out the second half of last baskets; their lines stand in no telling order (`sequences.recent`).
 
     Args:
         lines: of all users.

@@ -7,7 +7,7 @@ import ibis.expr.types as ir
 from pipeline import engine, gates
 from pipeline.contracts.features import CATALOGUE, SEQUENCES, USER_ITEMS
 from pipeline.errors import NoData
-from pipeline.features import behaviour, sequences, texts
+from pipeline.features import behaviour, texts
 from pipeline.features.timeline import Timeline
 from pipeline.feeds import partitions
 from pipeline.record import JsonRecorder
@@ -22,12 +22,14 @@ def run(night: Night, _item: str | None, recorder: JsonRecorder, progress: desk.
     """Write lines, user_items, catalogue and sequences; run their expectations."""
     cut = desk.cut(night)
     lines = build(night)
+    items = behaviour.user_items(lines, night.day).order_by(*USER_ITEMS.order)  # sooner than once they are out
     progress(2, 4)
-    desk.write(night, USER_ITEMS.name, behaviour.user_items(lines, night.day).to_pyarrow(), USER_ITEMS)
+    desk.write(night, USER_ITEMS.name, items.to_pyarrow(), USER_ITEMS)
     progress(3, 4)
-    recent = sequences.recent_lines(lines, night.day, night.shop.recommender.history)
-    desk.write(night, SEQUENCES.name, sequences.sequences(recent), SEQUENCES)
-    del recent
+    goods = desk.catalogue(night).column("item_id").combine_chunks()
+    sequences = desk.timeline(night).sequences(goods, night.day, night.shop.recommender.history)
+    desk.write(night, SEQUENCES.name, sequences, SEQUENCES)
+    del sequences
     progress(4, 4)
     frames = {f"feature_{one.name}": desk.lying(night, one.name) for one in (USER_ITEMS, CATALOGUE, SEQUENCES)}
     rows = {name: frame.count_rows() for name, frame in frames.items()}

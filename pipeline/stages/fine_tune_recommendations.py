@@ -275,18 +275,14 @@ def _scores(ranked: np.ndarray, truth: sp.csr_matrix) -> dict[str, np.ndarray]:
 
 
 def _note_scores(scores: dict[str, dict[str, np.ndarray]], recorder: JsonRecorder, seed: int) -> None:
+    noted: dict[str, np.ndarray] = {}
     for who, values in scores.items():
-        for name, users in values.items():
-            family, k = name.split("@")
-            mean, low, high = intervals.bootstrap_mean(users, seed=seed)
-            metric = f"{family}/{who}@{k}"
-            recorder.metrics({metric: mean, f"{metric}_low": low, f"{metric}_high": high})
-        if who == "fused":
-            continue
-        for family in ("recall", "ndcg"):
-            mean, low, high = intervals.paired_gain(scores["fused"][f"{family}@10"], values[f"{family}@10"], seed=seed)
-            metric = f"gain/{family}_fused_over_{who}@10"
-            recorder.metrics({metric: mean, f"{metric}_low": low, f"{metric}_high": high})
+        noted |= {f"{name.replace('@', f'/{who}@')}": users for name, users in values.items()}
+        for name in ("recall@10", "ndcg@10") if who != "fused" else ():
+            noted[f"gain/{name.replace('@', f'_fused_over_{who}@')}"] = scores["fused"][name] - values[name]
+    found = intervals.bootstrap_means(list(noted.values()), seed=seed)
+    for metric, (mean, low, high) in zip(noted, found, strict=True):
+        recorder.metrics({metric: mean, f"{metric}_low": low, f"{metric}_high": high})
 
 
 def _note_segments(

@@ -69,7 +69,7 @@ def outputs(dock: Dock, day: date) -> str:
         lines,
         engine.arrow(behaviour.user_items(table, day), USER_ITEMS),
         engine.arrow(goods, CATALOGUE),
-        sequences.recent_lines(table, day, 16),
+        sequences.recent(table, day, 16).to_pyarrow(),
     )
     digest = hashlib.sha256()
     for one in made:

@@ -80,7 +80,7 @@ def test_matrices_hold_the_numbers_of_user_items(known: History, purchases: ibis
 
 
 def test_lines_are_those_of_every_user_in_order(known: History, purchases: ibis.Table, space: Items) -> None:
-    rows = sequences.recent_lines(purchases, AS_OF, ALL).to_pylist()
+    rows = sequences.recent(purchases, AS_OF, ALL).to_pyarrow().to_pylist()
     starts = known.lines.start
     assert len(starts) == len(known.users) + 1 and starts[-1] == len(rows) == len(known.lines.item)
     baskets = []

@@ -3,18 +3,16 @@
 import hashlib
 from collections import defaultdict
 from collections.abc import Callable
-from datetime import date, timedelta
+from datetime import date
 from itertools import pairwise
 from typing import Any
 
 import ibis
 import numpy as np
-import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.contracts.features import SEQUENCES
 from pipeline.features import sequences
 
 Row = dict[str, Any]
@@ -38,7 +36,7 @@ def recent(rows: list[Row], as_of: date, limit: int) -> list[tuple[str, str, str
 
 
 def found(lines: ibis.Table, as_of: date, limit: int) -> list[tuple[str, str, str, int]]:
-    rows = sequences.recent_lines(lines, as_of, limit)
+    rows = sequences.recent(lines, as_of, limit).to_pyarrow()
     assert rows.column_names == ["user_key", "item_id", "basket_id", "age"]
     return [tuple(row.values()) for row in rows.to_pylist()]
 
@@ -64,28 +62,8 @@ def test_neither_the_future_nor_the_order_of_rows_matters(
 
 
 def test_within_a_basket_items_do_not_stand_in_the_order_of_their_ids(purchases: ibis.Table) -> None:
-    rows = sequences.recent_lines(purchases, date(2017, 3, 19), 9999).to_pylist()
+    rows = sequences.recent(purchases, date(2017, 3, 19), 9999).to_pyarrow().to_pylist()
     pairs = [
         one["item_id"] < other["item_id"] for one, other in pairwise(rows) if one["basket_id"] == other["basket_id"]
     ]
     assert len(pairs) > 3000 and 0.47 < np.mean(pairs) < 0.53
-
-
-def test_offsets_mark_runs() -> None:
-    assert sequences.offsets(pa.chunked_array([["u", "u"], ["u", "v"], ["w"]])).tolist() == [0, 3, 4, 5]
-    assert sequences.offsets(pa.chunked_array([], pa.string())).tolist() == [0]
-
-
-def test_sequences_hold_their_contract(purchases: ibis.Table, purchase_rows: list[Row]) -> None:
-    as_of = date(2017, 3, 19)
-    table = SEQUENCES.enforce(sequences.sequences(sequences.recent_lines(purchases, as_of, 16)))
-    expected = recent(purchase_rows, as_of, 16)
-    for row in table.to_pylist():
-        mine = [(item, age) for user, item, _, age in expected if user == row["user_key"]]
-        assert list(zip(row["sequence"], row["sequence_days"], strict=True)) == mine
-    assert set(table.column("user_key").to_pylist()) == {user for user, *_ in expected}
-
-
-def test_no_purchases_make_no_sequences(toy: Any) -> None:
-    later = toy.lines(toy.basket("b", "u", toy.as_of + timedelta(1), "ab"))
-    assert len(SEQUENCES.enforce(sequences.sequences(sequences.recent_lines(later, toy.as_of, 3)))) == 0
