@@ -1,7 +1,8 @@
 """What each feature adds to the score of gradient-boosted trees: exact Shapley values of many rows, fast.
 
 A tree knows a row only by the splits that it passes. Rows that pass the same ones have the same shares in it, so these
-are worked out once and remembered: most rows that a night asks about are alike in most trees.
+are worked out once and remembered: most rows that a night asks about are alike in most trees. What a leaf adds hangs on
+which features of its path a row goes along with; of short paths all ways to do so are worked out beforehand.
 A feature that is left out is averaged over by how much of the training data went either way (Lundberg et al. 2018), so
 a leaf's value is a product over the features of its path. The Shapley value is what a feature's coming adds, on average
 over t in [0, 1], where every other feature is there with chance t (Owen 1972); in t that is a polynomial, whose mean a
@@ -19,7 +20,8 @@ import numpy as np
 SPLITS = 62  # of a tree at most: what a row passes is a whole number
 PLACES, SPREAD = 12, np.uint64(0x9E3779B97F4A7C15)  # bits of a place; 2^64 over the golden ratio (Knuth 1973)
 NODES = 4  # at once, enough for most paths: loops of a known length are unrolled
-AT_ONCE = 1024  # rows whose features stay near while all trees pass over them
+AT_ONCE = 8192  # rows whose features stay near while all trees pass over them
+SHORT = 9  # features of a path for whose 2^9 ways there is a table
 
 Step = tuple[int, int, bool, float]  # of a path: split, its feature, whether it goes left, share of the data that does
 Path = tuple[float, tuple[Step, ...]]  # value of a leaf, and the way there
@@ -39,7 +41,7 @@ class Trees(NamedTuple):
         path: int [L + 1] where the features of each leaf's path begin.
         blocks: int [L] of nodes that make a leaf's sums exact.
         asked: int [E] place of a feature among its tree's.
-        passed, failed: int64 [E] by bits, which of the splits on that feature have to be passed, and which not.
+        asks, passed: int64 [E] by bits, the splits on that feature, and which of them have to be passed.
         factor: float64 [B, E, 2, NODES] of the leaf's value by nodes, for rows that stray there, and for others.
         adds: float64 [B, E, 2, NODES] what its coming adds, as a share of that product.
         features: int [K] the tree's features.
@@ -55,8 +57,8 @@ class Trees(NamedTuple):
     path: np.ndarray
     blocks: np.ndarray
     asked: np.ndarray
+    asks: np.ndarray
     passed: np.ndarray
-    failed: np.ndarray
     factor: np.ndarray
     adds: np.ndarray
     features: np.ndarray
@@ -101,12 +103,47 @@ class Trees(NamedTuple):
             path=starts_of([path for tree in merged for path in tree]),
             blocks=blocks,
             asked=np.array(asked, np.int64),
+            asks=np.array([one[0] | one[1] for one in rows], np.int64),
             passed=np.array([one[0] for one in rows], np.int64),
-            failed=np.array([one[1] for one in rows], np.int64),
             factor=factor,
             adds=(there - share) / factor,
             features=np.array([one for tree in features for one in tree], np.int64),
         )
+
+
+class Told(NamedTuple):
+    """What leaves of short paths add, by which features of the path a row goes along with.
+
+    Attributes:
+        begins: int [L] where a leaf's table of 2^K ways by K features begins; -1 for long paths.
+        adds: float64 of all tables.
+    """
+
+    begins: np.ndarray
+    adds: np.ndarray
+
+    @classmethod
+    def by(cls, trees: Trees) -> "Told":
+        """Work them out."""
+        features = np.diff(trees.path)
+        sizes = np.where(features <= SHORT, features << np.minimum(features, SHORT), 0)
+        told = cls(np.where(sizes, np.cumsum(sizes) - sizes, -1), np.zeros(sizes.sum()))
+        _work_out(trees, told)
+        return told
+
+
+class Space(NamedTuple):
+    """Room to work in, for one thread: which features of a tree's paths a row goes along with, and sums."""
+
+    goes: np.ndarray
+    product: np.ndarray
+    adds: np.ndarray
+
+    @classmethod
+    def of(cls, trees: Trees) -> "Space":
+        """As much as the largest tree needs."""
+        most = np.diff(trees.path[trees.leaves]).max(initial=0)
+        return cls(np.empty(most, bool), np.empty(NODES), np.empty(SPLITS))
 
 
 class TreeShares:
@@ -116,6 +153,7 @@ class TreeShares:
         """Read the model's trees."""
         self.columns = [str(name) for name in model.feature_name()]
         self._trees = Trees.of(model)
+        self._told = Told.by(self._trees)
         ways, size = (len(self._trees.knows) - 1, 1 << PLACES), len(self._trees.features) << PLACES
         self._known = [(np.full(ways, -1), np.empty(size)) for _thread in range(threads)]
 
@@ -129,12 +167,14 @@ class TreeShares:
 
     def _find(self, known: tuple[np.ndarray, np.ndarray], features: np.ndarray, found: np.ndarray) -> None:
         for start in range(0, len(features), AT_ONCE):
-            rows = slice(start, start + AT_ONCE)
-            _add(np.ascontiguousarray(features[rows].T), self._trees, *known, found[rows])
+            rows, space = slice(start, start + AT_ONCE), Space.of(self._trees)
+            _add(np.ascontiguousarray(features[rows].T), self._trees, self._told, space, *known, found[rows])
 
 
 @numba.njit(nogil=True)
-def _add(columns: np.ndarray, trees: Trees, ways: np.ndarray, shares: np.ndarray, found: np.ndarray) -> None:
+def _add(
+    columns: np.ndarray, trees: Trees, told: Told, space: Space, ways: np.ndarray, shares: np.ndarray, found: np.ndarray
+) -> None:
     """Add what all trees say of rows float32 [F, N] to what is found float64 [N, F]."""
     way = np.empty(columns.shape[1], np.int64)
     for tree in range(len(trees.splits) - 1):
@@ -146,7 +186,7 @@ def _add(columns: np.ndarray, trees: Trees, ways: np.ndarray, shares: np.ndarray
             own = shares[start : start + count]
             if ways[tree, place] != way[row]:
                 ways[tree, place] = way[row]
-                _shared(way[row], trees, tree, own)
+                _shared(way[row], trees, told, tree, space, own)
             for at in range(count):
                 found[row, trees.features[first + at]] += own[at]
 
@@ -164,27 +204,58 @@ def _passed(columns: np.ndarray, trees: Trees, tree: int, way: np.ndarray) -> No
             way[row] |= np.int64(passes) << bit
 
 
-@numba.njit(nogil=True, fastmath={"contract", "reassoc"})
-def _shared(way: int, trees: Trees, tree: int, own: np.ndarray) -> None:
+@numba.njit(nogil=True)
+def _shared(way: int, trees: Trees, told: Told, tree: int, space: Space, own: np.ndarray) -> None:
     """The features' shares in one tree of rows that pass it in one way."""
     for at in range(len(own)):  # an assignment of slices takes seconds to compile
         own[at] = 0.0
-    product, there = np.empty(NODES), np.empty(SPLITS, np.int64)
+    begin, end = trees.path[trees.leaves[tree]], trees.path[trees.leaves[tree + 1]]
+    for one in range(begin, end):  # apart from what follows, as so it is done for several at once
+        space.goes[one - begin] = (way & trees.asks[one]) == trees.passed[one]
     for leaf in range(trees.leaves[tree], trees.leaves[tree + 1]):
-        first, end = trees.path[leaf], trees.path[leaf + 1]
-        for one in range(first, end):
-            there[one - first] = (way & trees.passed[one]) == trees.passed[one] and (way & trees.failed[one]) == 0
-        for block in range(trees.blocks[leaf]):
+        first, count, there = trees.path[leaf], trees.path[leaf + 1] - trees.path[leaf], np.int64(0)
+        for one in range(count):
+            there |= np.int64(space.goes[first - begin + one]) << one
+        if told.begins[leaf] >= 0:
+            table = told.begins[leaf] + there * count
+            for one in range(count):
+                own[trees.asked[first + one]] += told.adds[table + one]
+        else:
+            _added(trees, leaf, there, space.product, space.adds)
+            for one in range(count):
+                own[trees.asked[first + one]] += space.adds[one]
+
+
+@numba.njit(nogil=True)
+def _work_out(trees: Trees, told: Told) -> None:
+    """Fill the tables."""
+    product = np.empty(NODES)
+    for leaf in range(len(told.begins)):
+        count = trees.path[leaf + 1] - trees.path[leaf]
+        if told.begins[leaf] >= 0:
+            for there in range(1 << count):
+                begin = told.begins[leaf] + there * count
+                _added(trees, leaf, there, product, told.adds[begin : begin + count])
+
+
+@numba.njit(nogil=True, fastmath={"contract", "reassoc"})
+def _added(trees: Trees, leaf: int, there: int | np.int64, product: np.ndarray, own: np.ndarray) -> None:
+    """What a leaf adds to each feature of its path, for rows that go along with some of them (bits)."""
+    first, count = trees.path[leaf], trees.path[leaf + 1] - trees.path[leaf]
+    for one in range(count):
+        own[one] = 0.0
+    for block in range(trees.blocks[leaf]):
+        for node in range(NODES):
+            product[node] = trees.value[block, leaf, node]
+        for one in range(count):
+            goes = (there >> one) & 1
             for node in range(NODES):
-                product[node] = trees.value[block, leaf, node]
-            for one in range(first, end):
-                for node in range(NODES):
-                    product[node] *= trees.factor[block, one, there[one - first], node]
-            for one in range(first, end):
-                total = 0.0
-                for node in range(NODES):
-                    total += product[node] * trees.adds[block, one, there[one - first], node]
-                own[trees.asked[one]] += total
+                product[node] *= trees.factor[block, first + one, goes, node]
+        for one in range(count):
+            total, goes = 0.0, (there >> one) & 1
+            for node in range(NODES):
+                total += product[node] * trees.adds[block, first + one, goes, node]
+            own[one] += total
 
 
 def _nodes(features: int) -> tuple[np.ndarray, np.ndarray]:

@@ -5,7 +5,7 @@ Types are those that a night has; a loop asked for others is compiled once more 
 
 import numpy as np
 
-from pipeline.models import row_loops, tree_scores
+from pipeline.models import row_loops, tree_scores, tree_shares
 
 PLACE, ROW = np.zeros(1, np.int64), np.ones(1, np.float32)
 ROWS = (np.array([0, 1], np.int32), np.zeros(1, np.int32), ROW)
@@ -22,3 +22,11 @@ row_loops.nearest(ROWS, ROWS, 1, PLACE, 1)
 _NO_SPLIT = (np.zeros(2, np.int64), np.zeros(0, np.int64), np.zeros(0, np.float32), np.zeros(0, bool))
 _LEAF = np.zeros((1, tree_scores.LEAVES))
 tree_scores._add(ROW[None, :], tree_scores.Trees(*_NO_SPLIT, np.zeros(0, np.uint32), _LEAF), np.zeros(1))
+
+_NONE, _NODES = np.zeros(0, np.int64), np.zeros((1, 1, tree_shares.NODES))
+_KNOWS = (np.zeros(2, np.int64), np.array([0, 1]), np.zeros(2, np.int64), *_NO_SPLIT[1:], _NODES, np.zeros(2, np.int64))
+_PATHS = (np.ones(1, np.int64), _NONE, _NONE, _NONE, _NODES[:, :0, None], _NODES[:, :0, None], _NONE)
+_TREES = tree_shares.Trees(*_KNOWS, *_PATHS)
+_SPACE = tree_shares.Space.of(_TREES)
+_WAYS = np.zeros((1, 1 << tree_shares.PLACES), np.int64), np.zeros(0)
+tree_shares._add(ROW[None, :], _TREES, tree_shares.Told.by(_TREES), _SPACE, *_WAYS, np.zeros((1, 1)))
