@@ -4,10 +4,13 @@ from datetime import date
 
 import ibis
 import ibis.expr.types as ir
+import pyarrow as pa
 from ibis import _
 
 from pipeline.features.behaviour import age_days
 from pipeline.features.split import known_by
+
+TURNED = pa.table({"turned": [False, True]})
 
 
 def pairs(lines: ir.Table, as_of: date, *, max_basket: int, min_together: int, window_days: int = 180) -> ir.Table:
@@ -29,8 +32,16 @@ def pairs(lines: ir.Table, as_of: date, *, max_basket: int, min_together: int, w
     once = once.semi_join(counts, "item_id")
     left, right = once, once.view()
     both = left.join(right, "basket_id").select(item_id=left.item_id, other_id=right.item_id)
-    together = both.filter(_.item_id != _.other_id).group_by("item_id", "other_id").agg(together=_.count())
-    frequent = together.filter(_.together >= min_together)
+    # Both directions are one count, of half as many pairs.
+    together = both.filter(_.item_id < _.other_id).group_by("item_id", "other_id").agg(together=_.count())
+    turned = together.filter(_.together >= min_together).cross_join(ibis.memtable(TURNED))
+    either = turned.select("item_id", "other_id", "together", "turned")
+    first, second = either.item_id, either.other_id
+    frequent = either.select(
+        item_id=ibis.ifelse(either.turned, second, first),
+        other_id=ibis.ifelse(either.turned, first, second),
+        together="together",
+    )
     with_item = frequent.join(counts.select("item_id", item_baskets="n"), "item_id")
     with_both = with_item.join(counts.select(other_id="item_id", other_baskets="n"), "other_id")
     return with_both.cross_join(sizes.agg(all_baskets=_.count()))
