@@ -7,8 +7,9 @@ most memory it held. Seconds tell of a busy machine, too; processor seconds hard
 build/figures/end_to_end_EVENTS.json; the shops lie in SHOPKEEL_HOME/scale-EVENTS until the next run of that size.
 
 Settings are the grocer's but for training (READ, TRAINING), which is the same for a shop of any size, for idle users'
-lists, which stand for REST nights, and for how groups of goods have to be shown and how good models have to be, since
-all is made up: asked is what nights cost.
+lists, which stand for REST nights, for models of purchases, which are trained again once FRESH more have come, on the
+first night alone, and for how groups of goods have to be shown and how good models have to be, as all is made up: asked
+is what nights cost.
 """
 
 import json
@@ -33,12 +34,12 @@ from pipeline import nightly, settings
 from pipeline.errors import ShopkeelError
 
 SIZES, NEW, NAME = (100_000, 300_000, 1_000_000), 0.05, "end_to_end"
-READ = {"encoder": {"max_tokens": 16, "pairs": 2000, "judged_pairs": 1000}, "recommender": {}}
+REST, FRESH = 6, {"fresh_share": 0.1}
+READ = {"encoder": {"max_tokens": 16, "pairs": 2000, "judged_pairs": 1000} | FRESH, "recommender": FRESH}
 TRAINING = {
     "encoder": {"steps": 16, "eval_steps": 8},
     "recommender": {"steps": 200, "warm_steps": 20, "eval_steps": 100},
 }
-REST = 6
 NIGHTS = ("first", "next")
 MEASURES = ("seconds", "cpu_seconds", "peak_mib")
 Taken = dict[str, dict[str, float]]
