@@ -381,8 +381,8 @@ def test_idle_users_at_rest_keep_their_lists_and_others_are_ranked(nights):
 
 def test_models_to_which_little_has_come_serve_on_untrained(nights):
     before, after = nights.manifests["other"], nights.manifests["rested"]
-    for name in ("encoder", "recommendations"):
-        assert after.models[name] == before.models[name] != nights.manifests["next"].models.get(name, "")
+    assert all(after.models[name] == before.models[name] for name in ("encoder", "recommendations"))
+    assert after.models["recommendations"] != nights.manifests["next"].models["recommendations"]
     runs = replace(nights.other, day=NEXT).record / RUNS
     why = last_values(runs / "judge", "tags")["verdict/recommendations/why"]
     assert "over" in why and "more purchases have come since one was taught" in why
