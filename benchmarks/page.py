@@ -13,7 +13,7 @@ from typing import Any
 
 import matplotlib as mpl
 
-from benchmarks.side_by_side import DRIFT, FIGURES
+from benchmarks.side_by_side import DRIFT, FAILED, FIGURES
 from pipeline.reports.drawing import BLUE, MUTED, STYLE, new_figure
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -76,12 +76,14 @@ def steps(found: Mapping[int, Mapping[str, Any]]) -> str:
         lines += ["|---" * (len(sizes) + 3) + "|"]
         for step, taken in curves(found, name).items():
             cells = [f"{taken[events]:,.1f}" if events in taken else "" for events in sizes]
+            ended = [f"{GROWTH}/{step}/{name}/{FAILED}" not in found[events] for events in sizes]
             if beside:
                 times = curves(found, names[0])[step]
                 cells = [
                     f"{cell} ({taken[one] / times[one]:.1f}x)" if cell else ""
                     for one, cell in zip(sizes, cells, strict=True)
                 ]
+            cells = [cell if well else FAILED for cell, well in zip(cells, ended, strict=True)]
             peak = found[max(taken)][f"{GROWTH}/{step}/{name}/peak_mib"]
             lines.append(f"| {step} | {' | '.join(cells)} | {grown(taken)} | {peak:,.0f} |")
     lines += ["", *(f"{events:,} events: {about(found[events])}  " for events in sizes)]

@@ -21,6 +21,7 @@ from rich.table import Table
 
 FIGURES = Path(__file__).parents[1] / "build" / "figures"
 DRIFT = 0.1
+FAILED = "failed"  # told of what did not end
 
 
 @dataclass(frozen=True)

@@ -76,10 +76,12 @@ def test_steps_stand_by_size_on_each_engine(tmp_path: Path) -> None:
             for measure, value in (("seconds", seconds * slower), ("cpu_seconds", 9.0), ("peak_mib", 30.0))
             if step == "dedup" or events == 1_000  # the larger size's run ended early
         }
-        (figures / f"relational_growth_{events}.json").write_text(json.dumps(taken | machine))
+        failed = {"relational_growth/top-k/Spark/failed": 1} if events == 10_000 else {}
+        (figures / f"relational_growth_{events}.json").write_text(json.dumps(taken | failed | machine))
     assert page.write(figures, tmp_path) == ["relational_growth"]
     text = (tmp_path / "benchmarks.md").read_text()
     assert "| DuckDB | 1,000 | 10,000 | growth | peak MiB |" in text
     assert "| dedup | 2.0 | 20.0 | 1.0 | 300 |" in text and "| top-k | 0.5 |  |  | 30 |" in text
+    assert "| top-k | 2.0 (4.0x) | failed |  | 30 |" in text
     assert "| dedup | 8.0 (4.0x) | 80.0 (4.0x) | 1.0 | 300 |" in text
     assert (tmp_path / "images" / "bench-relational_growth.png").read_bytes().startswith(b"\x89PNG")

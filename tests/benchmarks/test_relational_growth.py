@@ -1,5 +1,6 @@
 """How steps grow: what is timed is the step, whose rows are told from others'."""
 
+import subprocess
 from pathlib import Path
 
 import pyarrow as pa
@@ -34,6 +35,19 @@ def test_what_is_written_is_the_step(folder: Path, tmp_path: Path, step: str) ->
     found = relational_growth.digest(tmp_path / "written")
     assert found == _put(relational.ours(step, files), tmp_path / "fetched")
     assert found[0] > 100
+
+
+def test_of_a_step_that_fails_that_is_told(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    noted: dict[str, float] = {}
+    monkeypatch.setattr(relational_growth, "laid_out", lambda events: folder)
+    monkeypatch.setattr(relational_growth, "note_figures", lambda name, told, *_, **__: noted.update(told))
+    monkeypatch.setattr(relational_growth, "alone", failing)
+    relational_growth.measure(10**12, ["dedup"])
+    assert noted == {"relational_growth/events": 10**12, "relational_growth/dedup/DuckDB/failed": 1}
+
+
+def failing(*_: object) -> dict[str, float]:
+    raise subprocess.CalledProcessError(1, "a step")
 
 
 def test_rows_are_told_from_others(tmp_path: Path) -> None:
