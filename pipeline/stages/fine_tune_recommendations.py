@@ -59,9 +59,8 @@ def _standing(night: Night, inputs: RankingInputs, champion: str, recorder: Json
     """How the champion does, where so little has come since it learned that it stands; None if another is wanted."""
     settings, limits = night.shop.recommender, night.shop.thresholds
     came = fresh.share(night, NAME) if settings.fresh_share else inf
-    config = champions.config(champions.folder(night.models, NAME, champion))
-    encoder = desk.noted(night, "judgement-encoder")["serves"]
-    if came >= settings.fresh_share or config["encoder"] != encoder or not _is_same(config, settings):
+    reads_by = champions.config(champions.folder(night.models, NAME, champion))["encoder"]
+    if came >= settings.fresh_share or reads_by != desk.noted(night, "judgement-encoder")["serves"]:
         return None
     facts = _judged(inputs, open_version(night, inputs, champion), None, recorder)
     floor = facts["ndcg"][facts["best_baseline"]] * (1 + (limits.recommendations_min_ndcg_gain if limits else 0))

@@ -1,5 +1,6 @@
 """What share of purchases has come since a model was last taught."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 from math import inf
 from types import SimpleNamespace
@@ -23,7 +24,8 @@ def ago(days):
 def night(tmp_path, monkeypatch):
     night = Night(load_shop("grocer"), DAY, tmp_path)
     desk.write(night, desk.LINES, pa.table({"ds": [ago(back) for back in (0, 1, 1, 2, 3, 4, 5, 6, 7, 7)]}))
-    monkeypatch.setattr(desk, "parent", lambda night: SimpleNamespace(manifest=SimpleNamespace(day=ago(1))))
+    manifest = SimpleNamespace(day=ago(1), policy_hash=night.shop.policy_hash)
+    monkeypatch.setattr(desk, "parent", lambda night: SimpleNamespace(manifest=manifest))
     return night
 
 
@@ -38,6 +40,12 @@ def test_the_newest_lesson_counts_of_the_nights_before_this_one(night):
         lineage.note(night.models, f"{MODEL}/{number}", Lesson(ago(back)))
     lineage.note(night.models, "encoder/e", Lesson(ago(1)))
     assert fresh.share(night, MODEL) == pytest.approx(3 / 7)
+
+
+def test_under_other_settings_everything_is_new(night):
+    lineage.note(night.models, f"{MODEL}/v", Lesson(ago(1)))
+    other = replace(night, shop=night.shop.model_copy(update={"seed": night.shop.seed + 1}))
+    assert fresh.share(other, MODEL) == inf > fresh.share(night, MODEL)
 
 
 def test_of_a_model_that_was_never_taught_everything_is_new(night):
