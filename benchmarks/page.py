@@ -26,6 +26,7 @@ a float32 matrix product in GFLOP/s and *copy* a memory copy in GB/s just before
 than a tenth by the end, the machine was busy with other things, and the figures say how ways compare at best, not how
 fast they are. Processor seconds hardly depend on what else a machine does.
 """
+FAILURES = [f"*{FAILED}*: the step did not end in the memory that the engine may hold, and other steps went on."]
 NIGHTS = {"first": "first night", "next": "next night, a twentieth of the events new"}
 
 
@@ -69,7 +70,7 @@ def steps(found: Mapping[int, Mapping[str, Any]]) -> str:
     sizes = sorted(found)
     names = engines(found)
     lines = [f"## {GROWTH.replace('_', ' ')}", "", "Seconds by events, from Parquet to Parquet, each run once"]
-    lines += ["(`benchmarks/relational_growth.py`); where both engines ran, they gave the same rows."]
+    lines += ["(`benchmarks/relational_growth.py`); where both engines ran, they gave the same rows.", *FAILURES]
     for name in names:
         beside = name != names[0]
         lines += ["", f"| {name} | {' | '.join(f'{events:,}' for events in sizes)} | growth | peak MiB |"]
