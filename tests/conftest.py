@@ -40,7 +40,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Tests of a file share a worker, and so do files that start from what takes long and is made once (SHARED)."""
+    """Where a file's tests share a worker, so do those of files that start from what is made once (SHARED)."""
+    if config.getvalue("dist") != "loadfile":
+        return None  # xdist's own
     from xdist.scheduler import LoadFileScheduling
 
     class Together(LoadFileScheduling):

@@ -8,7 +8,6 @@ import json
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -127,7 +126,7 @@ class Table:
 
     def _ascends(self, rows: pa.Table) -> bool:
         """Whether each row comes after the one before in the table's order, so that no two are alike in it."""
-        undecided = pa.array(np.ones(max(len(rows) - 1, 0), bool))
+        undecided: pa.Array = pa.repeat(True, max(len(rows) - 1, 0))
         for name in self.order:
             column = rows.column(name).combine_chunks()
             before, after = column[:-1], column[1:]

@@ -117,7 +117,7 @@ class Order:
         self.model = model
 
     @classmethod
-    def learn(cls, found: Candidates, hit: np.ndarray, seed: int, threads: int, trees: int = 0) -> "Order":
+    def learn(cls, found: Candidates, hit: np.ndarray, seed: int, threads: int, trees: int = TREES) -> "Order":
         """Learn from users of whom something is among their candidates.
 
         Args:
@@ -125,7 +125,7 @@ class Order:
             hit: bool [N] those that came next.
             seed: of the drawing.
             threads: part of what makes two runs equal.
-            trees: how many; 0: TREES.
+            trees: how many.
         """
         useful = np.isin(found.user, found.user[hit])
         features = found.features if useful.all() else found.features[useful]  # a copy of all of them is not small
@@ -135,7 +135,7 @@ class Order:
             "lambda_l2": 5.0, "feature_fraction": 0.8, "seed": seed, "num_threads": threads, "deterministic": True,
             "force_row_wise": True, "verbosity": -1,
         }  # fmt: skip
-        return cls(lightgbm.train(settings, data, num_boost_round=trees or cls.TREES))
+        return cls(lightgbm.train(settings, data, num_boost_round=trees))
 
     @property
     def columns(self) -> list[str]:

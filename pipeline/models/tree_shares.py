@@ -166,8 +166,9 @@ class TreeShares:
         return found
 
     def _find(self, known: tuple[np.ndarray, np.ndarray], features: np.ndarray, found: np.ndarray) -> None:
+        space = Space.of(self._trees)
         for start in range(0, len(features), AT_ONCE):
-            rows, space = slice(start, start + AT_ONCE), Space.of(self._trees)
+            rows = slice(start, start + AT_ONCE)
             _add(np.ascontiguousarray(features[rows].T), self._trees, self._told, space, *known, found[rows])
 
 

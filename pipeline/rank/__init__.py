@@ -25,7 +25,6 @@ COUNT = 60  # candidates each way names
 POPULARITY = "popularity"
 
 Progress = Callable[[str, int, int], None]
-Hits = Callable[[Candidates], np.ndarray]
 Measure = Callable[[Lists], dict[str, float]]
 
 
@@ -77,27 +76,25 @@ def alone(ways: Ways, judges: np.ndarray, measure: Measure, k: int) -> dict[str,
 
 
 def ablation(
-    taught: Candidates, judged: Candidates, hits: Hits, measure: Measure, k: int, seed: int, threads: int
+    taught: Candidates, judged: Candidates, learn: Callable[[Candidates], Order], measure: Measure, k: int, seed: int
 ) -> dict[str, dict[str, float]]:
     """What each part adds: figures of orders that a sample of the users taught, of all parts and without each.
 
     Args:
         taught: candidates to learn from.
         judged: candidates to rank.
-        hits: which candidates came next.
+        learn: gives the order that candidates teach.
         measure: figures of lists.
         k: places of a list.
         seed: of the drawing.
-        threads: part of what makes two runs equal.
     """
     users = np.unique(taught.user)
     some = np.random.default_rng(seed).permutation(users)[:ABLATED]
     taught = taught.only(np.isin(taught.user, some))
-    figures = {"a sample": measure(Order.learn(taught, hits(taught), seed, threads).lists(judged, k))}
+    figures = {"a sample": measure(learn(taught).lists(judged, k))}
     for part in dict.fromkeys(part_of(way) for way in taught.ways):
         left = taught.without(part)
-        order = Order.learn(left, hits(left), seed, threads)
-        figures[f"without {part}"] = measure(order.lists(judged.without(part), k))
+        figures[f"without {part}"] = measure(learn(left).lists(judged.without(part), k))
     return figures
 
 

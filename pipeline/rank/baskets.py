@@ -149,8 +149,11 @@ def rank(
             hit[mine] = np.asarray(bought[found.user[mine] % users, found.item[mine]]).ravel()
         return hit
 
-    order = Order.learn(taught, hits(taught), seed, threads)
-    figures = ablation(taught, judged, hits, of_judges, PLACES, seed, threads) | figures
+    def learn(found: Candidates) -> Order:
+        return Order.learn(found, hits(found), seed, threads, neural.RECOMMENDER.trees)
+
+    order = learn(taught)
+    figures = ablation(taught, judged, learn, of_judges, PLACES, seed) | figures
     figures = {"fused": of_judges(order.lists(judged, PLACES))} | figures
     ways, everybody = _ways(bench.baskets, model), np.arange(len(bench.users))
     write(ranked(order, ways, everybody, bench.baskets.sizes == 0, size, "rank", progress), bench.users, out)

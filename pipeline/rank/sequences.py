@@ -152,9 +152,13 @@ def _order(
     ways = build(before, np.zeros(bench.items, bool))
     judged = propose(ways, judges, "validate", progress)
     taught = propose(ways, split.teachers, "teach", progress, hits)
-    order = Order.learn(taught, hits(taught), seed, threads)
+
+    def learn(found: Candidates) -> Order:
+        return Order.learn(found, hits(found), seed, threads, neural.RECOMMENDER.trees)
+
+    order = learn(taught)
     figures = {"fused": measure(order.lists(judged, K))}
-    figures |= ablation(taught, judged, hits, measure, K, seed, threads)
+    figures |= ablation(taught, judged, learn, measure, K, seed)
     figures |= alone(ways, judges, measure, K)
     for name, asked, strange, users in cold.slices(build, before, target, judges, bench.items):
         fused = ranked(order, asked, users, strange, K, name, progress)
