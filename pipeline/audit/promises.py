@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from pipeline import at_work
 from pipeline.audit import agreement, pages
 from pipeline.audit.finding import Finding, Tally, counted, found, together
 from pipeline.audit.recount import LIST, World, beside, compare, lists, standing
@@ -53,25 +54,22 @@ class Part:
     also: Sequence[Tally] = ()
 
 
-def promises(parts: Iterable[Part], also: Sequence[Finding] = ()) -> pa.Table:
+def promises(parts: Iterable[Part], also: Sequence[Finding] = (), threads: int = 1) -> pa.Table:
     """Recount every promise.
 
     Args:
-        parts: all users', one part after the other; each is let go before the next is asked for.
+        parts: all users', one part after the other; few are held at a time.
         also: findings of promises that are recounted elsewhere.
+        threads: parts at work at once.
 
     Returns:
         Rows of the frame `promises`.
     """
-    made, tallies, world = [], [], None
-    for part in parts:
-        counts, told = _recounted(part)
-        made.append(counts)
-        tallies.append(told)
-        world = part.world
-    if world is None:
+    recounted = list(at_work.each(_recounted, parts, threads))
+    if not recounted:
         raise ValueError("promises: there is no part, and so nothing to recount")
-    every = pd.concat(made)
+    made, tallies, worlds = zip(*recounted, strict=True)
+    every, world = pd.concat(made), worlds[-1]
     findings = [
         _replacements(every, world),
         _overlaps(every),
@@ -85,8 +83,8 @@ def promises(parts: Iterable[Part], also: Sequence[Finding] = ()) -> pa.Table:
     return PROMISES.enforce(pa.table(dict(zip(PROMISES.names, map(list, columns), strict=True)), PROMISES.schema))
 
 
-def _recounted(part: Part) -> tuple[pd.DataFrame, list[Tally]]:
-    """COUNTED of each list, by surface, and what is counted of places, pages and what is told of lists."""
+def _recounted(part: Part) -> tuple[pd.DataFrame, list[Tally], World]:
+    """COUNTED of each list, by surface, what is counted of places, pages and what is told of lists; what happened."""
     tonight, last, world = part.tonight, part.last, part.world
     now, before = lists(tonight, world.day), standing(lists(last, world.last_day), world)
     both, barred = beside(before, now), world.barred(now) != ""
@@ -103,7 +101,7 @@ def _recounted(part: Part) -> tuple[pd.DataFrame, list[Tally]]:
         agreement.ledger(both, now, tonight["change_ledger"]),
         *part.also,
     ]
-    return made[COUNTED].droplevel("user_key"), tallies
+    return made[COUNTED].droplevel("user_key"), tallies, world
 
 
 def _carried(last: Mapping[str, pa.Table]) -> pd.DataFrame:

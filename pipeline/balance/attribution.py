@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from functools import singledispatch
 
 import numpy as np
-import scipy.sparse as sp
 
 from pipeline.metrics.intervals import Interval, bootstrap_mean
 from pipeline.metrics.stability import P, rbo
@@ -121,9 +120,7 @@ def _(new: Days, old: Days, chosen: np.ndarray) -> Ways:
 
 @_own.register
 def _(new: next_baskets.Ways, old: next_baskets.Ways, chosen: np.ndarray) -> Ways:
-    everybody = {name: getattr(old, name) for name in ("follows", "together", "lifts", "bought", "returns")}
-    mixed = {name: _rows(getattr(new, name), getattr(old, name), chosen) for name in ("habits", "rare")}
-    return replace(new, **everybody, **mixed, crowd=next_baskets.Crowd.of(**mixed))
+    return replace(old, baskets=old.baskets.mixed(new.baskets, chosen))
 
 
 @_own.register
@@ -134,8 +131,3 @@ def _(new: next_items.Ways, old: next_items.Ways, chosen: np.ndarray) -> Ways:
 @_own.register
 def _(new: linear.Ways, old: linear.Ways, chosen: np.ndarray) -> Ways:
     return replace(new, model=old.model)
-
-
-def _rows(new: sp.csr_matrix, old: sp.csr_matrix, chosen: np.ndarray) -> sp.csr_matrix:
-    """The chosen rows of one matrix, the other rows of another."""
-    return (sp.diags(chosen.astype(new.dtype)) @ new + sp.diags((~chosen).astype(old.dtype)) @ old).tocsr()

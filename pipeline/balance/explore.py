@@ -8,7 +8,7 @@ Shapes: U users, K places, N candidates.
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 import numpy as np
 
@@ -82,6 +82,20 @@ def spend(
     Returns:
         The lists, and bool [U, K] what was put in.
     """
+    put = np.zeros(lists.shape, bool)
+    some = np.flatnonzero(who.explores | (who.still & (lists == before).all(1)))
+    if len(some):
+        asked = Explorers(*(one[some] for one in astuple(who)))
+        lists = lists.copy()
+        chosen = Ranked(ranked.items[some], ranked.scores[some])
+        lists[some], put[some] = _spent(before[some], lists[some], chosen, asked, rules)
+    return lists, put
+
+
+def _spent(
+    before: np.ndarray, lists: np.ndarray, ranked: Ranked, who: Explorers, rules: Explore
+) -> tuple[np.ndarray, np.ndarray]:
+    """The same of users for all of whom something may be done."""
     place = np.arange(ranked.items.shape[1])
     deeper = (place >= lists.shape[1]) & (place < lists.shape[1] + rules.depth)
     deeper = who.explores[:, None] & deeper & ~held(ranked.items, before)

@@ -2,10 +2,22 @@
 
 import numpy as np
 
-from pipeline.models import row_loops
+from pipeline.models import row_loops, scoring
+from pipeline.models.scoring import Scores
 
 TIE = 1e-6  # popularity fills where the score is silent
 DIGITS = 10  # finer than the steps of popularity
+
+
+def lists(scores: Scores, popular: np.ndarray, k: int) -> np.ndarray:
+    """Columns of each row's k best scores, popularity [1, R] deciding among ties: int [B, k]; [1, k] of everybody's."""
+    if isinstance(scores, np.ndarray) or scores.data.min(initial=0) < 0:
+        return top(filled(scoring.dense(scores, scores.shape[0]), popular), k)
+    # Of the columns on which a row is silent none but the k most popular can be among its best.
+    silent = filled(np.zeros_like(popular), popular)
+    entries = np.round(scores.data + silent[0, scores.indices], DIGITS)
+    rows = scoring.parts(scores)[:2]
+    return row_loops.best_over((*rows, entries), np.round(silent[0], DIGITS), top(silent, k)[0])
 
 
 def filled(scores: np.ndarray, popular: np.ndarray) -> np.ndarray:

@@ -7,7 +7,7 @@ Shapes: U users, B users of a block, I items, S baskets, N candidates.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -88,6 +88,21 @@ class Baskets:
         rows = (self.age == count - 1)[self.basket]
         user = self.owner[self.basket[rows]]
         return sp.csr_matrix((np.ones(len(user), bool), (user, self.item[rows])), shape=self.shape)
+
+    @cached_property
+    def count(self) -> sp.csr_matrix:
+        """How often each user bought what: float32 CSR [U, I]."""
+        return self.profile(1.0)
+
+    def mixed(self, other: "Baskets", chosen: np.ndarray) -> "Baskets":
+        """The chosen users' baskets (bool [U]) of the same users' others, everybody else's of these."""
+        parts = self._only(~chosen[self.owner]), other._only(chosen[other.owner])
+        owner = np.concatenate([part.owner for part in parts])
+        order = np.argsort(owner, kind="stable")
+        place = np.argsort(order)  # of each basket among all
+        basket = np.concatenate([place[parts[0].basket], place[len(parts[0].owner) + parts[1].basket]])
+        lines = np.argsort(basket, kind="stable")
+        return Baskets(np.concatenate([part.item for part in parts])[lines], basket[lines], owner[order], self.shape)
 
     def profile(self, decay: float) -> sp.csr_matrix:
         """How often each user bought what, each basket back counting `decay` times less: float32 CSR [U, I]."""
@@ -239,12 +254,11 @@ class Guests:
 
     Attributes:
         whose: int [V] whom of the crowd each stands for, who is no neighbour of theirs.
-        habits, rare: CSR [V, I] unit rows by which neighbours are found.
+        crowd: it.
     """
 
     whose: np.ndarray
-    habits: sp.csr_matrix
-    rare: sp.csr_matrix
+    crowd: Crowd
 
 
 def units(count: sp.csr_matrix, slow: sp.csr_matrix, rarity: np.ndarray) -> tuple[sp.csr_matrix, sp.csr_matrix]:
@@ -260,76 +274,91 @@ def units(count: sp.csr_matrix, slow: sp.csr_matrix, rarity: np.ndarray) -> tupl
 
 
 @dataclass(frozen=True)
-class Ways:
-    """All that scoring reads, as of the end of the baskets.
+class Graphs:
+    """What all baskets tell of items, each counted when it is first asked for.
 
     Attributes:
-        baskets: what is known.
-        count, slow, quick, last: CSR [U, I] own baskets with an item: all, decayed slowly or quickly, the latest.
-        rhythm: of the user with the item.
-        follows: CSR [I, I] from one basket to the next.
-        together: CSR [I, I] in one basket, large ones counting less.
-        lifts: CSR [I, I] log of the surely least lift in one basket.
-        habits, rare: CSR [U, I] unit rows by which users are neighbours.
-        crowd: among whom.
-        rarity: float [I] log of how many users there are to each buyer.
-        bought: float [I] baskets with the item.
-        returns: float [I] share of its buyers who bought it again.
+        baskets: of all users.
+        threads: at work at once.
+    """
+
+    baskets: Baskets
+    threads: int = 1
+
+    @cached_property
+    def follows(self) -> sp.csr_matrix:
+        """From one basket to the next: CSR [I, I]."""
+        same = np.flatnonzero(self._newest.owner[1:] == self._newest.owner[:-1])
+        held = self._newest.held
+        return flows(held[same], held[same + 1], self._weighed, self.threads)
+
+    @cached_property
+    def together(self) -> sp.csr_matrix:
+        """In one basket, large ones counting less: CSR [I, I]."""
+        shared = sp.diags(np.maximum(np.asarray(self._paired.sum(1)).ravel(), 1) ** -0.5) @ self._paired
+        return flows(shared, shared, lambda part, items: self._weighed(others(part, items), items), self.threads)
+
+    @cached_property
+    def lifts(self) -> sp.csr_matrix:
+        """Log of the surely least lift in one basket: CSR [I, I]."""
+        return lifts(self._paired, self.threads)
+
+    @cached_property
+    def bought(self) -> np.ndarray:
+        """Baskets with each item: float [I]."""
+        return np.asarray(self.baskets.count.sum(0)).ravel().astype(np.float64)
+
+    @cached_property
+    def rarity(self) -> np.ndarray:
+        """Log of how many users there are to each buyer: float [I]."""
+        return np.log(self.baskets.shape[0] / np.maximum(self._buyers, 1))
+
+    @cached_property
+    def returns(self) -> np.ndarray:
+        """Share of each item's buyers who bought it again: float [I]."""
+        return (np.asarray((self.baskets.count > 1).sum(0)).ravel() + 1) / (self._buyers + PRIOR)
+
+    @cached_property
+    def _buyers(self) -> np.ndarray:
+        return np.asarray((self.baskets.count > 0).sum(0)).ravel()
+
+    @cached_property
+    def _newest(self) -> Baskets:
+        return self.baskets.newest(COUNTED)
+
+    @cached_property
+    def _paired(self) -> sp.csr_matrix:
+        held = self._newest.held
+        return held[np.flatnonzero(np.asarray(held.sum(1)).ravel() <= LARGEST)]
+
+    @cached_property
+    def _often(self) -> np.ndarray:
+        return np.asarray(self._newest.held.sum(0)).ravel().astype(np.float64)
+
+    def _weighed(self, part: sp.csr_matrix, items: np.ndarray) -> sp.csr_matrix:
+        return damped(part, self._often, DAMPING, items)
+
+
+@dataclass(frozen=True)
+class Ways:
+    """All that scoring reads, as of the end of the baskets, each counted when it is first asked for.
+
+    Attributes:
+        baskets: what is known of users.
+        graphs: of items.
+        open: bool CSR [U, I] baskets to be completed, which are none of `baskets`; their last ones, where left out.
         guests: whose baskets these are, if not the crowd's own.
     """
 
     baskets: Baskets
-    count: sp.csr_matrix
-    slow: sp.csr_matrix
-    quick: sp.csr_matrix
-    last: sp.csr_matrix
-    rhythm: Rhythm
-    follows: sp.csr_matrix
-    together: sp.csr_matrix
-    lifts: sp.csr_matrix
-    habits: sp.csr_matrix
-    rare: sp.csr_matrix
-    crowd: Crowd
-    rarity: np.ndarray
-    bought: np.ndarray
-    returns: np.ndarray
+    graphs: Graphs
+    open: sp.csr_matrix | None = None
     guests: Guests | None = None
 
     @classmethod
     def of(cls, baskets: Baskets, threads: int = 1) -> "Ways":
-        """Count them, so many threads at work at once."""
-        count, slow = baskets.profile(1.0), baskets.profile(SLOW)
-        bought = np.asarray(count.sum(0)).ravel().astype(np.float64)
-        buyers, again = (np.asarray((count > least).sum(0)).ravel() for least in (0, 1))
-        newest = baskets.newest(COUNTED)
-        same = np.flatnonzero(newest.owner[1:] == newest.owner[:-1])
-        held = newest.held
-        sizes, often = (np.asarray(held.sum(axis)).ravel().astype(np.float64) for axis in (1, 0))
-        paired = held[np.flatnonzero(sizes <= LARGEST)]
-        shared = sp.diags(np.maximum(np.asarray(paired.sum(1)).ravel(), 1) ** -0.5) @ paired
-        rarity = np.log(baskets.shape[0] / np.maximum(buyers, 1))
-
-        def weighed(part: sp.csr_matrix, items: np.ndarray) -> sp.csr_matrix:
-            return damped(part, often, DAMPING, items)
-
-        habits, rare = units(count, slow, rarity)
-        return cls(
-            baskets=baskets,
-            count=count,
-            slow=slow,
-            quick=baskets.profile(QUICK),
-            last=baskets.from_end(1).astype(np.float32),
-            rhythm=Rhythm.of(baskets),
-            follows=flows(held[same], held[same + 1], weighed, threads),
-            together=flows(shared, shared, lambda part, items: weighed(others(part, items), items), threads),
-            lifts=lifts(paired, threads),
-            habits=habits,
-            rare=rare,
-            crowd=Crowd.of(habits, rare),
-            rarity=rarity,
-            bought=bought,
-            returns=(again + 1) / (buyers + PRIOR),
-        )
+        """Of all users' baskets; so many threads count at once."""
+        return cls(baskets, Graphs(baskets, threads))
 
     def visited(self, baskets: Baskets, whose: np.ndarray) -> "Ways":
         """The same for other baskets than the crowd's, whose graphs and habits stay as they are.
@@ -338,35 +367,55 @@ class Ways:
             baskets: of V users.
             whose: int [V] whom of the crowd each stands for.
         """
-        count, slow = baskets.profile(1.0), baskets.profile(SLOW)
-        return replace(
-            self,
-            baskets=baskets,
-            count=count,
-            slow=slow,
-            quick=baskets.profile(QUICK),
-            last=baskets.from_end(1).astype(np.float32),
-            rhythm=Rhythm.of(baskets),
-            guests=Guests(whose, *units(count, slow, self.rarity)),
-        )
+        return Ways(baskets, self.graphs, guests=Guests(whose, self.crowd))
+
+    @cached_property
+    def slow(self) -> sp.csr_matrix:
+        """Own baskets with an item, slowly decayed: CSR [U, I]."""
+        return self.baskets.profile(SLOW)
+
+    @cached_property
+    def quick(self) -> sp.csr_matrix:
+        """The same, quickly decayed."""
+        return self.baskets.profile(QUICK)
+
+    @cached_property
+    def last(self) -> sp.csr_matrix:
+        """The open or the latest basket: CSR [U, I]."""
+        return (self.baskets.from_end(1) if self.open is None else self.open).astype(np.float32)
+
+    @cached_property
+    def rhythm(self) -> Rhythm:
+        """Of the user with the item."""
+        return Rhythm.of(self.baskets)
+
+    @cached_property
+    def units(self) -> tuple[sp.csr_matrix, sp.csr_matrix]:
+        """Unit rows by which users are neighbours, by habit and by what is rare: CSR [U, I] each."""
+        return units(self.baskets.count, self.slow, self.graphs.rarity)
+
+    @cached_property
+    def crowd(self) -> Crowd:
+        """Among whom neighbours are looked for."""
+        return self.guests.crowd if self.guests else Crowd.of(*self.units)
 
     def scores(self, users: np.ndarray) -> dict[str, Scores]:
         """Scores of every way."""
-        who = self.guests or self
         whose = users if self.guests is None else self.guests.whose[users]
+        graphs, (habits, rare) = self.graphs, self.units
         sums = {
             "personal/recent": self.quick[users],
             "personal/slow": self.slow[users],
-            "personal/all": self.count[users],
-            "neighbours/habits": self.crowd.alike("habits", who.habits[users], whose),
-            "neighbours/rare": self.crowd.alike("rare", who.rare[users], whose),
-            "co_visitation/next": scoring.product(self.quick[users], self.follows),
-            "complements/all": scoring.product(self.slow[users], self.together),
-            "complements/lift": scoring.product(self.last[users], self.lifts),
-            "complements/last": scoring.product(self.last[users], self.together),
+            "personal/all": self.baskets.count[users],
+            "neighbours/habits": self.crowd.alike("habits", habits[users], whose),
+            "neighbours/rare": self.crowd.alike("rare", rare[users], whose),
+            "co_visitation/next": scoring.product(self.quick[users], graphs.follows),
+            "complements/all": scoring.product(self.slow[users], graphs.together),
+            "complements/lift": scoring.product(self.last[users], graphs.lifts),
+            "complements/last": scoring.product(self.last[users], graphs.together),
         }
         found: dict[str, Scores] = {way: one.astype(np.float32, copy=False) for way, one in sums.items()}
-        return found | {"popularity/bought": self.bought[None, :].astype(np.float32)}
+        return found | {"popularity/bought": graphs.bought[None, :].astype(np.float32)}
 
     def facts(self, users: np.ndarray, row: np.ndarray, item: np.ndarray) -> dict[str, np.ndarray]:
         """The user's rhythm with the item, how often it is bought, again too, and how much the user buys."""
@@ -374,16 +423,17 @@ class Ways:
         def own(matrix: sp.csr_matrix) -> np.ndarray:
             return scoring.values(matrix[users], row, item)
 
-        times, since, gap = own(self.count), own(self.rhythm.since), own(self.rhythm.gap)
+        count = self.baskets.count
+        times, since, gap = own(count), own(self.rhythm.since), own(self.rhythm.gap)
         sizes = self.baskets.sizes[users]
-        lines = np.asarray(self.count[users].sum(1)).ravel() / np.maximum(sizes, 1)
+        lines = np.asarray(count[users].sum(1)).ravel() / np.maximum(sizes, 1)
         return {
             "personal/since": since,
             "personal/gap": gap,
             "personal/due": np.divide(since, gap, out=np.zeros_like(since), where=gap > 0),
             "personal/rate": times / np.maximum(sizes, 1)[row],
-            "popularity/log_bought": np.log1p(self.bought[item]),
-            "popularity/returns": self.returns[item],
+            "popularity/log_bought": np.log1p(self.graphs.bought[item]),
+            "popularity/returns": self.graphs.returns[item],
             "user/baskets": sizes[row],
             "user/lines": lines[row],
         }

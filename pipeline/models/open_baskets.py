@@ -77,11 +77,11 @@ def knowledge(
     lines = history.lines.among(columns, history.baskets.shape[1])
     baskets = Baskets.of(lines, len(columns))
     held = baskets.from_end(1)
-    ways = replace(next_baskets.Ways.of(baskets.without_last(1), threads), last=held.astype(np.float32))
+    ways = replace(next_baskets.Ways.of(baskets.without_last(1), threads), open=held)
     taken = held.astype(np.float32)
     states = sequential.States(model, history.lines, rows, texts, length)
     read = (
         sequential.Ways(states, sequential.item_vectors(model, rows, texts)[columns]),
         Taste(taken, texts[columns]),
     )
-    return Knowledge(history, columns, (ways,), ways.together, taken, Filters(excluded=held), read)
+    return Knowledge(history, columns, (ways,), lambda: ways.graphs.together, taken, Filters(excluded=held), read)

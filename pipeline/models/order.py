@@ -86,8 +86,8 @@ def blocks(users: np.ndarray) -> Iterator[np.ndarray]:
 
 
 def each_block(work: Callable[[np.ndarray], T], users: np.ndarray, threads: int) -> Iterator[T]:
-    """What is made of blocks of users, in their order, so many blocks at work at once."""
-    return at_work.each(work, blocks(users), threads)
+    """What is made of blocks of users, in their order, so many blocks at work at once once all is open."""
+    return at_work.after_one(work, blocks(users), threads)
 
 
 def joined(parts: list[Lists]) -> Lists:

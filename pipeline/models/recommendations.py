@@ -5,7 +5,7 @@ that read: the text-aware transformer and the taste in texts.
 Shapes: U users, B users of a block, R columns (items that may be listed), I items, K list places, F features.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -75,7 +75,7 @@ class Knowledge:
         history: users and items.
         columns: int [R] items that may be listed.
         counted, read: the ways.
-        flows: CSR [R, R] what is taken after what.
+        flows: gives what is taken after what, or with it: CSR [R, R].
         taken: CSR [U, R] by what a user's taste is known.
         filters: what a user does not get.
     """
@@ -83,7 +83,7 @@ class Knowledge:
     history: History
     columns: np.ndarray
     counted: tuple[Ways, ...]
-    flows: sp.csr_matrix
+    flows: Callable[[], sp.csr_matrix]
     taken: sp.csr_matrix
     filters: Filters
     read: tuple[Ways, ...] = ()
@@ -91,7 +91,7 @@ class Knowledge:
     @cached_property
     def into(self) -> sp.csc_matrix:
         """The flows by what is taken after: CSC [R, R]."""
-        return self.flows.tocsc()
+        return self.flows().tocsc()
 
     @property
     def ways(self) -> Joined:
@@ -118,7 +118,7 @@ def repeated(history: History, columns: np.ndarray, threads: int = 1) -> Knowled
     lines = history.lines.among(columns, history.baskets.shape[1])
     baskets = next_baskets.Ways.of(Baskets.of(lines, len(columns)), threads)
     counted = (Days(history, columns), baskets)
-    return Knowledge(history, columns, counted, baskets.follows, history.weight[:, columns], Filters())
+    return Knowledge(history, columns, counted, lambda: baskets.graphs.follows, history.weight[:, columns], Filters())
 
 
 def once(history: History, columns: np.ndarray, texts: np.ndarray, linear_items: int, threads: int) -> Knowledge:
@@ -139,7 +139,7 @@ def once(history: History, columns: np.ndarray, texts: np.ndarray, linear_items:
     profile = sequences.profile(len(columns), linear.MEMORY, linear.READ)
     counted = (Days(history, columns), steps, linear.Ways(learned, profile))
     flows = steps.graphs["co_visitation/next"]
-    return Knowledge(history, columns, counted, flows, profile, Filters(excluded=history.baskets[:, columns]))
+    return Knowledge(history, columns, counted, lambda: flows, profile, Filters(excluded=history.baskets[:, columns]))
 
 
 @dataclass(frozen=True)
@@ -247,8 +247,8 @@ def rank_beside(
         popular, found = scores["popularity/recent"], {}
         for source, way in SOURCES.items():
             if way in scores:
-                own = scoring.dense(scores[way], len(block))
-                found[source] = known.columns[baselines.top(baselines.filled(own, popular), k)]
+                best = known.columns[baselines.lists(scores[way], popular, k)]
+                found[source] = np.broadcast_to(best, (len(block), best.shape[1]))
         return found | {"fused": ordered(known, order, among(known.ways, scores, block, count), block, k).items}
 
     parts = list(each_block(ranked, users, threads))

@@ -48,6 +48,43 @@ def best_of_whole(scores: np.ndarray, count: int, floor: float = 0.0) -> Places:
 
 
 @numba.njit(nogil=True)
+def best_over(rows: Rows, ground: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Columns of each row's best entries, ties by column, where what is everybody's stands in columns it lacks.
+
+    Args:
+        rows: of B rows, entries float64.
+        ground: float64 [I] what stands where a row has no entry.
+        known: int [K] columns of the best of that.
+
+    Returns:
+        int64 [B, K], best first.
+    """
+    starts, own, entries = rows
+    count, widest = len(known), 0
+    for row in range(len(starts) - 1):
+        widest = max(widest, starts[row + 1] - starts[row])
+    found = np.empty((len(starts) - 1, count), np.int64)
+    columns, values = np.empty(widest + count, np.int64), np.empty(widest + count)
+    value, column, seen = np.empty(count), np.empty(count, np.int64), np.zeros(len(ground), np.bool_)
+    for row in range(len(starts) - 1):
+        held = 0
+        for one in range(starts[row], starts[row + 1]):
+            columns[held], values[held], seen[own[one]] = own[one], entries[one], True
+            held += 1
+        for one in known:
+            if not seen[one]:
+                columns[held], values[held] = one, ground[one]
+                held += 1
+        _head(columns[:held], values[:held], -np.inf, value, column)
+        for rank in range(count, 0, -1):
+            found[row, rank - 1] = column[0]
+            _sink(value, column, rank - 1, value[rank - 1], column[rank - 1])
+        for one in range(starts[row], starts[row + 1]):
+            seen[own[one]] = False
+    return found
+
+
+@numba.njit(nogil=True)
 def _head(columns: np.ndarray, entries: np.ndarray, floor: float, value: np.ndarray, column: np.ndarray) -> int:
     """The best of a row above a floor into a heap whose root is the worst of them; how many they are."""
     held, room, least = 0, len(value), floor

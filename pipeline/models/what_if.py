@@ -222,7 +222,7 @@ def _(way: Days, guest: _Guest) -> Ways:
 
 @_supposed.register
 def _(way: next_baskets.Ways, guest: _Guest) -> Ways:
-    return way.visited(Baskets.of(guest.lines, len(way.bought)), guest.whose)
+    return way.visited(Baskets.of(guest.lines, way.baskets.shape[1]), guest.whose)
 
 
 @_supposed.register

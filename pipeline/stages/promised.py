@@ -50,7 +50,7 @@ def frame(night: Night, staged: Mapping[str, Dataset], also: Sequence[Finding], 
         also: findings of promises that are recounted elsewhere.
         users: that are recounted at a time: what one is promised never hangs on another's rows.
     """
-    return promises(_Told(night, staged, users).parts(), also)
+    return promises(_Told(night, staged, users).parts(), also, night.shop.threads)
 
 
 @dataclass(frozen=True)

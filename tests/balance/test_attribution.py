@@ -88,12 +88,12 @@ def test_own_events_move_ones_own_profile_and_leave_the_graphs_to_last_night(nig
     days, baskets = mixed.counted
     old, new = before.counted[1], after.counted[1]
     assert (days.history.buyers_recent == before.history.buyers_recent).all()
-    assert (baskets.follows != old.follows).nnz == 0
-    assert (baskets.lifts != old.lifts).nnz == 0
+    assert baskets.graphs is old.graphs
     assert (baskets.slow[3] != new.slow[3]).nnz == 0
-    assert (baskets.habits[3] != new.habits[3]).nnz == 0
-    assert (baskets.habits[5] != old.habits[5]).nnz == 0
-    assert (old.habits[5] != new.habits[5]).nnz
+    mixed_units, old_units, new_units = (one.units[0] for one in (baskets, old, new))
+    assert (mixed_units[3] != new_units[3]).nnz == 0
+    assert (mixed_units[5] != old_units[5]).nnz == 0
+    assert (old_units[5] != new_units[5]).nnz
 
 
 def test_own_events_score_as_if_nobody_else_had_bought(nights):

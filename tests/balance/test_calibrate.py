@@ -3,7 +3,6 @@
 import math
 
 import numpy as np
-import pytest
 import scipy.sparse as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -85,10 +84,9 @@ def test_worked_by_hand() -> None:
     assert result.scores.tolist() == one.scores.tolist()
 
 
-def test_users_do_not_know_each_other_and_blocks_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_users_do_not_know_each_other() -> None:
     rng = np.random.default_rng(8)
     one, taste, category = Ranked(*ranked(rng, 40, 8, 12, ties=True)), tastes(rng, 40), rng.integers(0, CATEGORIES, 12)
     whole, moved = calibrate(one, category, taste, 0.4, 6).items, rng.permutation(40)
-    monkeypatch.setattr("pipeline.balance.calibrate.BLOCK", 7)
     other = calibrate(Ranked(one.items[moved], one.scores[moved]), category, taste[moved], 0.4, 6).items
     assert (whole[moved] == other).all()

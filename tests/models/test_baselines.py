@@ -1,6 +1,7 @@
 """A list of one way of scoring against a plain sort."""
 
 import numpy as np
+import scipy.sparse as sp
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -27,6 +28,17 @@ def test_popularity_orders_what_the_score_leaves_open() -> None:
     scores = np.array([[1.0, 0, 0, 0, 0, 0]], np.float32)
     popular = np.array([[1, 3, 6, 9, 12, 0]], np.float32)
     assert baselines.top(baselines.filled(scores, popular), 6).tolist() == [[0, 4, 3, 2, 1, 5]]
+
+
+@given(
+    hnp.arrays(np.float32, st.tuples(st.integers(1, 4), st.just(9)), elements=st.sampled_from([0, 0, 0, 1, 2.5, -1])),
+    hnp.arrays(np.float32, (1, 9), elements=st.sampled_from([0, 1, 2, 250])),
+    st.integers(1, 11),
+)
+def test_sparse_scores_give_the_lists_that_dense_ones_give(scores, popular, k):
+    whole = baselines.top(baselines.filled(scores, popular), k)
+    assert baselines.lists(sp.csr_matrix(scores), popular, k).tolist() == whole.tolist()
+    assert baselines.lists(scores, popular, k).tolist() == whole.tolist()
 
 
 def test_filling_an_empty_shop_changes_nothing() -> None:

@@ -37,12 +37,22 @@ def test_graphs_are_counted_from_the_newest_and_habits_from_all(
     baskets: Baskets, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = Ways.of(baskets)
+    every = whole.graphs.follows.nnz
     monkeypatch.setattr(next_baskets, "COUNTED", 7)
     some, newest = Ways.of(baskets), Ways.of(baskets.newest(7))
     for graph in ("follows", "together", "lifts"):
-        assert (getattr(some, graph) != getattr(newest, graph)).nnz == 0
-    assert some.follows.nnz < whole.follows.nnz
-    assert (some.count != whole.count).nnz == 0 and (some.bought == whole.bought).all()
+        assert (getattr(some.graphs, graph) != getattr(newest.graphs, graph)).nnz == 0
+    assert some.graphs.follows.nnz < every
+    assert some.baskets is whole.baskets and (some.graphs.bought == whole.graphs.bought).all()
+
+
+def test_mixed_baskets_are_some_users_of_one_kind_and_everybody_elses_of_the_other(baskets: Baskets) -> None:
+    earlier = baskets.without_last(1)
+    mixed = earlier.mixed(baskets, np.array([True, False, False, False]))
+    assert mixed.sizes.tolist() == [baskets.sizes[0], *earlier.sizes[1:]]
+    assert (mixed.count[0] != baskets.count[0]).nnz == (mixed.count[1:] != earlier.count[1:]).nnz == 0
+    assert (np.diff(mixed.basket) >= 0).all() and (np.diff(mixed.owner) >= 0).all()
+    assert (mixed.profile(0.5)[0] != baskets.profile(0.5)[0]).nnz == 0
 
 
 def test_a_profile_forgets_by_the_basket(baskets: Baskets) -> None:
@@ -82,6 +92,6 @@ def test_lift_is_told_only_where_it_is_sure() -> None:
     often = [[[0, 1]] * 30 + [[2]] * 30 + [[0, 2]]]
     item = np.array([one for basket in often[0] for one in basket])
     place = np.repeat(np.arange(61), [len(basket) for basket in often[0]])
-    lifts = Ways.of(Baskets(item, place, np.zeros(61, np.int64), (1, 3))).lifts.toarray()
+    lifts = Ways.of(Baskets(item, place, np.zeros(61, np.int64), (1, 3))).graphs.lifts.toarray()
     assert lifts[0, 1] == lifts[1, 0] == pytest.approx(np.log((30 - 1.96 * np.sqrt(30)) / (31 * 30 / 61)))
     assert lifts[0, 2] == lifts[2, 1] == lifts[0, 0] == 0
