@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 import ibis.expr.types as ir
+import numba
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -142,14 +143,30 @@ def _habits(pair: np.ndarray, age: np.ndarray) -> tuple[np.ndarray, _Habits]:
     """The pairs [P], ascending, and their habits, of the pair and the age of each line int64 [N]."""
     span = int(age.max(initial=0)) + 1
     key = np.sort(pair * span + (span - 1 - age))  # of a pair the oldest first
-    pair, age = key // span, span - 1 - key % span
-    first = np.flatnonzero(_changes(pair))
-    last = np.r_[first[1:], len(pair)][: len(first)] - 1
     weights = np.floor(2.0 ** (-np.arange(span) / behaviour.HALF_LIFE_DAYS) * behaviour.MILLIONTHS + 0.5)
-    days = np.add.reduceat(_changes(key).astype(np.int64), first) if len(first) else first
-    weight = np.add.reduceat(weights[age], first) if len(first) else first
-    gap = np.divide(age[first] - age[last], days - 1, out=np.zeros(len(first)), where=days > 1)
-    return pair[first], _Habits(last - first + 1, weight / behaviour.MILLIONTHS, age[last], gap)
+    pairs, baskets, weight, newest, gap = _by_pair(key, span, weights)
+    return pairs, _Habits(baskets, weight / behaviour.MILLIONTHS, newest, gap)
+
+
+@numba.njit(nogil=True)
+def _by_pair(key: np.ndarray, span: int, weights: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Of each pair among sorted keys (pair x span + span - 1 - age): it, lines, their weights, least age, mean gap."""
+    count = 0
+    for at in range(len(key)):
+        count += at == 0 or key[at] // span != key[at - 1] // span
+    pairs, lines, newest = np.empty(count, np.int64), np.empty(count, np.int64), np.empty(count, np.int64)
+    weight, gap = np.zeros(count), np.zeros(count)
+    place, begin, days = -1, 0, 0
+    for at in range(len(key)):
+        pair, age = key[at] // span, span - 1 - key[at] % span
+        if at == 0 or pair != pairs[place]:
+            place, begin, days = place + 1, at, 0
+        elif key[at] != key[at - 1]:
+            days += 1
+        pairs[place], lines[place], newest[place] = pair, at - begin + 1, age
+        weight[place] += weights[age]
+        gap[place] = (span - 1 - key[begin] % span - age) / days if days else 0.0
+    return pairs, lines, weight, newest, gap
 
 
 def _changes(values: np.ndarray) -> np.ndarray:

@@ -48,6 +48,22 @@ def best_of_whole(scores: np.ndarray, count: int, floor: float = 0.0) -> Places:
 
 
 @numba.njit(nogil=True)
+def strongest(rows: Rows, count: int) -> Rows:
+    """Each row's largest positive entries, `count` at most, ties by column; in no order."""
+    starts, columns, entries = rows
+    ends = np.zeros(len(starts), np.int64)
+    found, kept = np.empty(len(columns), columns.dtype), np.empty(len(columns), entries.dtype)
+    value, column, done = np.empty(count), np.empty(count, np.int64), 0
+    for row in range(len(starts) - 1):
+        held = _head(columns[starts[row] : starts[row + 1]], entries[starts[row] : starts[row + 1]], 0.0, value, column)
+        for at in range(held):
+            found[done], kept[done] = column[at], value[at]
+            done += 1
+        ends[row + 1] = done
+    return ends, found[:done].copy(), kept[:done].copy()
+
+
+@numba.njit(nogil=True)
 def best_over(rows: Rows, ground: np.ndarray, known: np.ndarray) -> np.ndarray:
     """Columns of each row's best entries, ties by column, where what is everybody's stands in columns it lacks.
 

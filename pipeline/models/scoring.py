@@ -37,8 +37,7 @@ def strongest(rows: sp.csr_matrix, count: int) -> sp.csr_matrix:
     """Each row's largest positive entries, ties by column; all as they stand where no row has more."""
     if np.diff(rows.indptr).max(initial=0) <= count:
         return rows
-    row, column, _rank = ranked(rows, count)
-    return sp.csr_matrix((values(rows, row, column), (row, column)), shape=rows.shape)
+    return matrix(row_loops.strongest(parts(rows), count), rows.shape[1])
 
 
 def product(rows: sp.csr_matrix, others: sp.csr_matrix) -> sp.csr_matrix:

@@ -5,6 +5,8 @@ Types are those that a night has; a loop asked for others is compiled once more 
 
 import numpy as np
 
+from pipeline.balance import calibrate
+from pipeline.features import history
 from pipeline.models import row_loops, tree_scores, tree_shares
 
 PLACE, ROW = np.zeros(1, np.int64), np.ones(1, np.float32)
@@ -14,11 +16,14 @@ row_loops.best(*ROWS, 1)
 row_loops.best(*ROWS[:2], ROW.astype(np.float64), 1)
 row_loops.best_of_whole(ROW[None, :], 1)
 row_loops.best_of_whole(ROW[None, :].astype(np.float64), 1, -np.inf)
+row_loops.strongest(ROWS, 1)
 row_loops.best_over((*ROWS[:2], ROW.astype(np.float64)), ROW.astype(np.float64), PLACE)
 row_loops.at_places(ROWS, 1, PLACE, PLACE)
 row_loops.strike(ROWS, 1, *ROWS[:2])
 row_loops.summed(ROWS, ROWS, 1)
 row_loops.nearest(ROWS, ROWS, 1, PLACE, 1)
+history._by_pair(PLACE, 1, np.ones(1))
+calibrate._order(PLACE[None, :], PLACE[None, :], np.ones((1, 1)), (*ROWS[:2], np.ones(1)), 1, 0.5, np.ones(1))
 
 _NO_SPLIT = (np.zeros(2, np.int64), np.zeros(0, np.int64), np.zeros(0, np.float32), np.zeros(0, bool))
 _LEAF = np.zeros((1, tree_scores.LEAVES))
