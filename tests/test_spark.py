@@ -42,7 +42,6 @@ def test_a_nights_features_are_duckdbs(cluster: Any, landed: Any, grocer: Any, t
             "user_items": in_order(behaviour.user_items(lines, night.day).to_pyarrow()),
             "sequences": sequences.recent(lines, night.day, 16).to_pyarrow(),
             "pairs": in_order(baskets.pairs(lines, night.day, max_basket=40, min_together=2).to_pyarrow()),
-            "last baskets": in_order(baskets.last_baskets(lines, night.day).to_pyarrow()),
             "visits": in_order(profiles.visits(lines, night.day).to_pyarrow()),
         }
     for table, rows in made["duckdb"].items():

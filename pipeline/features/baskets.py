@@ -1,4 +1,4 @@
-"""What is bought together: pairs of items in one basket, and the users' last baskets."""
+"""What is bought together: pairs of items in one basket."""
 
 from datetime import date
 
@@ -45,12 +45,3 @@ def pairs(lines: ir.Table, as_of: date, *, max_basket: int, min_together: int, w
     with_item = frequent.join(counts.select("item_id", item_baskets="n"), "item_id")
     with_both = with_item.join(counts.select(other_id="item_id", other_baskets="n"), "other_id")
     return with_both.cross_join(sizes.agg(all_baskets=_.count()))
-
-
-def last_baskets(lines: ir.Table, as_of: date) -> ir.Table:
-    """user_key, basket_id, item_id: each user's newest basket."""
-    known = known_by(lines, as_of)
-    moments = known.group_by("user_key", "basket_id").agg(ts=_.ts.max())
-    newest = ibis.window(group_by="user_key", order_by=[_.ts.desc(), _.basket_id.desc()])
-    last = moments.mutate(place=ibis.row_number().over(newest)).filter(_.place == 0)
-    return known.semi_join(last, ["user_key", "basket_id"]).select("user_key", "basket_id", "item_id").distinct()

@@ -17,7 +17,7 @@ from pipeline.balance import coherence, explore
 from pipeline.balance.core import common
 from pipeline.balance.exposure import weighed
 from pipeline.balance.point import Point
-from pipeline.balance.surface import ACTIVE, IDLE, NEW, Balanced, Rankings, Standing, balance_surface, barred
+from pipeline.balance.surface import ACTIVE, IDLE, NEW, Balanced, Rankings, Standing, balance_surface
 from pipeline.balance.surfaces import Ranked, views
 from pipeline.stages import at_rest, free_lists, score_cart, score_recommendations, standing
 from pipeline.stages.before import CART, Shown, Told
@@ -103,7 +103,7 @@ def balanced(scene: Scene, block: Block, core: Ranked | None, point: Point) -> d
         point: where the balance stands.
     """
     company, policy, night = block.company, scene.policy, scene.night
-    drawn_from = {} if block.rests else rankings(scene, block, core)
+    drawn_from = rankings(scene, block, None if block.rests else core)
     sizes = {str(name): surface.size for name, surface in policy.surfaces.items()}
     told, out = scene.before.told(company.users, sizes) if block.rests else {}, {}
     for name, shown in scene.before.shown(company.users, sizes).items():
@@ -123,7 +123,7 @@ def balanced(scene: Scene, block: Block, core: Ranked | None, point: Point) -> d
         )
         open_to = coherence.eligible(company.facts, name)
         if block.rests:
-            made = _kept(scene, block, name, (shown, told[name]), open_to, stands, point)
+            made = _kept(scene, drawn_from[name].free.items, (shown, told[name]), open_to, stands, point)
         else:
             made = balance_surface(shown.items, drawn_from[name], open_to, stands, scene.shelf, point, policy)
         out[name] = Outcome(shown, state, open_to, made, told.get(name))
@@ -132,17 +132,14 @@ def balanced(scene: Scene, block: Block, core: Ranked | None, point: Point) -> d
 
 def _kept(
     scene: Scene,
-    block: Block,
-    name: str,
+    others: np.ndarray,
     before: tuple[Shown, Told],
     open_to: tuple[np.ndarray, sp.csr_matrix],
     stands: Standing,
     point: Point,
 ) -> Balanced:
-    """A surface's lists as they stood, but for what may not be shown any more: nothing is calibrated or explored."""
+    """A surface's lists as they stood, others in place of what may not be shown: nothing is calibrated or explored."""
     shown, told = before
-    leaves = barred(shown.items, *open_to).any()
-    others = rankings(scene, block, None)[name].free.items if leaves else shown.items[:, :0]
     drawn_from = Rankings(standing.as_many(shown.items, others, open_to))
     explore_none = scene.policy.explore.model_copy(update={"share": 0.0})
     policy = scene.policy.model_copy(update={"explore": explore_none})

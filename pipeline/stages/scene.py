@@ -17,6 +17,7 @@ from pipeline.balance import coherence
 from pipeline.balance.coherence import Facts
 from pipeline.balance.surfaces import Shopper, top_shelves
 from pipeline.features.history import History
+from pipeline.models import scoring
 from pipeline.models.cart import Complements
 from pipeline.policy import Policy
 from pipeline.settings import Night
@@ -132,7 +133,7 @@ class Scene:
     @cached_property
     def held(self) -> sp.csr_matrix:
         """Last baskets: bool CSR [U, I of the catalogue]."""
-        return score_cart.open_basket(self.inputs, self.history.users, self.day)
+        return score_cart.open_basket(self.history)
 
     @cached_property
     def lifts(self) -> sp.csr_matrix:
@@ -156,19 +157,12 @@ class Scene:
     def of(self, users: pa.Array, *, personal: bool) -> "Company":
         """A block of users; of whom nothing may be read nothing is."""
         rows = places(users, self.history.users) if personal else np.full(len(users), -1)
-        pick = sp.csr_matrix(
-            (np.ones(int((rows >= 0).sum())), (np.flatnonzero(rows >= 0), rows[rows >= 0])),
-            shape=(len(rows), len(self.history.users)),
-        )
-        tastes, age = (pick @ self.tastes).tocsr(), _wider(pick @ self.history.age, self._gone)
+        tastes, age, held = (_rows(one, rows) for one in (self.tastes, self.history.age, self.held))
         ads = (places(users, self.consents[1]) >= 0) & personal
-        pulled = (pick @ self.held @ self.lifts).tocsr()
-        pulled.sort_indices()  # each is asked for many places, which are found faster so
+        pulled = scoring.product(held.astype(self.lifts.dtype), self.lifts)
         who = Shopper(top_shelves(tastes.toarray(), TOP_SHELVES), pulled, ads)
-        idle = self.idle(users) | (rows < 0)
-        return Company(
-            users, rows, who, tastes, np.where(rows < 0, 0, self.visits[rows]), replace(self.facts, age=age), idle
-        )
+        idle, facts = self.idle(users) | (rows < 0), replace(self.facts, age=_wider(age, self._gone))
+        return Company(users, rows, who, tastes, np.where(rows < 0, 0, self.visits[rows]), facts, idle)
 
     @property
     def _gone(self) -> int:
@@ -202,6 +196,14 @@ class Company:
     evidence: np.ndarray
     facts: Facts
     idle: np.ndarray
+
+
+def _rows(matrix: sp.csr_matrix, rows: np.ndarray) -> sp.csr_matrix:
+    """Rows of a matrix, empty ones where the place is -1."""
+    known = rows >= 0
+    found, sizes = matrix[rows[known]], np.zeros(len(rows), np.int64)
+    sizes[known] = np.diff(found.indptr)
+    return sp.csr_matrix((found.data, found.indices, np.r_[0, sizes.cumsum()]), shape=(len(rows), matrix.shape[1]))
 
 
 def _wider(matrix: sp.csr_matrix, more: int) -> sp.csr_matrix:

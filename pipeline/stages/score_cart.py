@@ -2,12 +2,10 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from datetime import date
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import scipy.sparse as sp
 
 from pipeline.errors import DataError
@@ -15,6 +13,7 @@ from pipeline.features import baskets
 from pipeline.features.history import History
 from pipeline.models import cart, open_baskets, recommendations
 from pipeline.models.cart import Complements
+from pipeline.models.next_baskets import Baskets
 from pipeline.models.order import Order, blocks
 from pipeline.models.recommendations import Knowledge, Lists
 from pipeline.settings import Night
@@ -40,7 +39,7 @@ def run(night: Night, _staging: Staging, progress: desk.Progress) -> dict[str, A
     desk.write(night, COMPLEMENTS, pa.table(vars(found)))
     progress(1, 3)
     history = inputs.history(night.day)
-    empty = np.diff(open_basket(inputs, history.users, night.day).indptr) == 0
+    empty = np.diff(open_basket(history).indptr) == 0
     free_lists.keep(night, CART, _kept(_lists(inputs, history, found), history, empty))
     progress(2, 3)
     serves = desk.noted(night, "judgement")["recommendations"]["serves"]
@@ -73,7 +72,7 @@ def _lists(inputs: RankingInputs, history: History, found: Complements) -> Itera
     if serves and open_cart(night, serves):
         yield from _everybody(inputs, history, serves, served)
         return
-    lifts, held = found.matrix(len(inputs.space.ids)), open_basket(inputs, history.users, night.day)
+    lifts, held = found.matrix(len(inputs.space.ids)), open_basket(history)
     for block in blocks(served):
         items, scores = cart.complete(held[block], history, block, lifts, listable, WIDE)
         yield Lists(block, items, scores, np.zeros((*items.shape, 0), np.float32))
@@ -114,12 +113,6 @@ def by_order(inputs: RankingInputs, history: History, version: str, users: np.nd
         yield from recommendations.rank_blocks(known, order, users, shop.recommender.candidates, WIDE, shop.threads)
 
 
-def open_basket(inputs: RankingInputs, users: pa.Array, as_of: date) -> sp.csr_matrix:
-    """Each user's last basket by a day, which is taken as open: bool CSR [U, I]."""
-    last = baskets.last_baskets(inputs.lines, as_of).order_by("user_key", "item_id").to_pyarrow()
-    user = np.asarray(pc.fill_null(pc.index_in(last.column("user_key"), users), -1))
-    item = inputs.space.index(last.column("item_id"))
-    kept = (user >= 0) & (item >= 0)
-    return sp.csr_matrix(
-        (np.ones(int(kept.sum()), bool), (user[kept], item[kept])), shape=(len(users), len(inputs.space.ids))
-    )
+def open_basket(history: History) -> sp.csr_matrix:
+    """Each user's last basket, which is taken as open: bool CSR [U, I]."""
+    return Baskets.of(history.lines, history.baskets.shape[1]).from_end(1)

@@ -12,14 +12,14 @@ import pyarrow as pa
 import scipy.sparse as sp
 
 from pipeline.balance.places import looked_up
-from pipeline.balance.surface import Balanced
+from pipeline.balance.surface import Balanced, barred
 from pipeline.balance.surfaces import Ranked
 from pipeline.stages import at_rest, free_lists, score_recommendations
 from pipeline.stages.before import Shown, Told
 from pipeline.stages.free_lists import Free
 from pipeline.stages.scene import Scene
 
-AT_ONCE = 256  # users of a block of those whom no model ranks
+AT_ONCE = 1024  # users of a block of those whom no model ranks
 
 
 def blocks(scene: Scene) -> Iterator[Free]:
@@ -52,8 +52,16 @@ def in_order(items: np.ndarray) -> Ranked:
 
 def as_many(items: np.ndarray, others: np.ndarray, open_to: tuple[np.ndarray, sp.csr_matrix]) -> Ranked:
     """What a surface draws from: of its list int [B, K], then of others, what may be shown, as many as it held."""
-    ranked = in_order(np.concatenate([items, others], axis=1)).without(*open_to)
-    return ranked.only(np.arange(ranked.items.shape[1]) < (items >= 0).sum(1, keepdims=True))
+    goods, users = open_to
+    places = np.arange(items.shape[1])
+    ranked = Ranked(items.copy(), np.tile(-places.astype(float), (len(items), 1)))
+    some = np.flatnonzero(barred(items, goods, users).any(1))  # nobody else draws from others
+    if len(some):
+        found = in_order(np.concatenate([items[some], others[some]], axis=1)).without(goods, users[some])
+        held = places < (items[some] >= 0).sum(1, keepdims=True)
+        ranked.items[some] = np.where(held, found.items[:, : len(places)], -1)
+        ranked.scores[some] = found.scores[:, : len(places)]
+    return ranked
 
 
 def scored(made: Balanced, shown: Shown, told: Told) -> Balanced:

@@ -30,7 +30,6 @@ EXPRESSIONS: dict[str, Callable[[Tables], ir.Table]] = {
     "item_sales": lambda t: behaviour.item_sales(t["lines"], AS_OF),
     "promoted": lambda t: behaviour.promoted(t["placements"], AS_OF),
     "pairs": lambda t: baskets.pairs(t["lines"], AS_OF, max_basket=20, min_together=1),
-    "last baskets": lambda t: baskets.last_baskets(t["lines"], AS_OF),
     "latest items": lambda t: partitions.latest(t["items"], "item_id"),
     "catalogue": lambda t: texts.catalogue(
         partitions.latest(t["items"], "item_id"), behaviour.item_sales(t["lines"], AS_OF), "{title}, {brand}", ("FUEL",)

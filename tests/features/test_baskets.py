@@ -1,4 +1,4 @@
-"""Pairs in one basket and last baskets, against counting by hand."""
+"""Pairs in one basket, against counting by hand."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable
@@ -60,38 +60,3 @@ def test_pairs_of_the_real_slice(
     expected = pairs(purchase_rows, *rest)
     assert found(purchases, *rest) == expected and len(expected) > 20
     assert all(expected[other, one][0] == numbers[0] for (one, other), numbers in expected.items())
-
-
-def last(rows: list[Row], as_of: date) -> set[tuple[str, str, str]]:
-    moments: dict[tuple[str, str], Any] = {}
-    for row in rows:
-        if row["ds"] <= as_of:
-            key = row["user_key"], row["basket_id"]
-            moments[key] = max(row["ts"], moments.get(key, row["ts"]))
-    newest = {user: max((at, b) for (u, b), at in moments.items() if u == user)[1] for user, _ in moments}
-    return {
-        (row["user_key"], row["basket_id"], row["item_id"])
-        for row in rows
-        if row["ds"] <= as_of and newest[row["user_key"]] == row["basket_id"]
-    }
-
-
-def last_found(lines: ibis.Table, as_of: date) -> set[tuple[str, str, str]]:
-    rows = baskets.last_baskets(lines, as_of).to_pyarrow().to_pylist()
-    names = {tuple(row.values()) for row in rows}
-    assert len(names) == len(rows)
-    return names  # type: ignore[return-value]
-
-
-@settings(max_examples=12)
-@given(data=st.data())
-def test_last_baskets_by_brute_force(data: st.DataObject, toy: Any, unmoved: Callable[..., None]) -> None:
-    past = data.draw(toy.rows(3))
-    assert last_found(toy.lines(past), toy.as_of) == last(past, toy.as_of)
-    unmoved(lambda lines: last_found(lines, toy.as_of), past, data)
-
-
-@pytest.mark.parametrize("as_of", [date(2017, 1, 5), date(2017, 3, 12)])
-def test_last_baskets_of_the_real_slice(purchases: ibis.Table, purchase_rows: list[Row], as_of: date) -> None:
-    expected = last(purchase_rows, as_of)
-    assert last_found(purchases, as_of) == expected and len({user for user, *_ in expected}) > 10

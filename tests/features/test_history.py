@@ -17,6 +17,7 @@ from pipeline.features import history as histories
 from pipeline.features.history import History, Items, bought_between, items
 from pipeline.features.timeline import Timeline
 from pipeline.feeds import partitions
+from pipeline.stages.score_cart import open_basket
 
 AS_OF, LATER, ALL = date(2017, 3, 12), date(2017, 3, 19), 10**6
 MATRICES = ("baskets", "weight", "age", "gap")
@@ -176,3 +177,17 @@ def test_purchases_of_a_range_are_of_listable_goods_and_known_users(toy: Any) ->
     users = pa.array(["u", "v"])
     found = bought_between(toy.lines(rows), users, space_of(list("abc"), unlisted="c"), day - timedelta(7), day)
     assert found.toarray().tolist() == [[False, True, False], [True, True, False]] and found.dtype == bool
+
+
+@pytest.mark.parametrize("as_of", [date(2017, 1, 5), AS_OF])
+def test_the_open_basket_is_the_newest(
+    purchases: ibis.Table, purchase_rows: list[dict[str, Any]], space: Items, as_of: date
+) -> None:
+    rows = [row for row in purchase_rows if row["ds"] <= as_of]
+    moments = {(row["user_key"], row["basket_id"]): row["ts"] for row in sorted(rows, key=lambda row: row["ts"])}
+    newest = {user: max((at, b) for (u, b), at in moments.items() if u == user)[1] for user, _ in moments}
+    expected = {(row["user_key"], row["item_id"]) for row in rows if newest[row["user_key"]] == row["basket_id"]}
+    known = history(purchases, None, space, as_of, LATER)
+    user, item = open_basket(known).nonzero()
+    found = zip(known.users.take(pa.array(user)).to_pylist(), space.ids.take(pa.array(item)).to_pylist(), strict=True)
+    assert set(found) == expected and len(newest) > 10

@@ -38,7 +38,9 @@ def test_what_leaves_is_replaced_and_nothing_is_added() -> None:
     showable = np.array([1, 0, 1, 1, 1, 1, 1], bool)
     barred = sp.csr_matrix(([1], ([1], [4])), shape=(2, 7))
     found = standing.as_many(items, others, (showable, barred)).items
-    assert found.tolist() == [[0, 2, 5, -1, -1, -1], [3, 5, -1, -1, -1, -1]]
+    kept = standing.as_many(items, others, (np.ones(7, bool), barred[[0, 0]]))
+    assert kept.items.tolist() == items.tolist() and (np.diff(kept.scores) < 0).all()
+    assert found.tolist() == [[0, 2, 5], [3, 5, -1]]
 
 
 def test_scores_are_those_told_and_of_what_came_in_the_least() -> None:
