@@ -25,7 +25,7 @@ import scipy.sparse as sp
 
 from pipeline.learning import harness
 from pipeline.metrics import intervals, ranking
-from pipeline.models.next_baskets import Baskets
+from pipeline.models.baskets import Baskets
 from pipeline.models.order import best, blocks, joined
 from pipeline.rank import baskets, sequence_files, sequences
 from pipeline.settings import home

@@ -32,6 +32,7 @@ from benchmarks import shop_at_scale
 from benchmarks.side_by_side import Calibration, report
 from pipeline import engine, spark
 from pipeline.features import baskets, behaviour, sequences
+from pipeline.features.split import known_by
 from pipeline.feeds import ingest
 from pipeline.settings import home, load_shop
 
@@ -57,7 +58,8 @@ def sessions(lines: ir.Table) -> ir.Table:
 
 def top_k(lines: ir.Table) -> ir.Table:
     """Each user's items that most baskets held."""
-    held = behaviour.user_items(lines, AS_OF).select("user_key", "item_id", "baskets")
+    once = known_by(lines, AS_OF).select("user_key", "item_id", "basket_id").distinct()
+    held = once.group_by("user_key", "item_id").agg(baskets=_.count())
     order = ibis.window(group_by="user_key", order_by=[_.baskets.desc(), _.item_id])
     return held.mutate(place=ibis.row_number().over(order)).filter(_.place < BEST).drop("place")
 
@@ -67,7 +69,12 @@ OURS: dict[str, Callable[[ir.Table], ir.Table]] = {
     "sessions": sessions,
     "sequences": lambda lines: sequences.recent(lines, AS_OF, HISTORY),
     "co-visitation": lambda lines: baskets.pairs(
-        lines, AS_OF, max_basket=MOST, min_together=TOGETHER, window_days=WINDOW
+        lines,
+        AS_OF,
+        max_basket=MOST,
+        min_together=TOGETHER,
+        window_days=WINDOW,
+        parts=baskets.parts_of(lines.count().execute()),
     ),
     "top-k": top_k,
 }

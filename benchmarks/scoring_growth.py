@@ -13,7 +13,8 @@ import numpy as np
 from benchmarks import shop_at_scale
 from benchmarks.end_to_end import size_of
 from benchmarks.side_by_side import Calibration, note_figures
-from pipeline.models.next_baskets import Baskets, Ways
+from pipeline.models.baskets import Baskets
+from pipeline.models.next_baskets import Ways
 from pipeline.models.order import BLOCK
 from pipeline.models.ways import candidates
 

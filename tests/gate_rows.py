@@ -101,18 +101,6 @@ def feed_rows() -> dict[str, list[dict]]:
 
 def feature_rows() -> dict[str, list[dict]]:
     return {
-        "feature_user_items": [
-            {
-                "user_key": key,
-                "item_id": item,
-                "baskets": int(item[1]) + 1,
-                "recent_weight": 0.5,
-                "first_on": DAY,
-                "last_on": DAY,
-            }
-            for key in KEYS
-            for item in ("i0", "i1")
-        ],
         "feature_catalogue": [
             {
                 "item_id": f"i{n}",

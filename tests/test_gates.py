@@ -36,7 +36,6 @@ DEFECTS = [
     ("feed_contacts", {"contact_kind": "hug"}, 1, IN_SET),
     ("feed_contacts", {"contact_propensity": None}, 1, NULL),
     ("feed_placements", {"store_count": 0}, 1, BETWEEN),
-    ("feature_user_items", {"recent_weight": 9.0}, 1, PAIR),
     ("feature_catalogue", {"price_cents": None}, 1, NULL),
     ("feature_catalogue", {"is_recommendable": False}, 4, "mean_to_be_between"),
     ("feature_catalogue", {"is_listable": False}, 1, IN_SET),

@@ -12,7 +12,7 @@ import pytest
 from pipeline import engine, nightly, spark
 from pipeline.contracts.features import CATALOGUE
 from pipeline.errors import ConfigError
-from pipeline.features import baskets, behaviour, sequences
+from pipeline.features import baskets, sequences
 from pipeline.privacy.keys import VARIABLE as KEY
 from pipeline.settings import Night, load_shop
 from pipeline.stages import desk, features
@@ -39,7 +39,6 @@ def test_a_nights_features_are_duckdbs(cluster: Any, landed: Any, grocer: Any, t
         made[name] = {
             "lines": desk.read(night, desk.LINES),
             "catalogue": desk.read(night, CATALOGUE.name),
-            "user_items": in_order(behaviour.user_items(lines, night.day).to_pyarrow()),
             "sequences": sequences.recent(lines, night.day, 16).to_pyarrow(),
             "pairs": in_order(baskets.pairs(lines, night.day, max_basket=40, min_together=2).to_pyarrow()),
             "visits": in_order(profiles.visits(lines, night.day).to_pyarrow()),

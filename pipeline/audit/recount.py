@@ -89,7 +89,7 @@ class World:
         fit = self.items.item_id[self.items.recommendable]
         days = rows[HABIT].merge(self.days_since.reset_index(name="days"), on=HABIT, how="left").days.to_numpy()
         lasting = self.lasting.reindex(rows.item_id, fill_value=False).to_numpy(bool)
-        rest = rows.surface.map({str(name): one.rest_days for name, one in self.policy.surfaces.items()}).to_numpy()
+        rest = by_name(rows.surface, {str(name): one.rest_days for name, one in self.policy.surfaces.items()})
         broken = {
             "unavailable": ~rows.item_id.isin(fit),
             "just_bought": (days < self.policy.just_bought_days) & ~lasting,
@@ -136,7 +136,7 @@ def standing(before: pd.DataFrame, world: World) -> pd.DataFrame:
     before = before[~world.unwanted(before)]
     personal = before[~before.is_fallback.astype(bool) & ~before.user_key.isin(list(world.readable))]
     withdrawn = pd.MultiIndex.from_frame(before[LIST]).isin(pd.MultiIndex.from_frame(personal[LIST]))
-    before = before[(before["rank"] <= before.surface.map(world.sizes).astype(float)) & ~withdrawn]
+    before = before[(before["rank"] <= by_name(before.surface, world.sizes)) & ~withdrawn]
     return before.assign(barred=world.barred(before) != "")
 
 
@@ -169,7 +169,7 @@ def compare(
         ranks=("rank", "nunique"),
         items=("item_id", "nunique"),
     )
-    found["places"] = found.index.get_level_values("surface").map(world.sizes)
+    found["places"] = by_name(found.index.get_level_values("surface"), world.sizes)
     kept = both[both.side == "both"]
     had = before.groupby(LIST).barred.agg(["size", "sum"])
     newcomers = both[both.side == "right_only"].groupby(LIST).size().to_frame("newcomers")
@@ -211,7 +211,7 @@ def _overlap(kept: pd.DataFrame, found: pd.DataFrame, p: float) -> pd.Series:
     d >= max(a, b).
     """
     rank, out = kept[["rank_before", "rank_now"]].max(axis=1).astype(int), pd.Series(np.nan, found.index)
-    places_of = kept.surface.map(found.places.groupby("surface").first())
+    places_of = by_name(kept.surface, found.places.groupby("surface").first().to_dict())
     for places in found.places.unique():
         weight = p ** np.arange(places)
         # Of each place on, 0 first: what something that is shared from there on adds; then the sum of these.
@@ -223,6 +223,12 @@ def _overlap(kept: pd.DataFrame, found: pd.DataFrame, p: float) -> pd.Series:
         longest = chosen[["had", "size"]].max(axis=1).clip(upper=places)
         out.loc[chosen.index] = gained.reindex(chosen.index, fill_value=0) + empty[longest]
     return out
+
+
+def by_name(names: pd.Series | pd.Index, values: Mapping[str, float]) -> np.ndarray:
+    """The value of each of many names, of which few are different ones: float [N], nan where it has none."""
+    place, different = pd.factorize(names)
+    return np.array([values.get(name, np.nan) for name in different], float)[place]
 
 
 def _frame(table: pa.Table, columns: Collection[str]) -> pd.DataFrame:

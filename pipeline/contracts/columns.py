@@ -121,10 +121,6 @@ store_count = Column("store_count", INT, "Stores that placed the item so.", unit
 
 # Features
 baskets = Column("baskets", INT, "Baskets that hold the item.", PERSONAL, "baskets")
-recent_weight = Column("recent_weight", REAL, "Baskets, each halved per 30 days of age.", PERSONAL, "baskets")
-first_on = Column("first_on", pa.date32(), "First local day of purchase.", PERSONAL)
-last_on = Column("last_on", pa.date32(), "Last local day of purchase.", PERSONAL)
-gap_days = Column("gap_days", REAL, "Mean days between purchases of the item; null under two.", PERSONAL, "days")
 item_text = Column("item_text", TEXT, "Text the encoder reads.")
 text_hash = Column("text_hash", TEXT, "SHA-256 of the text, by which its vector is kept.")
 buyers = Column("buyers", INT, "Users who bought the item.", unit="users")

@@ -5,11 +5,6 @@ from pipeline.contracts.table import Table
 
 OWNER = "personalisation team"
 
-USER_ITEMS = Table(
-    "user_items", "one user and one item bought", "What each user bought, how often and when.",
-    (c.user_key, c.item_id, c.baskets, c.recent_weight, c.first_on, c.last_on, c.gap_days),
-    ("user_key", "item_id"), ("user_key", "item_id"), OWNER, ("baskets", "recent_weight", "first_on", "last_on"),
-)
 CATALOGUE = Table(
     "catalogue", "one item", "Items as models see them: text, price, sales and whether they may stand in a list.",
     (c.item_id, c.title, c.category, c.brand, c.price_cents, c.item_text, c.text_hash, c.baskets, c.buyers,
@@ -22,4 +17,4 @@ SEQUENCES = Table(
     (c.user_key, c.sequence, c.sequence_days), ("user_key",), ("user_key",), OWNER, ("sequence", "sequence_days"),
 )
 
-FEATURES: dict[str, Table] = {table.name: table for table in (USER_ITEMS, CATALOGUE, SEQUENCES)}
+FEATURES: dict[str, Table] = {table.name: table for table in (CATALOGUE, SEQUENCES)}

@@ -49,33 +49,6 @@ def age_days(day: ir.DateValue, as_of: date) -> ir.IntegerValue:
     return ibis.literal(as_of).delta(day, unit="day")
 
 
-def user_items(lines: ir.Table, as_of: date) -> ir.Table:
-    """Contract `user_items`: counts, recency and rhythm of each user's items.
-
-    Args:
-        lines: purchases.
-        as_of: last day that counts.
-    """
-    once = known_by(lines, as_of).select("user_key", "item_id", "basket_id", "ds").distinct()
-    weight = (2.0 ** (-age_days(once.ds, as_of).cast("float64") / HALF_LIFE_DAYS) * MILLIONTHS).round().cast("int64")
-    grouped = (
-        once.mutate(weight=weight)
-        .group_by("user_key", "item_id")
-        .agg(baskets=_.count(), micro=_.weight.sum(), first_on=_.ds.min(), last_on=_.ds.max(), days=_.ds.nunique())
-    )
-    span = grouped.last_on.delta(grouped.first_on, unit="day").cast("float64")
-    return grouped.select(
-        "user_key",
-        "item_id",
-        "baskets",
-        # Spark takes a number written with a point for a decimal, and would divide otherwise than floats do.
-        recent_weight=grouped.micro.cast("float64") / MILLIONTHS,
-        first_on="first_on",
-        last_on="last_on",
-        gap_days=ibis.ifelse(grouped.days > 1, span / (grouped.days - 1), ibis.null("float64")),
-    )
-
-
 def item_sales(lines: ir.Table, as_of: date, recent_days: int = RECENT_DAYS) -> ir.Table:
     """item_id, baskets, buyers, buyers_recent: sales of each item as of a day, and lately."""
     known = known_by(lines, as_of)

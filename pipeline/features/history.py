@@ -94,8 +94,6 @@ def history(
 ) -> History:
     """Cut the arrays of a day from the purchases of all days.
 
-    What they hold of users and items is what `behaviour.user_items` and `behaviour.item_sales` tell.
-
     Args:
         timeline: purchases.
         placements: where items were shown, if the shop says.

@@ -19,7 +19,7 @@ from pipeline import at_work
 from pipeline.features.history import History
 from pipeline.features.sequences import Lines
 from pipeline.models import next_baskets, next_items, row_loops
-from pipeline.models.next_baskets import Baskets
+from pipeline.models.baskets import Baskets
 from pipeline.models.next_items import Habits, Sequences
 from pipeline.pages import MODULES, Module
 

@@ -12,7 +12,7 @@ import scipy.sparse as sp
 from pipeline.features.history import History
 from pipeline.features.sequences import Lines
 from pipeline.models import next_baskets, sequential
-from pipeline.models.next_baskets import Baskets
+from pipeline.models.baskets import Baskets
 from pipeline.models.recommendations import Knowledge
 from pipeline.models.retrieval import Filters
 from pipeline.models.ways import Taste

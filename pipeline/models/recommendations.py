@@ -14,8 +14,8 @@ import scipy.sparse as sp
 
 from pipeline.features.history import History
 from pipeline.models import baselines, linear, next_baskets, next_items, scoring, sequential
+from pipeline.models.baskets import Baskets
 from pipeline.models.linear import Linear
-from pipeline.models.next_baskets import Baskets
 from pipeline.models.next_items import Habits, Sequences
 from pipeline.models.order import Candidates, Order, each_block
 from pipeline.models.retrieval import Filters

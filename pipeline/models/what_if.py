@@ -18,7 +18,7 @@ from pipeline.features.history import History
 from pipeline.features.sequences import Lines
 from pipeline.metrics import shapley
 from pipeline.models import linear, next_baskets, next_items, recommendations, sequential
-from pipeline.models.next_baskets import Baskets
+from pipeline.models.baskets import Baskets
 from pipeline.models.next_items import Sequences
 from pipeline.models.order import DIGITS, Order
 from pipeline.models.recommendations import Days, Knowledge

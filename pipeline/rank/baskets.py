@@ -15,7 +15,7 @@ import scipy.sparse as sp
 from pipeline.errors import DataError
 from pipeline.metrics import ranking
 from pipeline.models import next_baskets
-from pipeline.models.next_baskets import Baskets
+from pipeline.models.baskets import Baskets
 from pipeline.models.order import Candidates, Lists, Order
 from pipeline.models.ways import Joined
 from pipeline.rank import Progress, ablation, alone, draw, neural, propose, ranked, write

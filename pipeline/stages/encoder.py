@@ -100,10 +100,11 @@ def _pairs(
     place = ibis.memtable(pa.table({"item_text": texts, "text": np.arange(len(texts))}))
     text_of = ibis.memtable(listable).join(place, "item_text").select("item_id", "text")
     lines = desk.lines(night).join(text_of, "item_id").select("basket_id", "ds", item_id=_.text)
+    parts = baskets.parts_of(desk.lines(night).count().execute())
 
     def drawn(upto: date, days: int, min_together: int, count: int) -> encoders.Pairs:
         held = baskets.pairs(
-            lines, upto, max_basket=shop.cart.max_basket, min_together=min_together, window_days=days
+            lines, upto, max_basket=shop.cart.max_basket, min_together=min_together, window_days=days, parts=parts
         ).order_by("item_id", "other_id")
         return encoders.sample_pairs(held.to_pyarrow(), texts, count, shop.seed)
 

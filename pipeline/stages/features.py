@@ -5,7 +5,7 @@ from typing import Any
 import ibis.expr.types as ir
 
 from pipeline import engine, gates
-from pipeline.contracts.features import CATALOGUE, SEQUENCES, USER_ITEMS
+from pipeline.contracts.features import CATALOGUE, SEQUENCES
 from pipeline.errors import NoData
 from pipeline.features import behaviour, texts
 from pipeline.features.timeline import Timeline
@@ -19,19 +19,16 @@ READ = (desk.LINES, CATALOGUE.name, *desk.TIMELINE)  # what ranking reads of it
 
 
 def run(night: Night, _item: str | None, recorder: JsonRecorder, progress: desk.Progress) -> dict[str, Any]:
-    """Write lines, user_items, catalogue and sequences; run their expectations."""
+    """Write lines, their timeline, catalogue and sequences; run their expectations."""
     cut = desk.cut(night)
-    lines = build(night)
-    items = behaviour.user_items(lines, night.day).order_by(*USER_ITEMS.order)  # sooner than once they are out
-    progress(2, 4)
-    desk.write(night, USER_ITEMS.name, items.to_pyarrow(), USER_ITEMS)
-    progress(3, 4)
+    build(night)
+    progress(1, 2)
     goods = desk.catalogue(night).column("item_id").combine_chunks()
     sequences = desk.timeline(night).sequences(goods, night.day, night.shop.recommender.history)
     desk.write(night, SEQUENCES.name, sequences, SEQUENCES)
     del sequences
-    progress(4, 4)
-    frames = {f"feature_{one.name}": desk.lying(night, one.name) for one in (USER_ITEMS, CATALOGUE, SEQUENCES)}
+    progress(2, 2)
+    frames = {f"feature_{one.name}": desk.lying(night, one.name) for one in (CATALOGUE, SEQUENCES)}
     rows = {name: frame.count_rows() for name, frame in frames.items()}
     recorder.params({"split": {"fit_end": str(cut.fit_end), "tune_end": str(cut.tune_end), "day": str(cut.day)}})
     recorder.metrics({f"rows/{name}": count for name, count in rows.items()})

@@ -12,8 +12,8 @@ from pipeline.errors import DataError
 from pipeline.features import baskets
 from pipeline.features.history import History
 from pipeline.models import cart, open_baskets, recommendations
+from pipeline.models.baskets import Baskets
 from pipeline.models.cart import Complements
-from pipeline.models.next_baskets import Baskets
 from pipeline.models.order import Order, blocks
 from pipeline.models.recommendations import Knowledge, Lists
 from pipeline.settings import Night
@@ -31,8 +31,9 @@ COMPLEMENTS, CART, CHAMPION = "complements", "cart", "champion-cart"
 def run(night: Night, _staging: Staging, progress: desk.Progress) -> dict[str, Any]:
     """Leave the complements, and free lists of users who have a basket to complete."""
     inputs = RankingInputs(night)
+    rules, parts = night.shop.cart, baskets.parts_of(inputs.lines.count().execute())
     pairs = baskets.pairs(
-        inputs.lines, night.day, max_basket=night.shop.cart.max_basket, min_together=night.shop.cart.min_together
+        inputs.lines, night.day, max_basket=rules.max_basket, min_together=rules.min_together, parts=parts
     )
     ordered = pairs.order_by("item_id", "other_id").to_pyarrow()
     found = cart.complements(ordered, inputs.space, inputs.space.recommendable)

@@ -22,7 +22,8 @@ def rows(lines: ir.Table, most: int) -> pa.Table:
     )
     latest = ibis.window(group_by="user_key", order_by=[_.at.desc(), _.basket_id.desc()])
     ranked = orders.mutate(order_rank=ibis.row_number().over(latest) + 1).filter(_.order_rank <= most)
-    items = lines.group_by("user_key", "basket_id", "item_id").agg(
+    wanted = lines.semi_join(ranked, ["user_key", "basket_id"])
+    items = wanted.group_by("user_key", "basket_id", "item_id").agg(
         quantity=_.quantity.sum(), amount_cents=_.amount_cents.sum()
     )
     order = ["user_key", "order_rank", "item_id"]

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.balance.attribution import STEPS, Path, attribute, own_events, shares
+from pipeline.models import next_baskets
 from pipeline.models.recommendations import once, repeated
 from pipeline.models.scoring import dense
 from tests.models.conftest import make_history
@@ -89,11 +90,10 @@ def test_own_events_move_ones_own_profile_and_leave_the_graphs_to_last_night(nig
     old, new = before.counted[1], after.counted[1]
     assert (days.history.buyers_recent == before.history.buyers_recent).all()
     assert baskets.graphs is old.graphs
-    assert (baskets.slow[3] != new.slow[3]).nnz == 0
-    mixed_units, old_units, new_units = (one.units[0] for one in (baskets, old, new))
-    assert (mixed_units[3] != new_units[3]).nnz == 0
-    assert (mixed_units[5] != old_units[5]).nnz == 0
-    assert (old_units[5] != new_units[5]).nnz
+    mixed_slow, old_slow, new_slow = (one.baskets.profile(next_baskets.SLOW) for one in (baskets, old, new))
+    assert (mixed_slow[3] != new_slow[3]).nnz == 0
+    assert (mixed_slow[5] != old_slow[5]).nnz == 0
+    assert (old_slow[5] != new_slow[5]).nnz
 
 
 def test_own_events_score_as_if_nobody_else_had_bought(nights):

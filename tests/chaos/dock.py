@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline import engine
-from pipeline.contracts.features import CATALOGUE, USER_ITEMS
+from pipeline.contracts.features import CATALOGUE
 from pipeline.features import behaviour, sequences, texts
 from pipeline.feeds import partitions
 from tests.feeds.conftest import FIRST, Dock
@@ -67,7 +67,6 @@ def outputs(dock: Dock, day: date) -> str:
     goods = texts.catalogue(partitions.latest(items, "item_id"), behaviour.item_sales(table, day), "{title}", ())
     made = (
         lines,
-        engine.arrow(behaviour.user_items(table, day), USER_ITEMS),
         engine.arrow(goods, CATALOGUE),
         sequences.recent(table, day, 16).to_pyarrow(),
     )

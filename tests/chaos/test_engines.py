@@ -26,7 +26,6 @@ Tables = dict[str, ir.Table]
 
 EXPRESSIONS: dict[str, Callable[[Tables], ir.Table]] = {
     "purchases": lambda t: t["lines"],
-    "user_items": lambda t: behaviour.user_items(t["lines"], AS_OF),
     "item_sales": lambda t: behaviour.item_sales(t["lines"], AS_OF),
     "promoted": lambda t: behaviour.promoted(t["placements"], AS_OF),
     "pairs": lambda t: baskets.pairs(t["lines"], AS_OF, max_basket=20, min_together=1),

@@ -8,12 +8,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipeline import engine
-from pipeline.features import baskets, behaviour
+from pipeline.features import baskets, sequences
 from tests.chaos.conftest import counts
 
 DAY, MIB, ENOUGH = date(2020, 6, 30), 1 / 1024, 4096.0
 STEPS = {
-    "user_items": lambda lines: behaviour.user_items(lines, DAY),
+    "in order": lambda lines: sequences.in_order(lines, DAY),
     "pairs": lambda lines: baskets.pairs(lines, DAY, max_basket=40, min_together=2),
 }
 

@@ -33,8 +33,9 @@ def pairs(rows: list[Row], as_of: date, max_basket: int, min_together: int, wind
     }
 
 
-def found(lines: ibis.Table, as_of: date, max_basket: int, min_together: int, window: int) -> Pairs:
-    rows = baskets.pairs(lines, as_of, max_basket=max_basket, min_together=min_together, window_days=window)
+def found(lines: ibis.Table, as_of: date, max_basket: int, min_together: int, window: int, parts: int = 1) -> Pairs:
+    rules = {"max_basket": max_basket, "min_together": min_together, "window_days": window, "parts": parts}
+    rows = baskets.pairs(lines, as_of, **rules)
     names = ["item_id", "other_id", "together", "item_baskets", "other_baskets", "all_baskets"]
     listed = [tuple(row.values()) for row in rows.select(*names).to_pyarrow().to_pylist()]
     assert len({row[:2] for row in listed}) == len(listed)
@@ -59,4 +60,10 @@ def test_pairs_of_the_real_slice(
     rest = (date(2017, 3, 12), max_basket, min_together, window)
     expected = pairs(purchase_rows, *rest)
     assert found(purchases, *rest) == expected and len(expected) > 20
+    assert found(purchases, *rest, 4) == expected
     assert all(expected[other, one][0] == numbers[0] for (one, other), numbers in expected.items())
+
+
+def test_the_more_lines_the_more_parts_their_pairs_are_counted_in() -> None:
+    sizes = [0, baskets.PART - 1, baskets.PART, 2 * baskets.PART, 4 * baskets.PART]
+    assert [baskets.parts_of(one) for one in sizes] == [1, 1, 2, 4, 8]

@@ -3,7 +3,6 @@
 from collections import defaultdict
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
-from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -13,27 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.contracts.features import USER_ITEMS
 from pipeline.features import behaviour
 from pipeline.feeds import partitions
 
 Row = dict[str, Any]
 CUTS = [date(2017, 1, 1), date(2017, 2, 14), date(2017, 3, 12), date(2017, 3, 19)]
-
-
-def user_items(rows: list[Row], as_of: date) -> dict[tuple[str, str], tuple[Any, ...]]:
-    """baskets, recent weight, first, last, mean gap by user and item."""
-    visits: dict[tuple[str, str], set[tuple[str, date]]] = defaultdict(set)
-    for row in rows:
-        if row["ds"] <= as_of:
-            visits[row["user_key"], row["item_id"]].add((row["basket_id"], row["ds"]))
-    found = {}
-    for key, seen in visits.items():
-        days = sorted({day for _, day in seen})
-        weight = sum(round(2 ** (-(as_of - day).days / 30) * 1e6) for _, day in seen) / 1e6
-        gaps = [(later - sooner).days for sooner, later in pairwise(days)]
-        found[key] = (len(seen), weight, days[0], days[-1], sum(gaps) / len(gaps) if gaps else None)
-    return found
 
 
 def item_sales(rows: list[Row], as_of: date) -> dict[str, tuple[int, int, int]]:
@@ -80,16 +63,6 @@ def test_purchases_are_the_purchases_alone() -> None:
 
 
 @pytest.mark.parametrize("as_of", CUTS)
-def test_user_items_of_the_real_slice_by_brute_force(
-    purchases: ibis.Table, purchase_rows: list[Row], as_of: date
-) -> None:
-    found = behaviour.user_items(purchases, as_of)
-    USER_ITEMS.enforce(found.to_pyarrow())
-    expected = user_items(purchase_rows, as_of)
-    assert as_dict(found.select(*USER_ITEMS.names), "user_key", "item_id") == expected and expected
-
-
-@pytest.mark.parametrize("as_of", CUTS)
 def test_item_sales_of_the_real_slice_by_brute_force(
     purchases: ibis.Table, purchase_rows: list[Row], as_of: date
 ) -> None:
@@ -125,17 +98,14 @@ def test_neither_the_future_nor_the_order_of_rows_matters(
     data: st.DataObject, toy: Any, unmoved: Callable[..., None]
 ) -> None:
     past = data.draw(toy.rows(70))
-    for compute, oracle, key in (
-        (behaviour.user_items, user_items, ("user_key", "item_id")),
-        (behaviour.item_sales, item_sales, ("item_id",)),
-    ):
-        assert as_dict(compute(toy.lines(past), toy.as_of), *key) == oracle(past, toy.as_of)
-        unmoved(lambda lines, compute=compute, key=key: as_dict(compute(lines, toy.as_of), *key), past, data)
+
+    def found(lines: ibis.Table) -> dict[Any, Any]:
+        return as_dict(behaviour.item_sales(lines, toy.as_of), "item_id")
+
+    assert found(toy.lines(past)) == item_sales(past, toy.as_of)
+    unmoved(found, past, data)
 
 
-def test_the_last_day_counts_and_weight_halves_in_thirty_days(toy: Any) -> None:
+def test_the_last_day_counts(toy: Any) -> None:
     rows = toy.basket("b1", "u", toy.as_of, "a") + toy.basket("b2", "u", toy.as_of - timedelta(30), "ab")
-    found = as_dict(behaviour.user_items(toy.lines(rows), toy.as_of), "user_key", "item_id")
-    first = toy.as_of - timedelta(30)
-    assert found == {("u", "a"): (2, 1.5, first, toy.as_of, 30.0), ("u", "b"): (1, 0.5, first, first, None)}
     assert as_dict(behaviour.item_sales(toy.lines(rows), toy.as_of), "item_id") == {"a": (2, 1, 1), "b": (1, 1, 0)}

@@ -1,7 +1,9 @@
 """Users and items as arrays: each number is the one of the tables they are made of."""
 
+from collections import defaultdict
 from collections.abc import Callable
 from datetime import date, timedelta
+from itertools import pairwise
 from typing import Any
 
 import ibis
@@ -63,21 +65,47 @@ def test_an_item_s_place_is_its_place_among_sorted_ids() -> None:
     assert found.index(pa.chunked_array([["c", "?"], [None, "a"]])).tolist() == [2, -1, -1, 0]
 
 
-def test_matrices_hold_the_numbers_of_user_items(known: History, purchases: ibis.Table, space: Items) -> None:
-    rows = behaviour.user_items(purchases, AS_OF).to_pyarrow().to_pylist()
+def habits(rows: list[dict[str, Any]], as_of: date) -> dict[tuple[str, str], tuple[float, ...]]:
+    """baskets, recent weight, days since the last and one, mean gap by user and item."""
+    visits: dict[tuple[str, str], set[tuple[str, date]]] = defaultdict(set)
+    for row in rows:
+        if row["ds"] <= as_of:
+            visits[row["user_key"], row["item_id"]].add((row["basket_id"], row["ds"]))
+    found = {}
+    for key, seen in visits.items():
+        days = sorted({day for _, day in seen})
+        weight = sum(round(2 ** (-(as_of - day).days / 30) * 1e6) for _, day in seen) / 1e6
+        gaps = [(later - sooner).days for sooner, later in pairwise(days)]
+        found[key] = (len(seen), weight, (as_of - days[-1]).days + 1, sum(gaps) / len(gaps) if gaps else 0.0)
+    return found
+
+
+@pytest.mark.parametrize("as_of", [date(2017, 1, 1), date(2017, 2, 14), AS_OF])
+def test_matrices_hold_what_is_counted_by_hand(
+    purchases: ibis.Table, purchase_rows: list[dict[str, Any]], space: Items, as_of: date
+) -> None:
+    known, expected = history(purchases, None, space, as_of, LATER), habits(purchase_rows, as_of)
     users, ids = known.users.to_pylist(), space.ids.to_pylist()
-    assert users == sorted({row["user_key"] for row in rows})
+    assert users == sorted({user for user, _ in expected})
     dense = {name: getattr(known, name).toarray() for name in MATRICES}
     assert all(matrix.shape == (len(users), len(ids)) for matrix in dense.values())
     user_at, item_at = {name: n for n, name in enumerate(users)}, {name: n for n, name in enumerate(ids)}
-    for row in rows:
-        at = user_at[row["user_key"]], item_at[row["item_id"]]
-        expected = (
-            row["baskets"], row["recent_weight"], (AS_OF - row["last_on"]).days + 1, row["gap_days"] or 0.0
-        )  # fmt: skip
-        assert [dense[name][at] for name in MATRICES] == pytest.approx(expected, rel=1e-6)
+    for (user, item), numbers in expected.items():
+        at = user_at[user], item_at[item]
+        assert [dense[name][at] for name in MATRICES] == pytest.approx(numbers, rel=1e-6)
     # Nothing beyond those rows: an age of zero means never.
-    assert np.count_nonzero(dense["age"]) == np.count_nonzero(dense["baskets"]) == len(rows) > 1000
+    assert np.count_nonzero(dense["age"]) == np.count_nonzero(dense["baskets"]) == len(expected) > 40
+
+
+def test_weight_halves_in_thirty_days(toy: Any) -> None:
+    rows = toy.basket("b1", "u", toy.as_of, "a") + toy.basket("b2", "u", toy.as_of - timedelta(30), "ab")
+    found = history(toy.lines(rows), None, space_of(["a", "b"]), toy.as_of, toy.as_of)
+    assert [getattr(found, name).toarray().tolist() for name in MATRICES] == [
+        [[2, 1]],
+        [[1.5, 0.5]],
+        [[1, 31]],
+        [[30, 0]],
+    ]
 
 
 def test_lines_are_those_of_every_user_in_order(known: History, purchases: ibis.Table, space: Items) -> None:

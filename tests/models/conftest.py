@@ -11,6 +11,7 @@ import scipy.sparse as sp
 
 from pipeline.features.history import History
 from pipeline.features.sequences import Lines
+from pipeline.models import baskets as baskets_of_users
 from pipeline.models import sequential
 from pipeline.models.recommendations import Knowledge, repeated
 from pipeline.models.ways import Taste
@@ -110,3 +111,13 @@ def tiny() -> RecommenderSettings:
             patience=5,
         ),
     )
+
+
+@pytest.fixture
+def baskets() -> baskets_of_users.Baskets:
+    """Four users, one without any basket, and five items, one never bought."""
+    users = [[[0], [1], [0], [2], [0, 2], [1]], [[2]], [], [[1], [0, 3]]]
+    flat = [(user, basket) for user, taken in enumerate(users) for basket in taken]
+    item = np.array([item for _, basket in flat for item in basket])
+    place = np.repeat(np.arange(len(flat)), [len(basket) for _, basket in flat])
+    return baskets_of_users.Baskets(item, place, np.array([user for user, _ in flat]), (4, 5))

@@ -4,33 +4,10 @@ import numpy as np
 import pytest
 
 from pipeline.models import next_baskets
-from pipeline.models.next_baskets import Baskets, Rhythm, Ways
+from pipeline.models.baskets import Baskets
+from pipeline.models.next_baskets import Ways
 from pipeline.models.scoring import dense
 from pipeline.models.ways import candidates
-
-USERS = [[[0], [1], [0], [2], [0, 2], [1]], [[2]], [], [[1], [0, 3]]]
-
-
-@pytest.fixture
-def baskets() -> Baskets:
-    """Four users, one without any basket, and five items, one never bought."""
-    flat = [(user, basket) for user, taken in enumerate(USERS) for basket in taken]
-    item = np.array([item for _, basket in flat for item in basket])
-    place = np.repeat(np.arange(len(flat)), [len(basket) for _, basket in flat])
-    return Baskets(item, place, np.array([user for user, _ in flat]), (4, 5))
-
-
-def test_the_last_baskets_can_be_left_out_and_asked_for(baskets: Baskets) -> None:
-    shorter = baskets.without_last(1)
-    assert shorter.sizes.tolist() == [5, 0, 0, 1]
-    assert shorter.profile(1.0).toarray().tolist() == [[3, 1, 2, 0, 0], [0] * 5, [0] * 5, [0, 1, 0, 0, 0]]
-    assert baskets.from_end(1).toarray().tolist() == [[0, 1, 0, 0, 0], [0, 0, 1, 0, 0], [0] * 5, [1, 0, 0, 1, 0]]
-
-
-def test_the_newest_hold_no_more_lines_than_asked_for_but_two_baskets(baskets: Baskets) -> None:
-    assert baskets.newest(8).sizes.tolist() == [3, 1, 0, 2]
-    assert baskets.newest(1).sizes.tolist() == baskets.newest(7).sizes.tolist() == [2, 1, 0, 2]
-    assert baskets.newest(11).item.tolist() == baskets.item.tolist()
 
 
 def test_graphs_are_counted_from_the_newest_and_habits_from_all(
@@ -44,25 +21,6 @@ def test_graphs_are_counted_from_the_newest_and_habits_from_all(
         assert (getattr(some.graphs, graph) != getattr(newest.graphs, graph)).nnz == 0
     assert some.graphs.follows.nnz < every
     assert some.baskets is whole.baskets and (some.graphs.bought == whole.graphs.bought).all()
-
-
-def test_mixed_baskets_are_some_users_of_one_kind_and_everybody_elses_of_the_other(baskets: Baskets) -> None:
-    earlier = baskets.without_last(1)
-    mixed = earlier.mixed(baskets, np.array([True, False, False, False]))
-    assert mixed.sizes.tolist() == [baskets.sizes[0], *earlier.sizes[1:]]
-    assert (mixed.count[0] != baskets.count[0]).nnz == (mixed.count[1:] != earlier.count[1:]).nnz == 0
-    assert (np.diff(mixed.basket) >= 0).all() and (np.diff(mixed.owner) >= 0).all()
-    assert (mixed.profile(0.5)[0] != baskets.profile(0.5)[0]).nnz == 0
-
-
-def test_a_profile_forgets_by_the_basket(baskets: Baskets) -> None:
-    np.testing.assert_allclose(baskets.profile(0.5)[3].toarray(), [[1, 0.5, 0, 1, 0]])
-
-
-def test_rhythm_is_since_and_between(baskets: Baskets) -> None:
-    rhythm = Rhythm.of(baskets)
-    np.testing.assert_allclose(rhythm.since[0].toarray(), [[2, 1, 2, 0, 0]])
-    np.testing.assert_allclose(rhythm.gap[0].toarray(), [[2, 4, 1, 0, 0]])
 
 
 def test_every_way_scores_and_who_bought_nothing_gets_what_is_popular(baskets: Baskets) -> None:
@@ -79,13 +37,6 @@ def test_every_way_scores_and_who_bought_nothing_gets_what_is_popular(baskets: B
     found = candidates(ways, users, 2)
     assert found.item[found.user == 2].tolist() == [0, 1]
     assert np.isfinite(found.features).all() and 4 not in found.item
-
-
-def test_baskets_are_read_off_lines_and_back(baskets: Baskets) -> None:
-    back = Baskets.of(baskets.lines, 5)
-    assert back.item.tolist() == baskets.item.tolist() and back.basket.tolist() == baskets.basket.tolist()
-    assert back.owner.tolist() == baskets.owner.tolist() and back.shape == baskets.shape
-    assert baskets.lines.age[:3].tolist() == [5, 4, 3]
 
 
 def test_lift_is_told_only_where_it_is_sure() -> None:
