@@ -211,7 +211,7 @@ def _overlap(kept: pd.DataFrame, found: pd.DataFrame, p: float) -> pd.Series:
     d >= max(a, b).
     """
     rank, out = kept[["rank_before", "rank_now"]].max(axis=1).astype(int), pd.Series(np.nan, found.index)
-    places_of = by_name(kept.surface, found.places.groupby("surface").first().to_dict())
+    places_of = by_name(kept.surface, {str(name): one for name, one in found.places.groupby("surface").first().items()})
     for places in found.places.unique():
         weight = p ** np.arange(places)
         # Of each place on, 0 first: what something that is shared from there on adds; then the sum of these.
