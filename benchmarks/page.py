@@ -87,8 +87,26 @@ def steps(found: Mapping[int, Mapping[str, Any]]) -> str:
             cells = [FAILED if failed in found[one] else cell for one, cell in zip(sizes, cells, strict=True)]
             peak = found[max(taken)][f"{GROWTH}/{step}/{name}/peak_mib"]
             lines.append(f"| {step} | {' | '.join(cells)} | {grown(taken)} | {peak:,.0f} |")
+    for name in names[1:]:
+        lines += ["", f"**Crossover of {names[0]} and {name}**, drawn on from the two largest sizes that both ran at:"]
+        ours, theirs = curves(found, names[0]), curves(found, name)
+        lines += ["; ".join(f"{step} {meeting(ours[step], theirs[step])}" for step in theirs if step in ours) + "."]
     lines += ["", *(f"{events:,} events: {about(found[events])}  " for events in sizes)]
     return "\n".join([*lines, "", f"![Seconds by events](images/bench-{GROWTH}.png)", ""])
+
+
+def meeting(one: Mapping[int, float], other: Mapping[int, float]) -> str:
+    """At how many events two curves of seconds meet, if they go on by the powers of the last two sizes of both."""
+    both = sorted(set(one) & set(other))
+    if len(both) < 2:
+        return "unknown, as fewer than two sizes were run"
+    least, most = both[-2:]
+    if other[most] <= one[most]:
+        return f"at {most:,} events or before"
+    closer = log(other[least] / one[least]) - log(other[most] / one[most])
+    if closer <= 0:
+        return "never, as they part"
+    return f"near {most * (most / least) ** (log(other[most] / one[most]) / closer):.0e} events"
 
 
 def engines(found: Mapping[int, Mapping[str, Any]]) -> list[str]:

@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from benchmarks import page
 
 FIGURES = {
@@ -81,7 +83,21 @@ def test_steps_stand_by_size_on_each_engine(tmp_path: Path) -> None:
     assert page.write(figures, tmp_path) == ["relational_growth"]
     text = (tmp_path / "benchmarks.md").read_text()
     assert "| DuckDB | 1,000 | 10,000 | growth | peak MiB |" in text
+    assert "dedup never, as they part; top-k unknown, as fewer than two sizes were run." in text
     assert "| dedup | 2.0 | 20.0 | 1.0 | 300 |" in text and "| top-k | 0.5 |  |  | 30 |" in text
     assert "| top-k | 2.0 (4.0x) | failed |  | 30 |" in text
     assert "| dedup | 8.0 (4.0x) | 80.0 (4.0x) | 1.0 | 300 |" in text
     assert (tmp_path / "images" / "bench-relational_growth.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("theirs", "where"),
+    [
+        ({10: 8.0, 100: 40.0}, "near 1e+04 events"),  # 8, then 4 times as long: half of it every ten times the events
+        ({10: 4.0, 100: 40.0}, "never, as they part"),
+        ({10: 8.0, 100: 9.0}, "at 100 events or before"),
+        ({100: 40.0}, "unknown, as fewer than two sizes were run"),
+    ],
+)
+def test_curves_that_close_in_meet_somewhere(theirs: dict[int, float], where: str) -> None:
+    assert page.meeting({10: 1.0, 100: 10.0}, theirs) == where
