@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline import at_work
 from pipeline.balance import replay, replayed
 from pipeline.balance.operating_point import Chosen, Measured, choose, grid, in_reach, neighbours
 from pipeline.balance.point import Point
@@ -70,11 +71,14 @@ def take(scene: Scene, version: str, progress: desk.Progress) -> Taken:
     truth = truth[np.asarray(pc.index_in(evenings[-1].users, users))]
     alone = list(replay.free(evenings, policy))
     free, who = replayed.accuracy(alone[-1], truth)["ndcg@10"], groups(last, evenings[-1])
-    reach = neighbours(yesterday, grid(policy))
-    measured = []
-    for done, point in enumerate(reach, start=1):
-        lived = list(replay.balanced(evenings, partial(_always, point), policy))
-        measured.append(replayed.measure(point, lived, truth, free, who, night.shop.seed))
+    reach, measured = neighbours(yesterday, grid(policy)), []
+
+    def lived(point: Point) -> Measured:
+        nights = list(replay.balanced(evenings, partial(_always, point), policy))
+        return replayed.measure(point, nights, truth, free, who, night.shop.seed)
+
+    for done, one in enumerate(at_work.each(lived, reach, night.shop.threads), start=1):
+        measured.append(one)
         progress(done, len(reach))
     bounds = in_reach(policy.bounds, replayed.figures(alone[-1], who))
     return Taken(choose(measured, yesterday, bounds), tuple(measured), bounds)
