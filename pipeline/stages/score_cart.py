@@ -31,7 +31,7 @@ COMPLEMENTS, CART, CHAMPION = "complements", "cart", "champion-cart"
 def run(night: Night, _staging: Staging, progress: desk.Progress) -> dict[str, Any]:
     """Leave the complements, and free lists of users who have a basket to complete."""
     inputs = RankingInputs(night)
-    rules, parts = night.shop.cart, baskets.parts_of(inputs.lines.count().execute())
+    rules, parts = night.shop.cart, baskets.parts_of(inputs.lines.count().to_pyarrow().as_py())
     pairs = baskets.pairs(
         inputs.lines, night.day, max_basket=rules.max_basket, min_together=rules.min_together, parts=parts
     )
