@@ -31,7 +31,7 @@ def pairs(
         max_basket: larger baskets are left out; a stock-up pairs everything with everything.
         min_together: rarer pairs are left out.
         window_days: days up to `as_of` that count.
-        parts: a power of two; items are counted in so many parts, as no engine can spill all counts at once.
+        parts: a power of two; pairs are counted in so many parts, so that no engine has to hold all counts at once.
     """
     known = known_by(lines, as_of)
     known = known.filter(age_days(known.ds, as_of) < window_days)
