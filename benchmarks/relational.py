@@ -74,7 +74,7 @@ OURS: dict[str, Callable[[ir.Table], ir.Table]] = {
         max_basket=MOST,
         min_together=TOGETHER,
         window_days=WINDOW,
-        parts=baskets.parts_of(lines.count().to_pyarrow().as_py()),
+        parts=baskets.parts_of(lines),
     ),
     "top-k": top_k,
 }

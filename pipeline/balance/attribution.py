@@ -85,49 +85,46 @@ def shares(
     }
 
 
-def own_events(before: Knowledge, after: Knowledge, users: np.ndarray) -> Knowledge:
-    """What would be known of some users had nobody else done anything since: their own events on the older graphs.
+def own_events(before: Knowledge, after: Knowledge) -> Knowledge:
+    """What would be known of a user had nobody else done anything since: their own events on the older graphs.
 
-    Users of the sample are neighbours with their new habits to one another; all others with their old ones.
+    Neighbours have the habits of the night before.
 
     Args:
         before: as of the night before.
-        after: of the same users and items, as of tonight; only the chosen users may be ranked by what comes back.
-        users: int [S] places of those whose new events count.
+        after: of the same users and items, as of tonight.
 
     Raises:
         ValueError: the two do not know the same users and items.
     """
     if not before.history.users.equals(after.history.users) or not np.array_equal(before.columns, after.columns):
         raise ValueError("before and after know other users or items; build both on those of the night before")
-    chosen = np.zeros(len(before.history.users), bool)
-    chosen[users] = True
-    counted = tuple(_own(new, old, chosen) for old, new in zip(before.counted, after.counted, strict=True))
+    counted = tuple(_own(new, old) for old, new in zip(before.counted, after.counted, strict=True))
     return replace(after, counted=counted)
 
 
 @singledispatch
-def _own(new: Ways, old: Ways, chosen: np.ndarray) -> Ways:
+def _own(new: Ways, old: Ways) -> Ways:
     """Ways of one kind: what is of a user from `new`, all that is of items, or of others, from `old`."""
     raise TypeError(f"{type(new).__name__}: say here what of it is the user's own and what is everybody's")
 
 
 @_own.register
-def _(new: Days, old: Days, chosen: np.ndarray) -> Ways:
+def _(new: Days, old: Days) -> Ways:
     history = replace(new.history, buyers_recent=old.history.buyers_recent, stores=old.history.stores)
     return replace(new, history=history)
 
 
 @_own.register
-def _(new: next_baskets.Ways, old: next_baskets.Ways, chosen: np.ndarray) -> Ways:
-    return replace(old, baskets=old.baskets.mixed(new.baskets, chosen))
+def _(new: next_baskets.Ways, old: next_baskets.Ways) -> Ways:
+    return replace(old, baskets=new.baskets)
 
 
 @_own.register
-def _(new: next_items.Ways, old: next_items.Ways, chosen: np.ndarray) -> Ways:
+def _(new: next_items.Ways, old: next_items.Ways) -> Ways:
     return replace(new, taken=old.taken, graphs=old.graphs)
 
 
 @_own.register
-def _(new: linear.Ways, old: linear.Ways, chosen: np.ndarray) -> Ways:
+def _(new: linear.Ways, old: linear.Ways) -> Ways:
     return replace(new, model=old.model)

@@ -15,9 +15,10 @@ TURNED = pa.table({"turned": [False, True]})
 PART = 25_000_000  # lines whose pairs are counted together within a few gigabytes
 
 
-def parts_of(lines: int) -> int:
-    """In how many parts, a power of two, the pairs of so many lines are to be counted."""
-    return 1 << (lines // PART).bit_length()
+def parts_of(lines: ir.Table) -> int:
+    """In how many parts, a power of two, the pairs of purchases are to be counted; computes how many lines they are."""
+    count: int = lines.count().to_pyarrow().as_py()
+    return 1 << (count // PART).bit_length()
 
 
 def pairs(

@@ -85,16 +85,6 @@ class Baskets:
         """Int [U + 1] where each user's lines begin."""
         return np.searchsorted(self.owner[self.basket], np.arange(self.shape[0] + 1))
 
-    def mixed(self, other: "Baskets", chosen: np.ndarray) -> "Baskets":
-        """The chosen users' baskets (bool [U]) of the same users' others, everybody else's of these."""
-        parts = self._only(~chosen[self.owner]), other._only(chosen[other.owner])
-        owner = np.concatenate([part.owner for part in parts])
-        order = np.argsort(owner, kind="stable")
-        place = np.argsort(order)  # of each basket among all
-        basket = np.concatenate([place[parts[0].basket], place[len(parts[0].owner) + parts[1].basket]])
-        lines = np.argsort(basket, kind="stable")
-        return Baskets(np.concatenate([part.item for part in parts])[lines], basket[lines], owner[order], self.shape)
-
     def profile(self, decay: float) -> sp.csr_matrix:
         """How often each user bought what, each basket back counting `decay` times less: float32 CSR [U, I]."""
         pairs, weights = self.pairs, decay ** np.arange(self.sizes.max(initial=0))

@@ -105,7 +105,7 @@ def _by_champion(
     )
     yesterday, user = (
         recommendations.rank_all(known, order, users, settings.candidates, LONG, scene.night.shop.threads)
-        for known in (before, own_events(before, after, users))
+        for known in (before, own_events(before, after))
     )
     return yesterday, user
 

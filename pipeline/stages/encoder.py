@@ -100,7 +100,7 @@ def _pairs(
     place = ibis.memtable(pa.table({"item_text": texts, "text": np.arange(len(texts))}))
     text_of = ibis.memtable(listable).join(place, "item_text").select("item_id", "text")
     lines = desk.lines(night).join(text_of, "item_id").select("basket_id", "ds", item_id=_.text)
-    parts = baskets.parts_of(desk.lines(night).count().to_pyarrow().as_py())
+    parts = baskets.parts_of(desk.lines(night))
 
     def drawn(upto: date, days: int, min_together: int, count: int) -> encoders.Pairs:
         held = baskets.pairs(

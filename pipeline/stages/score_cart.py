@@ -31,10 +31,9 @@ COMPLEMENTS, CART, CHAMPION = "complements", "cart", "champion-cart"
 def run(night: Night, _staging: Staging, progress: desk.Progress) -> dict[str, Any]:
     """Leave the complements, and free lists of users who have a basket to complete."""
     inputs = RankingInputs(night)
-    rules, parts = night.shop.cart, baskets.parts_of(inputs.lines.count().to_pyarrow().as_py())
-    pairs = baskets.pairs(
-        inputs.lines, night.day, max_basket=rules.max_basket, min_together=rules.min_together, parts=parts
-    )
+    rules, lines = night.shop.cart, inputs.lines
+    parts = baskets.parts_of(lines)
+    pairs = baskets.pairs(lines, night.day, max_basket=rules.max_basket, min_together=rules.min_together, parts=parts)
     ordered = pairs.order_by("item_id", "other_id").to_pyarrow()
     found = cart.complements(ordered, inputs.space, inputs.space.recommendable)
     desk.write(night, COMPLEMENTS, pa.table(vars(found)))

@@ -64,6 +64,7 @@ def test_pairs_of_the_real_slice(
     assert all(expected[other, one][0] == numbers[0] for (one, other), numbers in expected.items())
 
 
-def test_the_more_lines_the_more_parts_their_pairs_are_counted_in() -> None:
-    sizes = [0, baskets.PART - 1, baskets.PART, 2 * baskets.PART, 4 * baskets.PART]
-    assert [baskets.parts_of(one) for one in sizes] == [1, 1, 2, 4, 8]
+def test_the_more_lines_the_more_parts_their_pairs_are_counted_in(toy: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(baskets, "PART", 2)
+    rows = toy.basket("b", "u", toy.as_of, "abcdefgh")
+    assert [baskets.parts_of(toy.lines(rows[:count])) for count in (0, 1, 2, 4, 8)] == [1, 1, 2, 4, 8]

@@ -18,17 +18,6 @@ def test_the_newest_hold_no_more_lines_than_asked_for_but_two_baskets(baskets: B
     assert baskets.newest(11).item.tolist() == baskets.item.tolist()
 
 
-def test_mixed_baskets_are_some_users_of_one_kind_and_everybody_elses_of_the_other(baskets: Baskets) -> None:
-    earlier = baskets.without_last(1)
-    mixed = earlier.mixed(baskets, np.array([True, False, False, False]))
-    assert mixed.sizes.tolist() == [baskets.sizes[0], *earlier.sizes[1:]]
-    assert (
-        (mixed.profile(1)[0] != baskets.profile(1)[0]).nnz == (mixed.profile(1)[1:] != earlier.profile(1)[1:]).nnz == 0
-    )
-    assert (np.diff(mixed.basket) >= 0).all() and (np.diff(mixed.owner) >= 0).all()
-    assert (mixed.profile(0.5)[0] != baskets.profile(0.5)[0]).nnz == 0
-
-
 def test_a_profile_forgets_by_the_basket(baskets: Baskets) -> None:
     np.testing.assert_allclose(baskets.profile(0.5)[3].toarray(), [[1, 0.5, 0, 1, 0]])
 

@@ -92,7 +92,7 @@ def test_cut_it_is_the_user_whom_the_shop_would_know_had_they_bought_less(once: 
         less = [
             held if at != user else [[i for i in one if i in left] for one in held] for at, held in enumerate(BASKETS)
         ]
-        truth = own_events(known, knowledge(less, once=once), np.array([user]))
+        truth = own_events(known, knowledge(less, once=once))
         mine, theirs = (
             supposed(known, user, kept[None, :]).ways.scores(np.array([0])),
             truth.ways.scores(np.array([user])),
