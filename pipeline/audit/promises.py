@@ -65,11 +65,14 @@ def promises(parts: Iterable[Part], also: Sequence[Finding] = (), threads: int =
     Returns:
         Rows of the frame `promises`.
     """
-    recounted = list(at_work.each(_recounted, parts, threads))
-    if not recounted:
+    made, tallies, world = [], [], None
+    for counts, told, seen in at_work.each(_recounted, parts, threads):
+        made.append(counts)
+        tallies.append(told)
+        world = seen  # all are of one night, and each holds its users' purchases
+    if world is None:
         raise ValueError("promises: there is no part, and so nothing to recount")
-    made, tallies, worlds = zip(*recounted, strict=True)
-    every, world = pd.concat(made), worlds[-1]
+    every = pd.concat(made)
     findings = [
         _replacements(every, world),
         _overlaps(every),

@@ -8,7 +8,7 @@ Shapes: U users, K places, N candidates.
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -85,7 +85,7 @@ def spend(
     put = np.zeros(lists.shape, bool)
     some = np.flatnonzero(who.explores | (who.still & (lists == before).all(1)))
     if len(some):
-        asked = Explorers(*(one[some] for one in astuple(who)))
+        asked = Explorers(*(one[some] for one in vars(who).values()))
         lists = lists.copy()
         chosen = Ranked(ranked.items[some], ranked.scores[some])
         lists[some], put[some] = _spent(before[some], lists[some], chosen, asked, rules)

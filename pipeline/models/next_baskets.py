@@ -122,7 +122,7 @@ def units(count: sp.csr_matrix, slow: sp.csr_matrix, rarity: np.ndarray) -> tupl
 
 @dataclass(frozen=True)
 class Graphs:
-    """What all baskets tell of items, each counted when it is first asked for.
+    """What all baskets tell of items, and the crowd of their users, each counted when it is first asked for.
 
     Attributes:
         baskets: of all users.

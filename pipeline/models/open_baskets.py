@@ -54,6 +54,11 @@ def halved(lines: Lines, items: int, age: int) -> Halved:
     return Halved(left, np.flatnonzero(sizes > 1), lost)
 
 
+def last(history: History) -> sp.csr_matrix:
+    """Each user's last basket, which tonight is taken as open: bool CSR [U, I]."""
+    return Baskets.of(history.lines, history.baskets.shape[1]).from_end(1)
+
+
 def knowledge(
     history: History,
     columns: np.ndarray,

@@ -17,7 +17,7 @@ from pipeline.balance import coherence
 from pipeline.balance.coherence import Facts
 from pipeline.balance.surfaces import Shopper, top_shelves
 from pipeline.features.history import History
-from pipeline.models import scoring
+from pipeline.models import open_baskets, scoring
 from pipeline.models.cart import Complements
 from pipeline.policy import Policy
 from pipeline.settings import Night
@@ -133,7 +133,7 @@ class Scene:
     @cached_property
     def held(self) -> sp.csr_matrix:
         """Last baskets: bool CSR [U, I of the catalogue]."""
-        return score_cart.open_basket(self.history)
+        return open_baskets.last(self.history)
 
     @cached_property
     def lifts(self) -> sp.csr_matrix:

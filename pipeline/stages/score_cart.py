@@ -6,13 +6,11 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import scipy.sparse as sp
 
 from pipeline.errors import DataError
 from pipeline.features import baskets
 from pipeline.features.history import History
 from pipeline.models import cart, open_baskets, recommendations
-from pipeline.models.baskets import Baskets
 from pipeline.models.cart import Complements
 from pipeline.models.order import Order, blocks
 from pipeline.models.recommendations import Knowledge, Lists
@@ -39,7 +37,7 @@ def run(night: Night, _staging: Staging, progress: desk.Progress) -> dict[str, A
     desk.write(night, COMPLEMENTS, pa.table(vars(found)))
     progress(1, 3)
     history = inputs.history(night.day)
-    empty = np.diff(open_basket(history).indptr) == 0
+    empty = np.diff(open_baskets.last(history).indptr) == 0
     free_lists.keep(night, CART, _kept(_lists(inputs, history, found), history, empty))
     progress(2, 3)
     serves = desk.noted(night, "judgement")["recommendations"]["serves"]
@@ -72,7 +70,7 @@ def _lists(inputs: RankingInputs, history: History, found: Complements) -> Itera
     if serves and open_cart(night, serves):
         yield from _everybody(inputs, history, serves, served)
         return
-    lifts, held = found.matrix(len(inputs.space.ids)), open_basket(history)
+    lifts, held = found.matrix(len(inputs.space.ids)), open_baskets.last(history)
     for block in blocks(served):
         items, scores = cart.complete(held[block], history, block, lifts, listable, WIDE)
         yield Lists(block, items, scores, np.zeros((*items.shape, 0), np.float32))
@@ -111,8 +109,3 @@ def by_order(inputs: RankingInputs, history: History, version: str, users: np.nd
     if open_cart(inputs.night, version):
         shop, (known, order) = inputs.night.shop, opened(inputs, history, version)
         yield from recommendations.rank_blocks(known, order, users, shop.recommender.candidates, WIDE, shop.threads)
-
-
-def open_basket(history: History) -> sp.csr_matrix:
-    """Each user's last basket, which is taken as open: bool CSR [U, I]."""
-    return Baskets.of(history.lines, history.baskets.shape[1]).from_end(1)

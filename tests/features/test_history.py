@@ -19,7 +19,7 @@ from pipeline.features import history as histories
 from pipeline.features.history import History, Items, bought_between, items
 from pipeline.features.timeline import Timeline
 from pipeline.feeds import partitions
-from pipeline.stages.score_cart import open_basket
+from pipeline.models import open_baskets
 
 AS_OF, LATER, ALL = date(2017, 3, 12), date(2017, 3, 19), 10**6
 MATRICES = ("baskets", "weight", "age", "gap")
@@ -216,6 +216,6 @@ def test_the_open_basket_is_the_newest(
     newest = {user: max((at, b) for (u, b), at in moments.items() if u == user)[1] for user, _ in moments}
     expected = {(row["user_key"], row["item_id"]) for row in rows if newest[row["user_key"]] == row["basket_id"]}
     known = history(purchases, None, space, as_of, LATER)
-    user, item = open_basket(known).nonzero()
+    user, item = open_baskets.last(known).nonzero()
     found = zip(known.users.take(pa.array(user)).to_pylist(), space.ids.take(pa.array(item)).to_pylist(), strict=True)
     assert set(found) == expected and len(newest) > 10
