@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from functools import singledispatch
 
 import numpy as np
+import pyarrow.compute as pc
 
 from pipeline.metrics.intervals import Interval, bootstrap_mean
 from pipeline.metrics.stability import P, rbo
@@ -92,39 +93,46 @@ def own_events(before: Knowledge, after: Knowledge) -> Knowledge:
 
     Args:
         before: as of the night before.
-        after: of the same users and items, as of tonight.
+        after: of the same items and some of those users, as of tonight.
 
     Raises:
-        ValueError: the two do not know the same users and items.
+        ValueError: after knows users that before does not, or other items.
     """
-    if not before.history.users.equals(after.history.users) or not np.array_equal(before.columns, after.columns):
-        raise ValueError("before and after know other users or items; build both on those of the night before")
-    counted = tuple(_own(new, old) for old, new in zip(before.counted, after.counted, strict=True))
+    whose = np.asarray(pc.fill_null(pc.index_in(after.history.users, before.history.users), -1)).astype(np.int64)
+    if (whose < 0).any() or not np.array_equal(before.columns, after.columns):
+        raise ValueError("after knows other users or items than before; build both on those of the night before")
+    counted = tuple(_own(new, old, whose) for old, new in zip(before.counted, after.counted, strict=True))
     return replace(after, counted=counted)
 
 
 @singledispatch
-def _own(new: Ways, old: Ways) -> Ways:
-    """Ways of one kind: what is of a user from `new`, all that is of items, or of others, from `old`."""
+def _own(new: Ways, old: Ways, _whose: np.ndarray) -> Ways:
+    """Ways of one kind: what is of a user from `new`, all that is of items, or of others, from `old`.
+
+    Args:
+        new: of V users.
+        old: of all that were known.
+        _whose: int [V] place of each in the old ones.
+    """
     raise TypeError(f"{type(new).__name__}: say here what of it is the user's own and what is everybody's")
 
 
 @_own.register
-def _(new: Days, old: Days) -> Ways:
+def _(new: Days, old: Days, _whose: np.ndarray) -> Ways:
     history = replace(new.history, buyers_recent=old.history.buyers_recent, stores=old.history.stores)
     return replace(new, history=history)
 
 
 @_own.register
-def _(new: next_baskets.Ways, old: next_baskets.Ways) -> Ways:
-    return replace(old, baskets=new.baskets)
+def _(new: next_baskets.Ways, old: next_baskets.Ways, whose: np.ndarray) -> Ways:
+    return old.visited(new.baskets, whose)
 
 
 @_own.register
-def _(new: next_items.Ways, old: next_items.Ways) -> Ways:
+def _(new: next_items.Ways, old: next_items.Ways, _whose: np.ndarray) -> Ways:
     return replace(new, taken=old.taken, graphs=old.graphs)
 
 
 @_own.register
-def _(new: linear.Ways, old: linear.Ways) -> Ways:
+def _(new: linear.Ways, old: linear.Ways, _whose: np.ndarray) -> Ways:
     return replace(new, model=old.model)

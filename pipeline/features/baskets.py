@@ -5,13 +5,11 @@ from functools import reduce
 
 import ibis
 import ibis.expr.types as ir
-import pyarrow as pa
 from ibis import _
 
 from pipeline.features.behaviour import age_days
 from pipeline.features.split import known_by
 
-TURNED = pa.table({"turned": [False, True]})
 PART = 25_000_000  # lines whose pairs are counted together within a few gigabytes
 
 
@@ -44,8 +42,7 @@ def pairs(
     of_part = once.item_id.hash() & (parts - 1)
     apart = [once.filter(of_part == part) for part in range(parts)] if parts > 1 else [once]
     together = reduce(ir.Table.union, (_together(one, once.view(), min_together) for one in apart))
-    turned = together.cross_join(ibis.memtable(TURNED))
-    either = turned.select("item_id", "other_id", "together", "turned")
+    either = together.mutate(turned=ibis.array([False, True]).unnest())
     first, second = either.item_id, either.other_id
     frequent = either.select(
         item_id=ibis.ifelse(either.turned, second, first),

@@ -102,69 +102,83 @@ def history(
         recent_days: days of sales by which items are popular.
     """
     age = (np.datetime64(as_of) - timeline.day).astype(np.int64)
-    known = age >= 0
+    known = slice(None) if age.min(initial=0) >= 0 else age >= 0
     user, item, basket, age = timeline.user[known], timeline.item[known], timeline.basket[known], age[known]
     first = np.flatnonzero(_changes(user))
     start, shape = np.r_[first, len(user)], (len(first), len(space.ids))
-    pair, habits = _habits(np.repeat(np.arange(shape[0]), np.diff(start)) * shape[1] + item, age)
-    row, column = np.divmod(pair, shape[1])
-    ends = np.r_[0, np.cumsum(np.bincount(row, minlength=shape[0]))]
+    ends, column, habits = _habits(start, item, age, _weights(int(age.max(initial=0)) + 1), shape[1])
 
     def matrix(values: np.ndarray) -> sp.csr_matrix:
-        return sp.csr_matrix((values.astype(np.float32), column.copy(), ends.copy()), shape=shape)
+        return sp.csr_matrix((values, column.copy(), ends.copy()), shape=shape)
 
-    buyers = np.bincount(column[habits.age < recent_days], minlength=shape[1])
+    baskets, weight, newest, gap = map(matrix, habits)
+    buyers = np.bincount(column[newest.data <= recent_days], minlength=shape[1])
     return History(
         as_of=as_of,
         users=timeline.users.take(pa.array(user[first])),
-        baskets=matrix(habits.baskets),
-        weight=matrix(habits.weight),
-        age=matrix(habits.age + 1),
-        gap=matrix(habits.gap),
+        baskets=baskets,
+        weight=weight,
+        age=newest,
+        gap=gap,
         buyers_recent=buyers.astype(np.float32),
         stores=_per_item(behaviour.promoted(placements, as_of), "stores", space),
         lines=sequences.Lines(item=item.astype(np.int64), basket=np.cumsum(_changes(basket)), age=age, start=start),
     )
 
 
-@dataclass(frozen=True)
-class _Habits:
-    """Of P pairs of a user and an item: baskets, those halved per 30 days, days since the last, days between two."""
-
-    baskets: np.ndarray
-    weight: np.ndarray
-    age: np.ndarray
-    gap: np.ndarray
-
-
-def _habits(pair: np.ndarray, age: np.ndarray) -> tuple[np.ndarray, _Habits]:
-    """The pairs [P], ascending, and their habits, of the pair and the age of each line int64 [N]."""
-    span = int(age.max(initial=0)) + 1
-    key = np.sort(pair * span + (span - 1 - age))  # of a pair the oldest first
-    weights = np.floor(2.0 ** (-np.arange(span) / behaviour.HALF_LIFE_DAYS) * behaviour.MILLIONTHS + 0.5)
-    pairs, baskets, weight, newest, gap = _by_pair(key, span, weights)
-    return pairs, _Habits(baskets, weight / behaviour.MILLIONTHS, newest, gap)
+def _weights(ages: int) -> np.ndarray:
+    """What a basket of each age counts, in whole millionths: float [A]."""
+    return np.asarray(np.floor(2.0 ** (-np.arange(ages) / behaviour.HALF_LIFE_DAYS) * behaviour.MILLIONTHS + 0.5))
 
 
 @numba.njit(nogil=True)
-def _by_pair(key: np.ndarray, span: int, weights: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Of each pair among sorted keys (pair x span + span - 1 - age): it, lines, their weights, least age, mean gap."""
-    count = 0
-    for at in range(len(key)):
-        count += at == 0 or key[at] // span != key[at - 1] // span
-    pairs, lines, newest = np.empty(count, np.int64), np.empty(count, np.int64), np.empty(count, np.int64)
-    weight, gap = np.zeros(count), np.zeros(count)
-    place, begin, days = -1, 0, 0
-    for at in range(len(key)):
-        pair, age = key[at] // span, span - 1 - key[at] % span
-        if at == 0 or pair != pairs[place]:
-            place, begin, days = place + 1, at, 0
-        elif key[at] != key[at - 1]:
-            days += 1
-        pairs[place], lines[place], newest[place] = pair, at - begin + 1, age
-        weight[place] += weights[age]
-        gap[place] = (span - 1 - key[begin] % span - age) / days if days else 0.0
-    return pairs, lines, weight, newest, gap
+def _habits(
+    start: np.ndarray, item: np.ndarray, age: np.ndarray, weights: np.ndarray, items: int
+) -> tuple[np.ndarray, np.ndarray, tuple[np.ndarray, ...]]:
+    """What each user took, by item: baskets with it, these weighed by age, days since the last and one, mean gap.
+
+    Args:
+        start: int [U + 1] where each user's lines begin.
+        item: int [N] of lines, of a user the oldest first.
+        age: int [N] days.
+        weights: float [A] as of `_weights`.
+        items: how many there are.
+
+    Returns:
+        Int32 [U + 1] where a user's pairs begin, int32 [P] items of pairs, and the four, float32 [P] each.
+    """
+    ends, holder = np.zeros(len(start), np.int32), np.full(items, -1)
+    for user in range(len(start) - 1):
+        ends[user + 1] = ends[user]
+        for line in range(start[user], start[user + 1]):
+            ends[user + 1] += holder[item[line]] != user
+            holder[item[line]] = user
+    size = ends[-1]
+    column, gap = np.empty(size, np.int32), np.zeros(size, np.float32)
+    baskets, weight, newest = np.empty(size, np.float32), np.empty(size, np.float32), np.empty(size, np.float32)
+    lines, days, total = np.zeros(items, np.int64), holder, np.empty(items)
+    oldest, latest = np.empty(items, np.int64), np.empty(items, np.int64)
+    for user in range(len(start) - 1):
+        done = ends[user]
+        for line in range(start[user], start[user + 1]):
+            one = item[line]
+            if not lines[one]:
+                column[done] = one
+                done += 1
+                oldest[one], days[one], total[one] = age[line], 0, 0.0
+            elif age[line] != latest[one]:
+                days[one] += 1
+            lines[one] += 1
+            total[one] += weights[age[line]]
+            latest[one] = age[line]
+        column[ends[user] : done].sort()
+        for at in range(ends[user], done):
+            one = column[at]
+            baskets[at], weight[at], newest[at] = lines[one], total[one] / behaviour.MILLIONTHS, latest[one] + 1
+            if days[one]:
+                gap[at] = (oldest[one] - latest[one]) / days[one]
+            lines[one] = 0
+    return ends, column, (baskets, weight, newest, gap)
 
 
 def _changes(values: np.ndarray) -> np.ndarray:

@@ -5,7 +5,8 @@ Scales by accelerate/torchrun as the Trainer does. Not here: losses, data and me
 
 import os
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar
 
@@ -53,6 +54,18 @@ def settle(seed: int, threads: int) -> None:
     torch.utils.deterministic.fill_uninitialized_memory = False  # nothing reads what it has not written
     logging.set_verbosity_error()
     logging.disable_progress_bar()
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Compute on one thread each, where several work: none waits for others, and any number of them gives the same."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)  # of this thread, and of those that begin later
+    try:
+        with threadpool_limits(1):
+            yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def device() -> torch.device:

@@ -6,6 +6,7 @@ Shapes: U users, I items, S baskets, M lines, P pairs of a user and an item.
 from dataclasses import dataclass
 from functools import cached_property
 
+import numba
 import numpy as np
 import scipy.sparse as sp
 
@@ -102,10 +103,31 @@ class Baskets:
         return Pairs(item.astype(np.int32), start, age.astype(np.int32), first, self.shape)
 
     @cached_property
+    def buyers(self) -> tuple[np.ndarray, np.ndarray]:
+        """Users who bought each item, and those who did again: int [I] each."""
+        return _buyers(self.owner, self.basket, self.item, self.shape[1])
+
+    @cached_property
     def held(self) -> sp.csr_matrix:
         """Float32 CSR [S, I]."""
         ones = np.ones(len(self.item), np.float32)
         return sp.csr_matrix((ones, (self.basket, self.item)), shape=(len(self.owner), self.shape[1]))
+
+
+@numba.njit(nogil=True)
+def _buyers(owner: np.ndarray, basket: np.ndarray, item: np.ndarray, items: int) -> tuple[np.ndarray, np.ndarray]:
+    """As of `Baskets.buyers`."""
+    bought, again = np.zeros(items, np.int64), np.zeros(items, np.int64)
+    last, last_again = np.full(items, -1), np.full(items, -1)  # users counted
+    for line in range(len(item)):
+        user, one = owner[basket[line]], item[line]
+        if last[one] != user:
+            last[one] = user
+            bought[one] += 1
+        elif last_again[one] != user:
+            last_again[one] = user
+            again[one] += 1
+    return bought, again
 
 
 @dataclass(frozen=True)

@@ -158,25 +158,18 @@ class Graphs:
     @cached_property
     def rarity(self) -> np.ndarray:
         """Log of how many users there are to each buyer: float [I]."""
-        return np.log(self.baskets.shape[0] / np.maximum(self._buyers[0], 1))
+        return np.log(self.baskets.shape[0] / np.maximum(self.baskets.buyers[0], 1))
 
     @cached_property
     def returns(self) -> np.ndarray:
         """Share of each item's buyers who bought it again: float [I]."""
-        buyers, again = self._buyers
+        buyers, again = self.baskets.buyers
         return (again + 1) / (buyers + PRIOR)
 
     @cached_property
     def crowd(self) -> Crowd:
         """Among whom neighbours are looked for."""
         return Crowd.of(self.baskets, self.rarity)
-
-    @cached_property
-    def _buyers(self) -> tuple[np.ndarray, np.ndarray]:
-        """Users who bought each item, and those who did again: int [I]."""
-        pairs, items = self.baskets.pairs, self.baskets.shape[1]
-        bought, again = (np.bincount(pairs.item[pairs.times > least], minlength=items) for least in (0, 1))
-        return bought, again
 
     @cached_property
     def _newest(self) -> Baskets:

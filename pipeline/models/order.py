@@ -14,6 +14,7 @@ import lightgbm
 import numpy as np
 
 from pipeline import at_work
+from pipeline.learning.harness import one_thread
 from pipeline.models import scoring
 from pipeline.models.scoring import Scores
 from pipeline.models.tree_scores import Trees
@@ -87,7 +88,8 @@ def blocks(users: np.ndarray) -> Iterator[np.ndarray]:
 
 def each_block(work: Callable[[np.ndarray], T], users: np.ndarray, threads: int) -> Iterator[T]:
     """What is made of blocks of users, in their order, so many blocks at work at once once all is open."""
-    return at_work.after_one(work, blocks(users), threads)
+    with one_thread():
+        yield from at_work.after_one(work, blocks(users), threads)
 
 
 def joined(parts: list[Lists]) -> Lists:

@@ -4,16 +4,14 @@
 Shapes: U users, R items, D width, K places.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy.sparse as sp
-import torch
-from threadpoolctl import threadpool_limits
 
+from pipeline.learning.harness import one_thread
 from pipeline.models import scan
 from pipeline.models.pairs import exact, listed, packed
 from pipeline.models.scan import Scan
@@ -80,7 +78,7 @@ def search(
         return len(rows)
 
     done = 0
-    with _workers(threads) as pool:
+    with one_thread(), ThreadPoolExecutor(threads) as pool:
         for count in pool.map(work, _blocks(served, threads)):
             done += count
             if progress:
@@ -128,22 +126,13 @@ def refresh(
             merged = _merged(new, before, rows, users[rows], places, changed_items, held)
             best.items[rows], best.scores[rows] = merged.items, merged.scores
 
-        with _workers(threads) as pool:
+        with one_thread(), ThreadPoolExecutor(threads) as pool:
             for _done in pool.map(work, _blocks(np.flatnonzero(kept), threads)):
                 pass
     again |= kept & (best.items[:, k - 1] < 0)
     whole = search(users, items, before.items.shape[1], replace(filters, served=again), threads=threads)
     best.items[again], best.scores[again] = whole.items[again], whole.scores[again]
     return best
-
-
-@contextmanager
-def _workers(threads: int) -> Iterator[ThreadPoolExecutor]:
-    """Threads that compute with one thread each."""
-    before = torch.get_num_threads()
-    with threadpool_limits(1), ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-        yield pool
-    torch.set_num_threads(before)  # threads that begin later take the last one that anybody set
 
 
 def _blocks(rows: np.ndarray, threads: int) -> list[np.ndarray]:

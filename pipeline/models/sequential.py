@@ -10,7 +10,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -308,14 +307,12 @@ class States:
         """Of `user_states`' arguments."""
         self.model, self.lines, self.rows, self.texts, self.length = model, lines, rows, texts, length
         self.found = np.full((len(lines), model.item.embedding_dim), np.nan, np.float32)
-        self._reading = Lock()  # a model has threads of its own
 
     def __getitem__(self, users: np.ndarray) -> np.ndarray:
         """States of some users (places): float32 [B, D]."""
-        with self._reading:
-            new = np.unique(users[np.isnan(self.found[users, 0])])
-            if len(new):
-                self.found[new] = user_states(self.model, self.lines.only(new), self.rows, self.texts, self.length)
+        new = np.unique(users[np.isnan(self.found[users, 0])])
+        if len(new):
+            self.found[new] = user_states(self.model, self.lines.only(new), self.rows, self.texts, self.length)
         return self.found[users]
 
 

@@ -21,7 +21,8 @@ SPLITS = 62  # of a tree at most: what a row passes is a whole number
 PLACES, SPREAD = 12, np.uint64(0x9E3779B97F4A7C15)  # bits of a place; 2^64 over the golden ratio (Knuth 1973)
 NODES = 4  # at once, enough for most paths: loops of a known length are unrolled
 AT_ONCE = 8192  # rows whose features stay near while all trees pass over them
-SHORT = 9  # features of a path for whose 2^9 ways there is a table
+WAYS = 64  # to pass a tree, worked out at once
+SHORT = 11  # features of a path for whose 2^11 ways there is a table
 
 Step = tuple[int, int, bool, float]  # of a path: split, its feature, whether it goes left, share of the data that does
 Path = tuple[float, tuple[Step, ...]]  # value of a leaf, and the way there
@@ -132,18 +133,25 @@ class Told(NamedTuple):
         return told
 
 
-class Space(NamedTuple):
-    """Room to work in, for one thread: which features of a tree's paths a row goes along with, and sums."""
+class Known(NamedTuple):
+    """What one thread has worked out: of each tree, the ways to pass it, each at the place that its bits fall on.
 
-    goes: np.ndarray
-    product: np.ndarray
-    adds: np.ndarray
+    Attributes:
+        ways: int64 [T, 2^PLACES], -1 where none is known.
+        shares: float64 of those ways, tree after tree, place after place.
+        turn: int64 [2^PLACES] when a place was last asked for.
+    """
+
+    ways: np.ndarray
+    shares: np.ndarray
+    turn: np.ndarray
 
     @classmethod
-    def of(cls, trees: Trees) -> "Space":
-        """As much as the largest tree needs."""
-        most = np.diff(trees.path[trees.leaves]).max(initial=0)
-        return cls(np.empty(most, bool), np.empty(NODES), np.empty(SPLITS))
+    def nothing(cls, trees: Trees) -> "Known":
+        """Nothing yet."""
+        places = 1 << PLACES
+        ways = np.full((len(trees.knows) - 1, places), -1)
+        return cls(ways, np.empty(len(trees.features) << PLACES), np.zeros(places, np.int64))
 
 
 class TreeShares:
@@ -154,8 +162,7 @@ class TreeShares:
         self.columns = [str(name) for name in model.feature_name()]
         self._trees = Trees.of(model)
         self._told = Told.by(self._trees)
-        ways, size = (len(self._trees.knows) - 1, 1 << PLACES), len(self._trees.features) << PLACES
-        self._known = [(np.full(ways, -1), np.empty(size)) for _thread in range(threads)]
+        self._known = [Known.nothing(self._trees) for _thread in range(threads)]
 
     def contributions(self, features: np.ndarray) -> np.ndarray:
         """Each feature's share of the score, float64 [N, F], of rows float32 [N, F]."""
@@ -165,31 +172,42 @@ class TreeShares:
             list(pool.map(self._find, self._known, *(np.split(one, bounds[1:-1]) for one in (features, found))))
         return found
 
-    def _find(self, known: tuple[np.ndarray, np.ndarray], features: np.ndarray, found: np.ndarray) -> None:
-        space = Space.of(self._trees)
+    def _find(self, known: Known, features: np.ndarray, found: np.ndarray) -> None:
         for start in range(0, len(features), AT_ONCE):
             rows = slice(start, start + AT_ONCE)
-            _add(np.ascontiguousarray(features[rows].T), self._trees, self._told, space, *known, found[rows])
+            _add(np.ascontiguousarray(features[rows].T), self._trees, self._told, known, found[rows])
 
 
 @numba.njit(nogil=True)
-def _add(
-    columns: np.ndarray, trees: Trees, told: Told, space: Space, ways: np.ndarray, shares: np.ndarray, found: np.ndarray
-) -> None:
-    """Add what all trees say of rows float32 [F, N] to what is found float64 [N, F]."""
-    way = np.empty(columns.shape[1], np.int64)
+def _add(columns: np.ndarray, trees: Trees, told: Told, known: Known, found: np.ndarray) -> None:
+    """Add what all trees say of rows float32 [F, N] to what is found float64 [N, F].
+
+    Of two ways at one place one waits for its turn: then the other has been added wherever it was asked for.
+    """
+    count, turn = columns.shape[1], known.turn.max()
+    way, waits, new = np.empty(count, np.int64), np.empty(count, np.int64), np.empty(count, np.int64)
+    rows, places = np.empty(count, np.int64), np.empty(count, np.int64)
     for tree in range(len(trees.splits) - 1):
-        first, count = trees.knows[tree], trees.knows[tree + 1] - trees.knows[tree]
         _passed(columns, trees, tree, way)
-        for row in range(len(way)):
-            place = np.int64((np.uint64(way[row]) * SPREAD) >> np.uint64(64 - PLACES))
-            start = (first << PLACES) + place * count
-            own = shares[start : start + count]
-            if ways[tree, place] != way[row]:
-                ways[tree, place] = way[row]
-                _shared(way[row], trees, told, tree, space, own)
-            for at in range(count):
-                found[row, trees.features[first + at]] += own[at]
+        first, size, left = trees.knows[tree], trees.knows[tree + 1] - trees.knows[tree], count
+        for row in range(count):
+            waits[row] = row
+        while left:
+            turn, here, later, asked = turn + 1, 0, 0, 0
+            for row in waits[:left]:
+                place = np.int64((np.uint64(way[row]) * SPREAD) >> np.uint64(64 - PLACES))
+                if known.turn[place] == turn and known.ways[tree, place] != way[row]:
+                    waits[later], later = row, later + 1
+                    continue
+                if known.ways[tree, place] != way[row]:
+                    known.ways[tree, place], new[asked], asked = way[row], place, asked + 1
+                known.turn[place], rows[here], places[here], here = turn, row, place, here + 1
+            _work_out_ways(trees, told, tree, known, new[:asked])
+            for one in range(here):
+                start = (first << PLACES) + places[one] * size
+                for at in range(size):
+                    found[rows[one], trees.features[first + at]] += known.shares[start + at]
+            left = later
 
 
 @numba.njit(nogil=True)
@@ -206,25 +224,52 @@ def _passed(columns: np.ndarray, trees: Trees, tree: int, way: np.ndarray) -> No
 
 
 @numba.njit(nogil=True)
-def _shared(way: int, trees: Trees, told: Told, tree: int, space: Space, own: np.ndarray) -> None:
-    """The features' shares in one tree of rows that pass it in one way."""
-    for at in range(len(own)):  # an assignment of slices takes seconds to compile
-        own[at] = 0.0
-    begin, end = trees.path[trees.leaves[tree]], trees.path[trees.leaves[tree + 1]]
-    for one in range(begin, end):  # apart from what follows, as so it is done for several at once
-        space.goes[one - begin] = (way & trees.asks[one]) == trees.passed[one]
-    for leaf in range(trees.leaves[tree], trees.leaves[tree + 1]):
-        first, count, there = trees.path[leaf], trees.path[leaf + 1] - trees.path[leaf], np.int64(0)
-        for one in range(count):
-            there |= np.int64(space.goes[first - begin + one]) << one
-        if told.begins[leaf] >= 0:
-            table = told.begins[leaf] + there * count
-            for one in range(count):
-                own[trees.asked[first + one]] += told.adds[table + one]
-        else:
-            _added(trees, leaf, there, space.product, space.adds)
-            for one in range(count):
-                own[trees.asked[first + one]] += space.adds[one]
+def _work_out_ways(trees: Trees, told: Told, tree: int, known: Known, places: np.ndarray) -> None:
+    """The features' shares in one tree of the ways at some places: leaf after leaf, several ways at once."""
+    first, size = trees.knows[tree], trees.knows[tree + 1] - trees.knows[tree]
+    own, there, way = np.empty((size, WAYS)), np.empty(WAYS, np.int64), np.empty(WAYS, np.int64)
+    product, adds = np.empty(NODES), np.empty(SPLITS)
+    for start in range(0, len(places), WAYS):
+        some = places[start : start + WAYS]
+        for one in range(len(some)):
+            way[one] = known.ways[tree, some[one]]
+        own[:] = 0.0
+        for leaf in range(trees.leaves[tree], trees.leaves[tree + 1]):
+            _along(trees, leaf, way, there)
+            if told.begins[leaf] >= 0:
+                _look_up(trees, told, leaf, there[: len(some)], own)
+                continue
+            for one in range(len(some)):
+                _added(trees, leaf, there[one], product, adds)
+                for step in range(trees.path[leaf + 1] - trees.path[leaf]):
+                    own[trees.asked[trees.path[leaf] + step], one] += adds[step]
+        for one in range(len(some)):
+            end = (first << PLACES) + some[one] * size
+            for at in range(size):
+                known.shares[end + at] = own[at, one]
+
+
+@numba.njit(nogil=True)
+def _along(trees: Trees, leaf: int, way: np.ndarray, there: np.ndarray) -> None:
+    """Which features of a leaf's path rows of each way go along with: bits of int64 [WAYS]."""
+    for one in range(WAYS):
+        there[one] = 0
+    first = trees.path[leaf]
+    for step in range(trees.path[leaf + 1] - first):
+        asks, passed = trees.asks[first + step], trees.passed[first + step]
+        for one in range(WAYS):
+            there[one] |= np.int64((way[one] & asks) == passed) << step
+
+
+@numba.njit(nogil=True)
+def _look_up(trees: Trees, told: Told, leaf: int, there: np.ndarray, own: np.ndarray) -> None:
+    """Add what a leaf's table says to shares [K, WAYS]."""
+    first, table = trees.path[leaf], told.begins[leaf]
+    steps = trees.path[leaf + 1] - first
+    for step in range(steps):
+        feature = trees.asked[first + step]
+        for one in range(len(there)):
+            own[feature, one] += told.adds[table + there[one] * steps + step]
 
 
 @numba.njit(nogil=True)

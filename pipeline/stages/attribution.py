@@ -6,7 +6,6 @@ with another seed changes; a transformer of another seed would cost a training. 
 """
 
 from collections.abc import Iterable
-from datetime import date
 from typing import Any, Literal
 
 import numpy as np
@@ -45,10 +44,10 @@ def leave(recorder: JsonRecorder, scene: Scene, serves: str | None, home: pa.Tab
     elif not (champion and serves):
         told = "no model ranked on both nights"
     else:
-        known = scene.inputs.history(since).users
-        ranked = known.filter(pc.is_in(known, free_lists.users(scene.night, TONIGHT)))
+        past = scene.inputs.history(since)
+        ranked = past.users.filter(pc.is_in(past.users, free_lists.users(scene.night, TONIGHT)))
         users = cohort(scene.night, ranked, scene.policy.replay.attribution_users)
-        moved = attribute(path(scene, users, since, (champion, serves), home), scene.policy.rbo_p)
+        moved = attribute(path(scene, users, past, (champion, serves), home), scene.policy.rbo_p)
         idle = scene.idle(users)
         some = {"all": np.ones(len(users), bool), "idle": idle, "active": ~idle}
         groups = shares(moved, some, scene.night.shop.seed)
@@ -59,13 +58,13 @@ def leave(recorder: JsonRecorder, scene: Scene, serves: str | None, home: pa.Tab
     note_json(recorder, "attribution", groups)
 
 
-def path(scene: Scene, users: pa.Array, since: date, versions: tuple[str, str], home: pa.Table) -> Path:
+def path(scene: Scene, users: pa.Array, past: History, versions: tuple[str, str], home: pa.Table) -> Path:
     """The sample's lists under one cause after another; tonight's free ones are those that `score` left.
 
     Args:
         scene: of tonight.
         users: user keys of the sample, ascending, with history on both nights.
-        since: the day of last night's lists.
+        past: as of the day of last night's lists.
         versions: of the models that ranked last night and tonight.
         home: as of `leave`.
     """
@@ -73,15 +72,12 @@ def path(scene: Scene, users: pa.Array, since: date, versions: tuple[str, str], 
     size, items = scene.policy.surfaces[SURFACE].size, len(inputs.space.ids)
     shown = scene.before.shown(users, {SURFACE: size})[SURFACE].items
     allowed = scene.facts.showable[:items] & inputs.space.listable
-    past = inputs.history(since)
-    now = scene.history.only(np.asarray(pc.index_in(past.users, scene.history.users)))
     was_open = inputs.space.recommendable.copy()
     was_open[shown[(shown >= 0) & (shown < items)]] = True
     columns = np.flatnonzero(inputs.space.listable & (past.buyers_recent > 0) & was_open)
-    places = np.asarray(pc.index_in(users, past.users)).astype(np.int64)
-    yesterday, user = _by_champion(scene, champion, (past, now), columns, places)
+    past_at, now_at = (np.asarray(pc.index_in(users, one.users)).astype(np.int64) for one in (past, scene.history))
+    yesterday, user = _by_champion(scene, champion, (past, scene.history.only(now_at)), columns, past_at)
     tonight = free_lists.of(scene.night, TONIGHT, users, size)
-    now_at = np.asarray(pc.index_in(users, scene.history.users)).astype(np.int64)
     last = _heads(by_order(inputs, scene.history, champion, now_at), size) if champion != serves else tonight
     return Path(
         yesterday=yesterday[:, :size],
@@ -97,15 +93,23 @@ def path(scene: Scene, users: pa.Array, since: date, versions: tuple[str, str], 
 def _by_champion(
     scene: Scene, version: str, histories: tuple[History, History], columns: np.ndarray, users: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Lists of some users (places) by last night's model, on last night's data and with their own new events."""
+    """Lists of some users by last night's model, on last night's data and with their own new events.
+
+    Args:
+        scene: of tonight.
+        version: of the model.
+        histories: of everybody as of last night, and of these users as of tonight.
+        columns: int [R] places that may be listed.
+        users: int [S] their places in the first one.
+    """
     settings = scene.night.shop.recommender
     model, rows, texts, order = open_version(scene.night, scene.inputs, version)
     before, after = (
         scene.inputs.known(one, columns, texts).reading(model, rows, texts, settings.history) for one in histories
     )
     yesterday, user = (
-        recommendations.rank_all(known, order, users, settings.candidates, LONG, scene.night.shop.threads)
-        for known in (before, own_events(before, after))
+        recommendations.rank_all(known, order, some, settings.candidates, LONG, scene.night.shop.threads)
+        for known, some in ((before, users), (own_events(before, after), np.arange(len(users))))
     )
     return yesterday, user
 

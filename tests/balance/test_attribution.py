@@ -105,6 +105,16 @@ def test_own_events_score_as_if_nobody_else_had_bought(nights):
     assert any(not np.allclose(scores[way], changed[way]) for way in scores)
 
 
+@pytest.mark.parametrize("known", [repeated, lambda history, items: once(history, items, np.eye(8, dtype="f4"), 8, 1)])
+def test_some_users_own_events_score_as_they_do_among_all(nights, known):
+    before, after, _ = nights
+    some, old = np.array([2, 3, 8]), known(before, np.arange(8))
+    among_all, alone = (own_events(old, known(one, np.arange(8))) for one in (after, after.only(some)))
+    whole, apart = among_all.ways.scores(some), alone.ways.scores(np.arange(3))
+    for way, one in whole.items():
+        np.testing.assert_allclose(dense(apart[way], 3), dense(one, 3), err_msg=way, rtol=1e-5)
+
+
 def test_where_items_are_taken_once_the_graphs_and_the_linear_model_are_last_nights(nights):
     texts = np.eye(8, dtype=np.float32)
     before, after, _ = (once(history, np.arange(8), texts, 8, 1) for history in nights)
@@ -120,9 +130,9 @@ def test_nights_of_other_users_or_items_are_refused(nights):
     before, after, _ = nights
     with pytest.raises(ValueError, match="other users or items"):
         own_events(repeated(before, np.arange(8)), repeated(after, np.arange(7)))
-    fewer = after.only(np.arange(11))
+    fewer = before.only(np.arange(11))
     with pytest.raises(ValueError, match="other users or items"):
-        own_events(repeated(before, np.arange(8)), repeated(fewer, np.arange(8)))
+        own_events(repeated(fewer, np.arange(8)), repeated(after, np.arange(8)))
     alien = replace(repeated(before, np.arange(8)), counted=(object(),))
     with pytest.raises(TypeError, match="everybody's"):
         own_events(alien, alien)
