@@ -3,7 +3,7 @@
 Not here: rows (`stages.balance_rows`) and the rules (`pipeline.balance`).
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from heapq import merge
 from itertools import zip_longest
@@ -35,7 +35,7 @@ class Block:
         cart: the ranking of what completes the open basket.
         champion, champion_cart: last night's model's rankings on tonight's data, where another one serves tonight.
         common: the ranking is what is popular.
-        rests: the users are at rest, and the ranking is what they had.
+        rests: the users are at rest, and there is no ranking.
     """
 
     company: Company
@@ -79,16 +79,15 @@ def _ranked(scene: Scene, *, common: bool) -> Iterator[Block]:
 
 
 def _at_rest(scene: Scene) -> Iterator[Block]:
-    for free in standing.blocks(scene):
-        yield Block(scene.of(free.users, personal=True), free, None, None, None, common=False, rests=True)
+    for users in standing.in_parts(at_rest.users(scene.night, scene.history.users)):
+        yield Block(scene.of(users, personal=True), Free.nothing(users), None, None, None, common=False, rests=True)
 
 
 def _others(scene: Scene) -> Iterator[Block]:
     everyone, served = scene.consents[0], free_lists.users(scene.night, score_recommendations.TONIGHT)
     known = pa.concat_arrays([served, at_rest.users(scene.night, scene.history.users)])
     others = everyone.filter(pc.invert(pc.is_in(everyone, known)))
-    for start in range(0, len(others), standing.AT_ONCE):
-        users = others.slice(start, standing.AT_ONCE)
+    for users in standing.in_parts(others):
         best = free_lists.popular(scene.history, scene.inputs.space.recommendable, users, score_recommendations.LONG)
         yield Block(scene.of(users, personal=False), best, None, None, None, common=True)
 
@@ -103,14 +102,13 @@ def balanced(scene: Scene, block: Block, core: Ranked | None, point: Point) -> d
         point: where the balance stands.
     """
     company, policy, night = block.company, scene.policy, scene.night
-    drawn_from = rankings(scene, block, None if block.rests else core)
     sizes = {str(name): surface.size for name, surface in policy.surfaces.items()}
     told, out = scene.before.told(company.users, sizes) if block.rests else {}, {}
-    for name, shown in scene.before.shown(company.users, sizes).items():
-        if name == "ad":  # what was agreed to once is not kept when it no longer is
-            shown = shown.forgotten(~company.who.ads)
-        if block.common:  # a list made of a person's own data is not kept without their consent
-            shown = shown.forgotten(~shown.common & (company.rows < 0))
+    had = scene.before.shown(company.users, sizes)
+    lists = {name: _still(block, name, shown) for name, shown in had.items()}
+    open_to = {name: coherence.eligible(company.facts, name) for name in lists}
+    drawn_from = _standing(scene, company, had, lists, open_to) if block.rests else rankings(scene, block, core)
+    for name, shown in lists.items():
         state = np.where(~shown.known, NEW, np.where(company.idle, IDLE, ACTIVE)).astype(np.int8)
         salt = f"{night.shop.name}:{night.day}:{name}"
         stands = Standing(
@@ -121,18 +119,58 @@ def balanced(scene: Scene, block: Block, core: Ranked | None, point: Point) -> d
             taste=company.tastes,
             drawn=explore.draws(company.users.to_pylist(), salt),
         )
-        open_to = coherence.eligible(company.facts, name)
         if block.rests:
-            made = _kept(scene, drawn_from[name].free.items, (shown, told[name]), open_to, stands, point)
+            made = _kept(scene, drawn_from[name], (shown, told[name]), open_to[name], stands, point)
         else:
-            made = balance_surface(shown.items, drawn_from[name], open_to, stands, scene.shelf, point, policy)
-        out[name] = Outcome(shown, state, open_to, made, told.get(name))
+            made = balance_surface(shown.items, drawn_from[name], open_to[name], stands, scene.shelf, point, policy)
+        out[name] = Outcome(shown, state, open_to[name], made, told.get(name))
     return out
+
+
+def _still(block: Block, name: str, shown: Shown) -> Shown:
+    """Of a surface's lists of last night those that tonight may go on from."""
+    company = block.company
+    if name == "ad":  # what was agreed to once is not kept when it no longer is
+        shown = shown.forgotten(~company.ads)
+    if block.common:  # a list made of a person's own data is not kept without their consent
+        shown = shown.forgotten(~shown.common & (company.rows < 0))
+    return shown
+
+
+def _standing(
+    scene: Scene,
+    company: Company,
+    had: Mapping[str, Shown],
+    lists: Mapping[str, Shown],
+    open_to: Mapping[str, tuple[np.ndarray, sp.csr_matrix]],
+) -> dict[str, Rankings]:
+    """What surfaces of users at rest draw from: their lists, and where one lacks something all that these users had.
+
+    Args:
+        scene: of the night.
+        company: the users.
+        had: last night's lists by surface.
+        lists: those that tonight may go on from.
+        open_to: what the contract lets each surface show.
+    """
+    lack = {name: standing.lacking(shown.items, open_to[name]) for name, shown in lists.items()}
+    some, drawn = np.unique(np.concatenate(list(lack.values()))), dict.fromkeys(lists, np.zeros((0, 0), np.int64))
+    if len(some):
+        users = company.users.take(pa.array(some))
+        free = standing.in_turn(scene, users, [shown.items[some] for shown in had.values()])
+        theirs = Block(scene.of(users, personal=True), free, None, None, None, common=False)
+        drawn = {name: one.free.items for name, one in rankings(scene, theirs, None).items()}
+    return {
+        name: Rankings(
+            standing.as_many(shown.items, lack[name], drawn[name][np.searchsorted(some, lack[name])], open_to[name])
+        )
+        for name, shown in lists.items()
+    }
 
 
 def _kept(
     scene: Scene,
-    others: np.ndarray,
+    drawn_from: Rankings,
     before: tuple[Shown, Told],
     open_to: tuple[np.ndarray, sp.csr_matrix],
     stands: Standing,
@@ -140,7 +178,6 @@ def _kept(
 ) -> Balanced:
     """A surface's lists as they stood, others in place of what may not be shown: nothing is calibrated or explored."""
     shown, told = before
-    drawn_from = Rankings(standing.as_many(shown.items, others, open_to))
     explore_none = scene.policy.explore.model_copy(update={"share": 0.0})
     policy = scene.policy.model_copy(update={"explore": explore_none})
     made = balance_surface(

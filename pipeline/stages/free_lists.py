@@ -44,6 +44,12 @@ class Free:
         wide = lists.features[:, :WIDE]
         return cls(users.take(pa.array(lists.users)), lists.items.astype(np.int32), lists.scores, wide)
 
+    @classmethod
+    def nothing(cls, users: pa.Array) -> "Free":
+        """Of users nothing is ranked for."""
+        none = np.zeros((len(users), 0))
+        return cls(users, none.astype(np.int32), none, none[..., None].astype(np.float32))
+
     def bare(self) -> "Free":
         """The same without features."""
         return replace(self, features=self.features[..., :0])

@@ -150,7 +150,7 @@ class _Slots:
     def of(self, surface: str, count: int, company: Company, liking: sp.csr_matrix) -> pa.Table:
         """Rows of a block of users on one surface."""
         scene, users = self.scene, company.users
-        has_place = company.who.ads
+        has_place = company.ads
         if surface in scene.night.shop.pages.surfaces:
             near = rows_of(users, self.layouts, "user_key")
             there = near.filter(pc.equal(near.column("surface"), surface))

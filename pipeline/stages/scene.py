@@ -159,10 +159,9 @@ class Scene:
         rows = places(users, self.history.users) if personal else np.full(len(users), -1)
         tastes, age, held = (_rows(one, rows) for one in (self.tastes, self.history.age, self.held))
         ads = (places(users, self.consents[1]) >= 0) & personal
-        pulled = scoring.product(held.astype(self.lifts.dtype), self.lifts)
-        who = Shopper(top_shelves(tastes.toarray(), TOP_SHELVES), pulled, ads)
         idle, facts = self.idle(users) | (rows < 0), replace(self.facts, age=_wider(age, self._gone))
-        return Company(users, rows, who, tastes, np.where(rows < 0, 0, self.visits[rows]), facts, idle)
+        visits = np.where(rows < 0, 0, self.visits[rows])
+        return Company(users, rows, tastes, held, ads, visits, facts, idle, self.lifts)
 
     @property
     def _gone(self) -> int:
@@ -182,20 +181,30 @@ class Company:
     Attributes:
         users: user keys, ascending [B].
         rows: int [B] their places in the history, -1 where nothing of them is read.
-        who: what views ask of them.
         tastes: CSR [B, G].
+        held: bool CSR [B, I] their last baskets.
+        ads: bool [B] consent to personalised ads.
         evidence: int [B] baskets.
         facts: the contract's, with their purchases.
         idle: bool [B].
+        lifts: as of `Scene.lifts`.
     """
 
     users: pa.Array
     rows: np.ndarray
-    who: Shopper
     tastes: sp.csr_matrix
+    held: sp.csr_matrix
+    ads: np.ndarray
     evidence: np.ndarray
     facts: Facts
     idle: np.ndarray
+    lifts: sp.csr_matrix
+
+    @property
+    def who(self) -> Shopper:
+        """What views ask of them; computes what goes with their last baskets."""
+        pulled = scoring.product(self.held.astype(self.lifts.dtype), self.lifts)
+        return Shopper(top_shelves(self.tastes.toarray(), TOP_SHELVES), pulled, self.ads)
 
 
 def _rows(matrix: sp.csr_matrix, rows: np.ndarray) -> sp.csr_matrix:

@@ -24,11 +24,15 @@ AT_ONCE = 1024  # users of a block of those whom no model ranks
 
 def blocks(scene: Scene) -> Iterator[Free]:
     """Users at rest with all that stood on their lists, home's first, and what is popular behind it."""
-    resting = at_rest.users(scene.night, scene.history.users)
     sizes = {str(name): surface.size for name, surface in scene.policy.surfaces.items()}
-    for start in range(0, len(resting), AT_ONCE):
-        users = resting.slice(start, AT_ONCE)
+    for users in in_parts(at_rest.users(scene.night, scene.history.users)):
         yield in_turn(scene, users, [shown.items for shown in scene.before.shown(users, sizes).values()])
+
+
+def in_parts(users: pa.Array) -> Iterator[pa.Array]:
+    """So many users at a time as make a block of those whom no model ranks."""
+    for start in range(0, len(users), AT_ONCE):
+        yield users.slice(start, AT_ONCE)
 
 
 def in_turn(scene: Scene, users: pa.Array, lists: list[np.ndarray]) -> Free:
@@ -50,14 +54,27 @@ def in_order(items: np.ndarray) -> Ranked:
     return Ranked(kept.items, scores)
 
 
-def as_many(items: np.ndarray, others: np.ndarray, open_to: tuple[np.ndarray, sp.csr_matrix]) -> Ranked:
-    """What a surface draws from: of its list int [B, K], then of others, what may be shown, as many as it held."""
+def lacking(items: np.ndarray, open_to: tuple[np.ndarray, sp.csr_matrix]) -> np.ndarray:
+    """Whose lists int [B, K] hold what may not be shown any more: int places, ascending."""
+    return np.flatnonzero(barred(items, *open_to).any(1))
+
+
+def as_many(
+    items: np.ndarray, some: np.ndarray, others: np.ndarray, open_to: tuple[np.ndarray, sp.csr_matrix]
+) -> Ranked:
+    """What a surface draws from: of its list what may be shown, then of others, as many as it held.
+
+    Args:
+        items: int [B, K] the lists.
+        some: int [S] whose are `lacking`; nobody else draws from others.
+        others: int [S, N] what else these may be shown, best first.
+        open_to: what the contract lets the surface show.
+    """
     goods, users = open_to
     places = np.arange(items.shape[1])
     ranked = Ranked(items.copy(), np.tile(-places.astype(float), (len(items), 1)))
-    some = np.flatnonzero(barred(items, goods, users).any(1))  # nobody else draws from others
     if len(some):
-        found = in_order(np.concatenate([items[some], others[some]], axis=1)).without(goods, users[some])
+        found = in_order(np.concatenate([items[some], others], axis=1)).without(goods, users[some])
         held = places < (items[some] >= 0).sum(1, keepdims=True)
         ranked.items[some] = np.where(held, found.items[:, : len(places)], -1)
         ranked.scores[some] = found.scores[:, : len(places)]

@@ -37,8 +37,11 @@ def test_what_leaves_is_replaced_and_nothing_is_added() -> None:
     items, others = np.array([[0, 1, 2], [3, 4, -1]]), np.array([[2, 5, 6], [5, 6, 0]])
     showable = np.array([1, 0, 1, 1, 1, 1, 1], bool)
     barred = sp.csr_matrix(([1], ([1], [4])), shape=(2, 7))
-    found = standing.as_many(items, others, (showable, barred)).items
-    kept = standing.as_many(items, others, (np.ones(7, bool), barred[[0, 0]]))
+    some = standing.lacking(items, (showable, barred))
+    found = standing.as_many(items, some, others[some], (showable, barred)).items
+    nobody = standing.lacking(items, (np.ones(7, bool), barred[[0, 0]]))
+    kept = standing.as_many(items, nobody, others[nobody], (np.ones(7, bool), barred[[0, 0]]))
+    assert some.tolist() == [0, 1] and not len(nobody)
     assert kept.items.tolist() == items.tolist() and (np.diff(kept.scores) < 0).all()
     assert found.tolist() == [[0, 2, 5], [3, 5, -1]]
 
