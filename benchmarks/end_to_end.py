@@ -6,10 +6,9 @@ process of its own, which tells what every task took: seconds, processor seconds
 most memory it held. Seconds tell of a busy machine, too; processor seconds hardly do. Figures go to
 build/figures/end_to_end_EVENTS.json; the shops lie in SHOPKEEL_HOME/scale-EVENTS until the next run of that size.
 
-Settings are the grocer's but for training (READ, TRAINING), which is the same for a shop of any size, for idle users'
-lists, which stand for REST nights, for models of purchases, which are trained again once FRESH more have come, on the
-first night alone, and for how groups of goods have to be shown and how good models have to be, as all is made up: asked
-is what nights cost.
+Settings are the grocer's, training among them, but for idle users' lists, which stand for REST nights, for models of
+purchases, which are trained again once FRESH more have come, on the first night alone, and for how groups of goods have
+to be shown and how good models have to be, as all is made up: asked is what nights cost.
 """
 
 import json
@@ -34,12 +33,7 @@ from pipeline import nightly, settings
 from pipeline.errors import ShopkeelError
 
 SIZES, NEW, NAME = (100_000, 300_000, 1_000_000), 0.05, "end_to_end"
-REST, FRESH = 6, {"fresh_share": 0.1}
-READ = {"encoder": {"max_tokens": 16, "pairs": 2000, "judged_pairs": 1000} | FRESH, "recommender": FRESH}
-TRAINING = {
-    "encoder": {"steps": 16, "eval_steps": 8},
-    "recommender": {"steps": 200, "warm_steps": 20, "eval_steps": 100},
-}
+REST, FRESH = 6, 0.1
 NIGHTS = ("first", "next")
 MEASURES = ("seconds", "cpu_seconds", "peak_mib")
 Taken = dict[str, dict[str, float]]
@@ -132,7 +126,7 @@ def measure(events: int, home: Path) -> dict[str, float]:
 
 
 def _spare(path: Path) -> None:
-    """Give the shop of a settings file the training budgets of this file, and let its brands be shown as it comes."""
+    """Let idle users rest, models stand and brands be shown as it comes in the shop of a settings file."""
     raw = yaml.safe_load(path.read_text(encoding="utf-8"))
     policy = yaml.safe_load((resources.files("pipeline.shops.policies") / "default.yaml").read_text(encoding="utf-8"))
     policy["audit"]["exposure"] = {axis: [0.0, 1000.0] for axis in policy["audit"]["exposure"]}
@@ -141,8 +135,8 @@ def _spare(path: Path) -> None:
     raw["thresholds"][
         "recommendations_min_ndcg_gain"
     ] = -1.0  # models serve even where little was made up to be learned
-    for section, steps in TRAINING.items():
-        raw[section] |= READ[section] | {"training": raw[section]["training"] | steps}
+    for section in ("encoder", "recommender"):
+        raw[section]["fresh_share"] = FRESH
     path.write_text(yaml.safe_dump(raw, sort_keys=False), encoding="utf-8")
 
 
