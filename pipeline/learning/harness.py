@@ -5,9 +5,9 @@ Scales by accelerate/torchrun as the Trainer does. Not here: losses, data and me
 
 import os
 import random
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from threading import Lock
 from typing import Any, Literal, Protocol, TypeVar
 
 import numpy as np
@@ -56,16 +56,35 @@ def settle(seed: int, threads: int) -> None:
     logging.disable_progress_bar()
 
 
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Compute on one thread each, where several work: none waits for others, and any number of them gives the same."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)  # of this thread, and of those that begin later
-    try:
-        with threadpool_limits(1):
-            yield
-    finally:
-        torch.set_num_threads(before)
+class OneThread:
+    """Compute on one thread each, where several work: none waits for others, and any number of them gives the same.
+
+    Blocks of this may end in any order, as generators do; what was allowed before is allowed again after the last one.
+    """
+
+    def __init__(self) -> None:
+        """Nobody works yet."""
+        self._lock, self._inside = Lock(), 0
+
+    def __enter__(self) -> None:
+        """Limit torch, in this thread and those that begin later, and the libraries of products."""
+        with self._lock:
+            if not self._inside:
+                self._before = torch.get_num_threads()
+                torch.set_num_threads(1)
+                self._limits = threadpool_limits(1)
+            self._inside += 1
+
+    def __exit__(self, *_error: object) -> None:
+        """Give back what was allowed."""
+        with self._lock:
+            self._inside -= 1
+            if not self._inside:
+                self._limits.restore_original_limits()
+                torch.set_num_threads(self._before)
+
+
+one_thread = OneThread()
 
 
 def device() -> torch.device:

@@ -88,7 +88,7 @@ def blocks(users: np.ndarray) -> Iterator[np.ndarray]:
 
 def each_block(work: Callable[[np.ndarray], T], users: np.ndarray, threads: int) -> Iterator[T]:
     """What is made of blocks of users, in their order, so many blocks at work at once once all is open."""
-    with one_thread():
+    with one_thread:
         yield from at_work.after_one(work, blocks(users), threads)
 
 

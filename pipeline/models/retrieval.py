@@ -78,7 +78,7 @@ def search(
         return len(rows)
 
     done = 0
-    with one_thread(), ThreadPoolExecutor(threads) as pool:
+    with one_thread, ThreadPoolExecutor(threads) as pool:
         for count in pool.map(work, _blocks(served, threads)):
             done += count
             if progress:
@@ -126,7 +126,7 @@ def refresh(
             merged = _merged(new, before, rows, users[rows], places, changed_items, held)
             best.items[rows], best.scores[rows] = merged.items, merged.scores
 
-        with one_thread(), ThreadPoolExecutor(threads) as pool:
+        with one_thread, ThreadPoolExecutor(threads) as pool:
             for _done in pool.map(work, _blocks(np.flatnonzero(kept), threads)):
                 pass
     again |= kept & (best.items[:, k - 1] < 0)

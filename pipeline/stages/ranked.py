@@ -66,7 +66,7 @@ def _ranked(asked: Asked, dealt: pa.RecordBatch) -> pa.RecordBatch:
     parts = []
     for number, users in zip(dealt.column("block").to_pylist(), dealt.column("users"), strict=True):
         block, count = np.asarray(users.values), asked.night.shop.recommender.candidates
-        with harness.one_thread():
+        with harness.one_thread:
             found = recommendations.rank(known, order, block, count, asked.places)
         lists = (_lists(values.reshape(len(block), -1)) for values in (found.items, found.scores, found.features))
         parts.append(pa.table([pa.array([number] * len(block), pa.int32()), pa.array(block), *lists], _names()))

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from threadpoolctl import threadpool_info
 
 from pipeline.learning import harness
 from pipeline.record import JsonRecorder, read_notes
@@ -188,6 +189,25 @@ def test_settling_fixes_every_die():
 
 
 @pytest.mark.slow
+def products() -> set[int]:
+    """Threads that products are computed on, by any library."""
+    return {one["num_threads"] for one in threadpool_info() if one["user_api"] == "blas"} | {torch.get_num_threads()}
+
+
+def test_one_thread_lasts_as_long_as_any_block_of_it_in_whatever_order_they_end():
+    def work():
+        with harness.one_thread:
+            yield
+
+    harness.settle(5, 2)
+    first, second = work(), work()
+    next(first), next(second)
+    first.close()
+    assert products() == {1}
+    second.close()
+    assert products() == {2}
+
+
 def test_two_ranks_train_one_model_near_that_of_one_process(tmp_path):
     command = [
         sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2",
