@@ -11,13 +11,14 @@ from ibis import _
 from pipeline.engine import local_day
 from pipeline.features.split import known_by
 
+BOUGHT = ("purchase",)  # kinds of events that are orders
 HALF_LIFE_DAYS = 30
 RECENT_DAYS = 28
 MILLIONTHS = 1_000_000
 
 
 def purchases(
-    events: ir.Table, zone: ZoneInfo, first_day: date, last_day: date, signals: Sequence[str] = ("purchase",)
+    events: ir.Table, zone: ZoneInfo, first_day: date, last_day: date, signals: Sequence[str] = BOUGHT
 ) -> ir.Table:
     """One row a basket line: user_key, item_id, basket_id, ds, ts, quantity, amount_cents.
 

@@ -4,8 +4,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import ibis
+import ibis.expr.types as ir
 import pyarrow as pa
 import pyarrow.compute as pc
+from ibis.backends.duckdb import Backend
 
 from pipeline import engine
 from pipeline.answering import served
@@ -43,7 +45,7 @@ def run(night: Night, _item: str | None, recorder: JsonRecorder, progress: desk.
         raise NoData(f"shop {night.shop.name}: no items or no events have landed by {night.day}; run ingest first")
     goods = item_facts.rows(partitions.latest(items, "item_id"), ibis.memtable(desk.catalogue(night)))
     files = [staging.write(ITEM_FACTS, engine.arrow(goods, ITEM_FACTS))]
-    lines = behaviour.purchases(events, night.shop.zone, night.shop.first_day, night.day)
+    lines = _purchases(night, connection, events)
     with staging.parts(USER_ORDERS) as parts:
         for span in Span.all_of(consenting.users(night)[0], USERS):
             parts.add(user_orders.rows(span.lines(lines), night.shop.chat.orders))
@@ -65,3 +67,10 @@ def run(night: Night, _item: str | None, recorder: JsonRecorder, progress: desk.
     facts = {"rows": rows, "empty": "nothing of the kind has arrived"}
     desk.note(night, "answered", facts)
     return facts
+
+
+def _purchases(night: Night, connection: Backend, events: ir.Table) -> ir.Table:
+    """Purchases alone: the night's lines, unless more than these count as taking an item."""
+    if night.shop.recommender.signals == behaviour.BOUGHT:
+        return desk.lines(night, connection)
+    return behaviour.purchases(events, night.shop.zone, night.shop.first_day, night.day)
