@@ -152,6 +152,11 @@ class Windows:
         """One window; by the Trainer's name for what is read, windows of like length share a batch."""
         return {"input_ids": self.read[index], "labels": self.target[index]}
 
+    def drawn(self, most: int, seed: int) -> "Windows":
+        """At most so many of them, drawn by a seed, in their order."""
+        some = np.sort(np.random.default_rng(seed).permutation(len(self))[:most]).tolist()
+        return Windows([self.read[one] for one in some], [self.target[one] for one in some])
+
 
 def windows(lines: Lines, length: int, target_age: int | None = None) -> Windows:
     """Cut sequences into windows of at most `length`, the last one ending at the last purchase.

@@ -34,7 +34,8 @@ CUTOFFS = (5, 10, 20, 50)
 ORDER, CART = "order.json", "cart.json"
 CHANCE = "chance-order"  # by another seed: tells what of tonight's changes is chance
 JUDGED = "judged-users"  # NDCG@10 of each
-JUDGES = 10_000  # users of the judged week, at most: so what judging costs stays flat
+VALID = 5_000  # windows by which training is stopped, at most: so what evaluations cost stays flat
+JUDGES = 10_000  # users of the judged week, at most: likewise
 
 
 class Opened(NamedTuple):
@@ -87,9 +88,9 @@ def _trained(
     rows = vocabulary.rows(inputs.space.ids.to_pylist())
     counts = np.asarray(past.baskets.sum(0)).ravel()
     fit = sequential.windows(past.lines, settings.history)
-    valid = sequential.windows(
-        inputs.history(inputs.cut.tune_end).lines, settings.history, target_age=night.shop.holdout_days
-    )
+    tuning = inputs.history(inputs.cut.tune_end).lines
+    valid = sequential.windows(tuning, settings.history, target_age=night.shop.holdout_days)
+    valid = valid.drawn(VALID, night.shop.seed)
     batches = sequential.Batches(rows, texts, counts, settings.negatives, night.shop.seed)
     recorder.params(
         {

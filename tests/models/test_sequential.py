@@ -76,6 +76,19 @@ def test_validation_looks_at_young_targets_of_the_last_window_only(a_history):
     assert len(windows(history.lines, 3, target_age=0)) == 0
 
 
+def test_some_windows_are_drawn_in_their_order_and_all_where_there_are_no_more(a_history):
+    whole = windows(a_history([[[one], [one + 1]] for one in range(6)], 7).lines, 3)
+    some, every = whole.drawn(4, 0), whole.drawn(9, 0)
+    firsts = [int(one[0]) for one in some.read]
+    assert (
+        len(firsts) == 4
+        and firsts == sorted(firsts)
+        and [list(one) for one in every.read] == [list(one) for one in whole.read]
+    )
+    assert [list(one) for one in some.target] == [list(whole.target[first]) for first in firsts]
+    assert [list(one) for one in whole.drawn(4, 0).read] == [list(one) for one in some.read]
+
+
 def test_nobody_with_two_baskets_gives_no_windows(a_history):
     assert len(windows(a_history([[[1, 2]], [[3]]], 9).lines, 4)) == 0
 
