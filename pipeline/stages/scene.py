@@ -200,7 +200,7 @@ class Company:
     idle: np.ndarray
     lifts: sp.csr_matrix
 
-    @property
+    @cached_property
     def who(self) -> Shopper:
         """What views ask of them; computes what goes with their last baskets."""
         pulled = scoring.product(self.held.astype(self.lifts.dtype), self.lifts)

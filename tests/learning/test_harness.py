@@ -188,7 +188,6 @@ def test_settling_fixes_every_die():
     assert torch.are_deterministic_algorithms_enabled()
 
 
-@pytest.mark.slow
 def products() -> set[int]:
     """Threads that products are computed on, by any library."""
     return {one["num_threads"] for one in threadpool_info() if one["user_api"] == "blas"} | {torch.get_num_threads()}
@@ -208,6 +207,7 @@ def test_one_thread_lasts_as_long_as_any_block_of_it_in_whatever_order_they_end(
     assert products() == {2}
 
 
+@pytest.mark.slow
 def test_two_ranks_train_one_model_near_that_of_one_process(tmp_path):
     command = [
         sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2",
